@@ -21,7 +21,8 @@ endif()
 find_program(CCACHE ccache)
 if(CCACHE)
   # The base directory makes hits carry over between checkouts; the sloppiness is what precompiled headers need.
-  set(cache "${CCACHE}" "base_dir=${CMAKE_SOURCE_DIR}" hash_dir=false "sloppiness=pch_defines,time_macros,include_file_mtime,include_file_ctime")
+  set(cache "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" CCACHE_NOHASHDIR=1
+      "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime" "${CCACHE}")
   set(CMAKE_C_COMPILER_LAUNCHER ${cache})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${cache})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

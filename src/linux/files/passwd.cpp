@@ -1,0 +1,57 @@
+#include "linux/files/passwd.h"
+
+#include "base/text.h"
+
+namespace osprey::linux {
+namespace {
+
+// Whether a line has an account of this host: not blank, not a comment, not a reference to NIS.
+bool is_account(std::string_view line) {
+  const auto text = trim(line);
+  return !text.empty() && text.front() != '#' && text.front() != '+' && text.front() != '-';
+}
+
+}  // namespace
+
+Accounts<PasswdEntry> parse_passwd(std::string_view text) {
+  Accounts<PasswdEntry> accounts;
+  for (const auto line : Lines(text)) {
+    if (!is_account(line)) continue;
+    const auto parts = split(line, ':');
+    const auto uid = parts.size() >= 7 ? parse<uid_t>(parts[2]) : std::nullopt;
+    const auto gid = parts.size() >= 7 ? parse<gid_t>(parts[3]) : std::nullopt;
+    if (!uid || !gid || parts[0].empty()) {
+      ++accounts.skipped;
+      continue;
+    }
+    accounts.entries.push_back({std::string(parts[0]), *uid, *gid, std::string(parts[4]), std::string(parts[5]),
+                                std::string(parts[6])});
+  }
+  return accounts;
+}
+
+Accounts<GroupEntry> parse_group(std::string_view text) {
+  Accounts<GroupEntry> accounts;
+  for (const auto line : Lines(text)) {
+    if (!is_account(line)) continue;
+    const auto parts = split(line, ':');
+    const auto gid = parts.size() >= 4 ? parse<gid_t>(parts[2]) : std::nullopt;
+    if (!gid || parts[0].empty()) {
+      ++accounts.skipped;
+      continue;
+    }
+    GroupEntry entry{std::string(parts[0]), *gid, {}};
+    for (const auto member : split(parts[3], ','))
+      if (!trim(member).empty()) entry.members.emplace_back(trim(member));
+    accounts.entries.push_back(std::move(entry));
+  }
+  return accounts;
+}
+
+Result<Accounts<PasswdEntry>> read_passwd(const Root& root) {
+  return parse_passwd(TRY(root.read("/etc/passwd")).bytes);
+}
+
+Result<Accounts<GroupEntry>> read_group(const Root& root) { return parse_group(TRY(root.read("/etc/group")).bytes); }
+
+}  // namespace osprey::linux

@@ -1,0 +1,203 @@
+#include "sql/connection.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "sql/authorizer.h"
+#include "sql/virtual_table.h"
+
+namespace osprey::sql {
+namespace {
+
+constexpr int kProgressSteps = 5000;  // of SQLite's machine between two looks at the interrupt
+
+const Table* find_by_name(Connection& connection, std::string_view name) { return connection.registry().find(name); }
+const Table* find_by_alias(Connection& connection, std::string_view name) {
+  return connection.registry().find_alias(name);
+}
+
+// What follows `prefix` in an error message such as "no such table: usrs".
+std::optional<std::string_view> after(std::string_view message, std::string_view prefix) {
+  if (!message.starts_with(prefix)) return std::nullopt;
+  return message.substr(prefix.size());
+}
+
+}  // namespace
+
+struct Connection::FunctionState {};
+
+Connection::Connection(ConnectionOptions options) : options_(std::move(options)) {
+  // One thread at a time uses a connection, so SQLite needs no mutex of its own.
+  constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
+  if (sqlite3_open_v2(":memory:", &database_, kFlags, nullptr) != SQLITE_OK) throw std::bad_alloc();
+  sqlite3_db_config(database_, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
+  sqlite3_db_config(database_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  // Sorting and materialising stay in memory: a query writes no file, not even a temporary one.
+  sqlite3_exec(database_, "PRAGMA temp_store = MEMORY", nullptr, nullptr, nullptr);
+  sqlite3_limit(database_, SQLITE_LIMIT_ATTACHED, 0);
+  for (const auto name : options_.registry->names())
+    if (!is_hidden(name)) attach(*this, name, find_by_name);
+  install_authorizer(database_, denied_);
+  sqlite3_progress_handler(
+      database_, kProgressSteps,
+      [](void* self) noexcept {
+        auto& connection = *static_cast<Connection*>(self);
+        if (connection.progress_) connection.progress_();
+        return connection.interrupt_.requested() ? 1 : 0;
+      },
+      this);
+}
+
+Connection::~Connection() { sqlite3_close_v2(database_); }
+
+bool Connection::is_hidden(std::string_view table) const {
+  return std::ranges::find(options_.hidden_tables, table) != options_.hidden_tables.end();
+}
+
+void Connection::begin(const QueryLimits& limits) {
+  limits_ = limits;
+  std::optional<Interrupt::Clock::time_point> deadline;
+  if (limits.time) deadline = Interrupt::Clock::now() + *limits.time;
+  interrupt_.reset(deadline);
+  warnings_.clear();
+  rows_scanned_ = 0;
+  rows_returned_ = 0;
+  scanning_ = {};
+}
+
+bool Connection::attach_alias(std::string_view name) {
+  const Table* table = registry().find_alias(name);
+  if (!table || is_hidden(table->name)) return false;
+  return attach(*this, name, find_by_alias) == SQLITE_OK;
+}
+
+QueryResult<std::optional<Statement>> Connection::prepare(std::string_view& sql) {
+  for (;;) {
+    sqlite3_stmt* statement = nullptr;
+    const char* tail = nullptr;
+    denied_.clear();
+    const int rc = sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()), &statement, &tail);
+    if (rc == SQLITE_OK) {
+      sql.remove_prefix(static_cast<std::size_t>(tail - sql.data()));
+      if (statement) return Statement(*this, statement);
+      if (sql.empty()) return std::nullopt;
+      continue;  // a lone semicolon or comment
+    }
+    const std::string message = sqlite3_errmsg(database_);
+    if (const auto name = after(message, "no such table: "); name && attach_alias(*name)) continue;
+    return std::unexpected(explain(rc, message));
+  }
+}
+
+QueryError Connection::error(int code) { return explain(code, sqlite3_errmsg(database_)); }
+
+QueryError Connection::explain(int code, std::string message) {
+  QueryError error{code, std::move(message), {}};
+  if (code == SQLITE_INTERRUPT) {
+    error.message = interrupt_.past_deadline() && !interrupt_.cancelled()
+                        ? fmt::format("the query exceeded its time limit of {} ms", limits_.time->count())
+                        : "interrupted";
+    return error;
+  }
+  if (!denied_.empty()) {
+    error.hint = std::exchange(denied_, {});
+    return error;
+  }
+  if (const auto name = after(error.message, "no such table: ")) {
+    if (const auto similar = nearest(*name, registry().names())) error.hint = fmt::format("did you mean {}?", *similar);
+  } else if (const auto column = after(error.message, "no such column: ")) {
+    // Which tables the query names is not told; the ones it has connected to are those that matter.
+    auto bare = *column;
+    if (const auto dot = bare.rfind('.'); dot != bare.npos) bare.remove_prefix(dot + 1);
+    std::vector<std::string_view> names;
+    for (const auto& table : registry().names()) {
+      const auto* used = registry().find_built(table);
+      if (!used) continue;
+      for (const auto& one : used->columns) names.push_back(one.name);
+    }
+    if (const auto similar = nearest(bare, names)) error.hint = fmt::format("did you mean {}?", *similar);
+  } else if (const auto function = after(error.message, "no such function: ")) {
+    std::vector<std::string> found;
+    sqlite3_stmt* list = nullptr;
+    if (sqlite3_prepare_v2(database_, "SELECT DISTINCT name FROM pragma_function_list", -1, &list, nullptr) ==
+        SQLITE_OK) {
+      while (sqlite3_step(list) == SQLITE_ROW)
+        found.emplace_back(static_cast<const char*>(static_cast<const void*>(sqlite3_column_text(list, 0))));
+    }
+    sqlite3_finalize(list);
+    const std::vector<std::string_view> names(found.begin(), found.end());
+    if (const auto similar = nearest(*function, names)) error.hint = fmt::format("did you mean {}()?", *similar);
+  } else if (error.message == "no query solution") {
+    error.hint = "a table here needs a constraint (see .schema for its required columns) that no join order can give";
+  }
+  return error;
+}
+
+Statement::Statement(Statement&& other) noexcept
+    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)) {}
+
+Statement& Statement::operator=(Statement&& other) noexcept {
+  std::swap(connection_, other.connection_);
+  std::swap(statement_, other.statement_);
+  return *this;
+}
+
+Statement::~Statement() { sqlite3_finalize(statement_); }
+
+std::size_t Statement::size() const noexcept { return static_cast<std::size_t>(sqlite3_column_count(statement_)); }
+
+std::string_view Statement::column_name(std::size_t i) const noexcept {
+  const char* name = sqlite3_column_name(statement_, static_cast<int>(i));
+  return name ? name : "";
+}
+
+std::string_view Statement::declared_type(std::size_t i) const noexcept {
+  const char* type = sqlite3_column_decltype(statement_, static_cast<int>(i));
+  return type ? type : "";
+}
+
+QueryResult<bool> Statement::step() {
+  Connection& connection = *connection_;
+  if (connection.interrupt_.requested()) return std::unexpected(connection.explain(SQLITE_INTERRUPT, {}));
+  const int rc = sqlite3_step(statement_);
+  if (rc == SQLITE_DONE) return false;
+  if (rc != SQLITE_ROW) return std::unexpected(connection.error(rc));
+  if (connection.limits_.rows && ++connection.rows_returned_ > *connection.limits_.rows)
+    return std::unexpected(
+        QueryError{SQLITE_TOOBIG, fmt::format("the query exceeded its limit of {} rows", *connection.limits_.rows), {}});
+  return true;
+}
+
+ValueType Statement::type(std::size_t i) const noexcept {
+  switch (sqlite3_column_type(statement_, static_cast<int>(i))) {
+    case SQLITE_INTEGER:
+      return ValueType::integer;
+    case SQLITE_FLOAT:
+      return ValueType::real;
+    case SQLITE_BLOB:
+      return ValueType::blob;
+    case SQLITE_NULL:
+      return ValueType::null;
+    default:
+      return ValueType::text;
+  }
+}
+
+std::int64_t Statement::integer(std::size_t i) const noexcept {
+  return sqlite3_column_int64(statement_, static_cast<int>(i));
+}
+
+double Statement::real(std::size_t i) const noexcept { return sqlite3_column_double(statement_, static_cast<int>(i)); }
+
+std::string_view Statement::text(std::size_t i) const noexcept {
+  const auto* bytes = sqlite3_column_text(statement_, static_cast<int>(i));
+  if (!bytes) return {};
+  return {static_cast<const char*>(static_cast<const void*>(bytes)),
+          static_cast<std::size_t>(sqlite3_column_bytes(statement_, static_cast<int>(i)))};
+}
+
+}  // namespace osprey::sql

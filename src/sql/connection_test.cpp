@@ -1,0 +1,275 @@
+#include "sql/connection.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace osprey::sql {
+namespace {
+
+// A table that counts what is asked of it.
+struct Counters {
+  int scans = 0;
+  int rows = 0;
+  int names_read = 0;
+};
+Counters counters;
+
+struct Number {
+  std::int64_t value = 0;
+  std::int64_t id() const { return value; }
+  std::string name() const {
+    ++counters.names_read;
+    return "n" + std::to_string(value);
+  }
+  std::optional<std::int64_t> half() const { return value % 2 ? std::nullopt : std::optional(value / 2); }
+  Result<std::string> secret() const { return system_failure(EACCES, "/secret"); }
+};
+
+Rows<Number> scan_numbers(const Scan& scan) {
+  ++counters.scans;
+  const auto all = [] {
+    std::vector<std::int64_t> ids(100);
+    for (std::int64_t i = 0; i < 100; ++i) ids[static_cast<std::size_t>(i)] = i;
+    return ids;
+  };
+  for (const auto id : scan.keys<std::int64_t>("id", all)) {
+    if (id < 0 || id > 99) continue;
+    ++counters.rows;
+    Number number{id};
+    co_yield number;
+  }
+}
+
+Table numbers() {
+  return table("numbers", "Whole numbers.", scan_numbers)
+      .column("id", BIGINT, &Number::id, "The number.", INDEX)
+      .column("name", TEXT, &Number::name, "Its name.")
+      .column("half", BIGINT, &Number::half, "Half of it.")
+      .column("secret", TEXT, &Number::secret, "Nobody may read it.", HIDDEN)
+      .alias("integers");
+}
+
+Rows<Number> scan_endless(const Scan& scan) {
+  for (std::int64_t i = 0; !scan.interrupted(); ++i) {
+    Number number{i};
+    co_yield number;
+  }
+}
+
+Table endless() {
+  return table("endless", "No end of numbers.", scan_endless).column("id", BIGINT, &Number::id, "The number.");
+}
+
+struct Word {
+  std::string text;
+};
+
+Rows<Word> scan_words(const Scan& scan) {
+  const auto asked = scan.texts("word");
+  if (!asked) co_return;
+  for (const auto& text : *asked) {
+    Word word{text};
+    co_yield word;
+  }
+}
+
+Table words() {
+  return table("words", "The words asked for.", scan_words)
+      .column("word", TEXT, &Word::text, "The word.", INDEX | REQUIRED)
+      .example("SELECT * FROM words WHERE word = 'osprey'");
+}
+
+Rows<Word> scan_throws(const Scan&) {
+  Word word{"first"};
+  co_yield word;
+  throw std::runtime_error("broken");
+}
+
+Table throws() {
+  return table("throws", "Throws.", scan_throws).column("word", TEXT, &Word::text, "A word.");
+}
+
+constexpr TableEntry kEntries[] = {
+    {"numbers", numbers}, {"endless", endless}, {"words", words}, {"throws", throws}};
+
+class ConnectionTest : public testing::Test {
+ protected:
+  ConnectionTest() {
+    registry.add(kEntries);
+    connection = std::make_unique<Connection>(ConnectionOptions{.registry = &registry});
+    counters = {};
+  }
+
+  // The rows as "a|b" lines.
+  QueryResult<std::vector<std::string>> run(std::string_view sql, QueryLimits limits = {}) {
+    connection->begin(limits);
+    std::vector<std::string> rows;
+    for (;;) {
+      auto statement = connection->prepare(sql);
+      if (!statement) return std::unexpected(statement.error());
+      if (!*statement) return rows;
+      for (;;) {
+        const auto row = (*statement)->step();
+        if (!row) return std::unexpected(row.error());
+        if (!*row) break;
+        std::string line;
+        for (std::size_t i = 0; i < (*statement)->size(); ++i) {
+          if (i) line += '|';
+          line += (*statement)->type(i) == ValueType::null ? "NULL" : std::string((*statement)->text(i));
+        }
+        rows.push_back(line);
+      }
+    }
+  }
+  std::vector<std::string> rows(std::string_view sql) {
+    auto result = run(sql);
+    EXPECT_TRUE(result) << result.error().message;
+    return result.value_or(std::vector<std::string>{});
+  }
+
+  Registry registry;
+  std::unique_ptr<Connection> connection;
+};
+
+TEST_F(ConnectionTest, OnlyTheColumnsAskedForAreRead) {
+  EXPECT_EQ(rows("SELECT id FROM numbers").size(), 100u);
+  EXPECT_EQ(counters.names_read, 0);
+}
+
+TEST_F(ConnectionTest, KeysArePushedDown) {
+  EXPECT_EQ(rows("SELECT name FROM numbers WHERE id = 7"), (std::vector<std::string>{"n7"}));
+  EXPECT_EQ(counters.rows, 1);
+}
+
+TEST_F(ConnectionTest, InListsArriveWholeAndWithoutRepeats) {
+  EXPECT_EQ(rows("SELECT id FROM numbers WHERE id IN (5, 3, 5, 3, 200)"), (std::vector<std::string>{"3", "5"}));
+  EXPECT_EQ(counters.scans, 1);
+  EXPECT_EQ(counters.rows, 2);
+}
+
+TEST_F(ConnectionTest, TwoConditionsOnOneKeyMeet) {
+  EXPECT_EQ(rows("SELECT id FROM numbers WHERE id IN (1, 2, 3) AND id IN (3, 4)"), (std::vector<std::string>{"3"}));
+  EXPECT_EQ(counters.rows, 1);
+}
+
+TEST_F(ConnectionTest, EqualToNullMatchesNothingAndReadsNothing) {
+  EXPECT_TRUE(rows("SELECT id FROM numbers WHERE id = NULL").empty());
+  EXPECT_EQ(counters.rows, 0);
+}
+
+TEST_F(ConnectionTest, JoinsVisitTheIndexedSide) {
+  EXPECT_EQ(rows("WITH wanted(x) AS (VALUES (4), (9)) SELECT name FROM wanted JOIN numbers ON id = x"),
+            (std::vector<std::string>{"n4", "n9"}));
+  EXPECT_EQ(counters.rows, 2);
+}
+
+TEST_F(ConnectionTest, OrOnAKeyIsTwoLookUps) {
+  EXPECT_EQ(rows("SELECT id FROM numbers WHERE id = 1 OR id = 2").size(), 2u);
+  EXPECT_EQ(counters.rows, 2);
+}
+
+TEST_F(ConnectionTest, LimitStopsTheScan) {
+  EXPECT_EQ(rows("SELECT id FROM endless LIMIT 3").size(), 3u);
+}
+
+TEST_F(ConnectionTest, EmptyOptionalIsNull) {
+  EXPECT_EQ(rows("SELECT half FROM numbers WHERE id IN (4, 5)"), (std::vector<std::string>{"2", "NULL"}));
+}
+
+TEST_F(ConnectionTest, WhatCouldNotBeLookedAtIsNullAndAWarning) {
+  EXPECT_EQ(rows("SELECT secret FROM numbers WHERE id IN (4, 5)"), (std::vector<std::string>{"NULL", "NULL"}));
+  ASSERT_EQ(connection->warnings().list().size(), 1u);
+  EXPECT_EQ(connection->warnings().list()[0].table, "numbers");
+  EXPECT_EQ(connection->warnings().list()[0].error.text(), "/secret: Permission denied");
+}
+
+TEST_F(ConnectionTest, HiddenColumnsAreNotInStar) {
+  EXPECT_EQ(rows("SELECT * FROM numbers WHERE id = 4"), (std::vector<std::string>{"4|n4|2"}));
+}
+
+TEST_F(ConnectionTest, TableAlias) { EXPECT_EQ(rows("SELECT count(*) FROM integers"), (std::vector<std::string>{"100"})); }
+
+TEST_F(ConnectionTest, RequiredColumnIsNamedWithAnExample) {
+  const auto result = run("SELECT * FROM words");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, 19);
+  EXPECT_EQ(result.error().message,
+            "table words needs a constraint on word, for example: SELECT * FROM words WHERE word = 'osprey'");
+}
+
+TEST_F(ConnectionTest, RequiredColumnFromAJoin) {
+  EXPECT_EQ(rows("SELECT word FROM words JOIN numbers ON word = name WHERE id = 8"), (std::vector<std::string>{"n8"}));
+}
+
+TEST_F(ConnectionTest, NearestNames) {
+  EXPECT_EQ(run("SELECT * FROM nubmers").error().hint, "did you mean numbers?");
+  EXPECT_EQ(run("SELECT nmae FROM numbers").error().hint, "did you mean name?");
+  EXPECT_EQ(run("SELECT lowr('A')").error().hint, "did you mean lower()?");
+}
+
+TEST_F(ConnectionTest, DeadlineEndsAnEndlessScan) {
+  const auto result = run("SELECT count(*) FROM endless", {.time = std::chrono::milliseconds(30)});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "the query exceeded its time limit of 30 ms");
+}
+
+TEST_F(ConnectionTest, DeadlineEndsWorkThatReadsNoTable) {
+  EXPECT_FALSE(run("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c",
+                   {.time = std::chrono::milliseconds(30)}));
+}
+
+TEST_F(ConnectionTest, CancelFromAnotherThread) {
+  std::thread canceller([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    connection->interrupt();
+  });
+  const auto result = run("SELECT count(*) FROM endless");
+  canceller.join();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "interrupted");
+  EXPECT_EQ(rows("SELECT 1").size(), 1u) << "the next query starts afresh";
+}
+
+TEST_F(ConnectionTest, RowLimit) {
+  const auto result = run("SELECT id FROM endless", {.rows = 10});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "the query exceeded its limit of 10 rows");
+}
+
+TEST_F(ConnectionTest, ExceptionsBecomeErrors) {
+  const auto result = run("SELECT * FROM throws");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "table throws: broken");
+}
+
+TEST_F(ConnectionTest, HiddenTables) {
+  Connection fewer({.registry = &registry, .hidden_tables = {"numbers"}});
+  std::string_view sql = "SELECT * FROM numbers";
+  EXPECT_FALSE(fewer.prepare(sql));
+}
+
+TEST_F(ConnectionTest, ViewsOverTables) {
+  EXPECT_EQ(rows("CREATE VIEW small AS SELECT id FROM numbers WHERE id < 2; SELECT * FROM small").size(), 2u);
+}
+
+TEST_F(ConnectionTest, FunctionsThatLoadCodeAreRefused) {
+  EXPECT_EQ(run("SELECT load_extension('x')").error().message, "not authorized to use function: load_extension");
+}
+
+class Refused : public ConnectionTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(Refused, StatementsThatReachOutside) {
+  const auto result = run(GetParam());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, 23) << result.error().message;
+  EXPECT_FALSE(result.error().hint.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Authorizer, Refused,
+                         testing::Values("ATTACH '/tmp/x.db' AS x", "CREATE TABLE t(a); CREATE INDEX i ON t(a)",
+                                         "PRAGMA writable_schema = ON", "PRAGMA database_list", "VACUUM INTO '/tmp/x.db'",
+                                         "CREATE TABLE t(a); CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END"));
+
+}  // namespace
+}  // namespace osprey::sql
