@@ -167,8 +167,8 @@ QueryResult<bool> Statement::step() {
   if (rc == SQLITE_DONE) return false;
   if (rc != SQLITE_ROW) return std::unexpected(connection.error(rc));
   if (connection.limits_.rows && ++connection.rows_returned_ > *connection.limits_.rows)
-    return std::unexpected(
-        QueryError{SQLITE_TOOBIG, fmt::format("the query exceeded its limit of {} rows", *connection.limits_.rows), {}});
+    return std::unexpected(QueryError{
+        SQLITE_TOOBIG, fmt::format("the query exceeded its limit of {} rows", *connection.limits_.rows), {}});
   return true;
 }
 

@@ -24,8 +24,8 @@ Accounts<PasswdEntry> parse_passwd(std::string_view text) {
       ++accounts.skipped;
       continue;
     }
-    accounts.entries.push_back({std::string(parts[0]), *uid, *gid, std::string(parts[4]), std::string(parts[5]),
-                                std::string(parts[6])});
+    accounts.entries.push_back(
+        {std::string(parts[0]), *uid, *gid, std::string(parts[4]), std::string(parts[5]), std::string(parts[6])});
   }
   return accounts;
 }
