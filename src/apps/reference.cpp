@@ -91,8 +91,9 @@ std::string tables_page(const sql::Registry& registry) {
     page += "\n| column | type | | meaning |\n| --- | --- | --- | --- |\n";
     for (const auto& column : table.columns) {
       if (column.source == sql::Column::Source::foreign) continue;
-      page += fmt::format("| `{}` | {} | {} | {} |\n", column.name, sql_name(column.type), words_of(column),
-                          column.alias_of.empty() ? column.help : fmt::format("Another name of `{}`.", column.alias_of));
+      page +=
+          fmt::format("| `{}` | {} | {} | {} |\n", column.name, sql_name(column.type), words_of(column),
+                      column.alias_of.empty() ? column.help : fmt::format("Another name of `{}`.", column.alias_of));
     }
     for (const auto& example : table.examples) page += fmt::format("\n```sql\n{};\n```\n", example);
   }
