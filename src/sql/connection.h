@@ -13,6 +13,7 @@
 
 #include "base/interrupt.h"
 #include "base/root.h"
+#include "sql/functions/functions.h"
 #include "sql/registry.h"
 
 struct sqlite3;
@@ -126,8 +127,7 @@ class Connection {
   std::string_view scanning_;
   std::function<void()> progress_;
   std::string denied_;  // what the authorizer refused last
-  struct FunctionState;
-  std::unique_ptr<FunctionState> functions_;
+  FunctionOptions functions_;
 };
 
 }  // namespace osprey::sql
