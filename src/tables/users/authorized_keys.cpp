@@ -27,9 +27,11 @@ std::vector<std::string> key_files(const std::vector<linux::KeyFilesRule>& rules
 
 Rows<Key> scan(const Scan& scan) {
   const auto rules = scan.take(linux::read_key_files_rules(scan.root()));
-  for (const auto& user : asked_users(scan)) {
+  std::set<std::pair<uid_t, std::string>> seen;
+  for (const auto& user : asked_accounts(scan)) {
     for (const auto& path : key_files(rules ? *rules : std::vector<linux::KeyFilesRule>{}, user)) {
       if (scan.interrupted()) co_return;
+      if (!seen.emplace(user.uid, path).second) continue;
       const auto content = scan.take(scan.root().read(path));
       if (!content) continue;
       auto keys = linux::parse_authorized_keys(content->bytes);
