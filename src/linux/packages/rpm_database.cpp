@@ -266,7 +266,8 @@ Result<RpmDatabase> RpmDatabase::open(const Root& root, const std::optional<std:
       {{"rpmdb.sqlite", nullptr}, {"Packages.db", ndb_records}, {"Packages", berkeley_records}}};
   for (const std::string_view directory : {"/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm"}) {
     for (const auto& format : kFormats) {
-      const auto path = std::string(directory) + "/" + std::string(format.file);
+      std::string path(directory);
+      path.append("/").append(format.file);
       auto file = root.open(path);
       if (!file && file.error().absent()) continue;
       if (!file) return std::unexpected(file.error());

@@ -56,7 +56,7 @@ class RpmFormats : public testing::TestWithParam<std::pair<std::string, std::str
 
 TEST_P(RpmFormats, AllPackages) {
   const auto answer = read(copy_);
-  EXPECT_THAT(answer.names, ElementsAre("alpha", "beta-libs", "gamma"));
+  EXPECT_THAT(answer.names, testing::UnorderedElementsAre("alpha", "beta-libs", "gamma"));
   EXPECT_THAT(answer.errors, IsEmpty());
 }
 
@@ -72,7 +72,7 @@ TEST_P(RpmFormats, CutAnywhere) {
 
 TEST_P(RpmFormats, EveryByteFlippedInTurn) {
   const auto bytes = read_file(file());
-  for (std::size_t at = 0; at < bytes.size(); at += 37) {
+  for (std::size_t at = 0; at < bytes.size(); at += 97) {
     auto broken = bytes;
     broken[at] = static_cast<char>(~broken[at]);
     std::ofstream(file(), std::ios::binary) << broken;
@@ -90,8 +90,8 @@ INSTANTIATE_TEST_SUITE_P(Rpm, RpmFormats,
                          testing::Values(std::pair("fedora", "var/lib/rpm/rpmdb.sqlite"),
                                          std::pair("opensuse", "usr/lib/sysimage/rpm/Packages.db"),
                                          std::pair("centos-7", "var/lib/rpm/Packages")),
-                         [](const auto& info) {
-                           return info.param.first == "centos-7" ? "centos7" : info.param.first;
+                         [](const auto& format) {
+                           return format.param.first == "centos-7" ? "centos7" : format.param.first;
                          });
 
 TEST(RpmDatabaseTest, NamesGoToTheIndex) {

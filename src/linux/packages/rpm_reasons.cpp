@@ -78,7 +78,8 @@ Result<RpmReasons> read_rpm_reasons(const Root& root, const Interrupt& interrupt
 }
 
 std::optional<std::string_view> rpm_reason(const RpmReasons& reasons, std::string_view name, std::string_view arch) {
-  const auto full = std::string(name) + "." + std::string(arch);
+  std::string full(name);
+  full.append(".").append(arch);
   auto found = reasons.find(full);
   if (found == reasons.end()) found = reasons.find(name);
   if (found == reasons.end()) return std::nullopt;

@@ -79,11 +79,11 @@ Table rpm_packages() {
               "Why dnf or zypper installed it, such as \"user\" or \"dependency\"; NULL where neither remembers.",
               HIDDEN)
       .cacheable()
-      .example("SELECT name, version, release, arch FROM rpm_packages WHERE name = 'openssl-libs'")
-      .example("SELECT name, vendor FROM rpm_packages WHERE signature_key IS NULL")
       .note(
           "Reads SQLite, ndb and Berkeley databases without librpm. Proven on a database that rpm 4.18 wrote (SQLite); "
-          "the ndb and Berkeley ones in the tests hold the same records, written by hand and by db5.3_load.");
+          "the ndb and Berkeley ones in the tests hold the same records, written by hand and by db5.3_load.")
+      .example("SELECT name, version, release, arch FROM rpm_packages WHERE name = 'openssl-libs'")
+      .example("SELECT name, vendor FROM rpm_packages WHERE signature_key IS NULL");
 }
 
 }  // namespace osprey::tables
