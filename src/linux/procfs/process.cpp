@@ -134,6 +134,16 @@ class PatientReader {
   static inline std::atomic<int> stuck_{0};
 };
 
+// False with errno set.
+bool stat_followed(const Proc& proc, int directory, const char* name, struct statx& info) {
+  if (!proc.is_kernels()) {
+    errno = ENOENT;
+    return false;
+  }
+  constexpr int kFlags = AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+  return ::statx(directory, name, kFlags, STATX_BASIC_STATS, &info) == 0;
+}
+
 Records records_of(std::string_view name) {
   return name == "maps" || name.starts_with("net/") ? Records::many : Records::one;
 }
@@ -283,10 +293,10 @@ Result<std::string> Process::link(const char* name) const {
   return std::string(target.data(), static_cast<std::size_t>(length));
 }
 
-Result<struct stat> Process::stat_target(const char* name) const {
+Result<struct statx> Process::stat_target(const char* name) const {
   if (auto opened = open(); !opened) return std::unexpected(std::move(opened).error());
-  struct stat info;
-  if (::fstatat(directory_.get(), name, &info, 0) != 0) return error(name);
+  struct statx info;
+  if (!stat_followed(*proc_, directory_.get(), name, info)) return error(name);
   return info;
 }
 
@@ -300,7 +310,7 @@ Result<std::uint64_t> Process::namespace_inode(const char* name) const {
 }
 
 Result<Descriptors> Descriptors::open(const Process& process) {
-  Descriptors descriptors;
+  Descriptors descriptors(process);
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   if (process.directory_)
     descriptors.directory_.reset(::openat(process.directory_.get(), "fd", kFlags));
@@ -319,16 +329,26 @@ std::string_view Descriptors::target(int number) {
   return {target_.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
 }
 
-Result<struct stat> Descriptors::stat_link(int number) const {
-  struct stat info;
-  if (::fstatat(directory_.get(), Decimal(number).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
-    return system_failure("fd");
-  return info;
+Result<Descriptors::Access> Descriptors::access(int number) const {
+  if (process_->proc_->is_kernels()) {
+    // The kernel shows it in the link's own permissions (proc_pid_fd(5)).
+    struct stat link;
+    if (::fstatat(directory_.get(), Decimal(number).c_str(), &link, AT_SYMLINK_NOFOLLOW) != 0)
+      return process_->error("fd");
+    return Access{(link.st_mode & S_IRUSR) != 0, (link.st_mode & S_IWUSR) != 0};
+  }
+  const auto text = TRY(process_->read(("fdinfo/" + std::to_string(number)).c_str(), Process::kSmallCap));
+  for (auto line : Lines(text)) {
+    if (take_until(line, ':') != "flags") continue;
+    const auto mode = parse<unsigned>(trim(line), 8).value_or(0) & O_ACCMODE;
+    return Access{mode != O_WRONLY, mode != O_RDONLY};
+  }
+  return failure("/proc/*/fdinfo", "does not tell the flags");
 }
 
-Result<struct stat> Descriptors::stat_target(int number) const {
-  struct stat info;
-  if (::fstatat(directory_.get(), Decimal(number).c_str(), &info, 0) != 0) return system_failure("fd");
+Result<struct statx> Descriptors::stat_target(int number) const {
+  struct statx info;
+  if (!stat_followed(*process_->proc_, directory_.get(), Decimal(number).c_str(), info)) return process_->error("fd");
   return info;
 }
 

@@ -76,8 +76,9 @@ class Process {
 
   // The text of a link below /proc/PID: "exe", "cwd", "root", "ns/net".
   Result<std::string> link(const char* name) const;
-  // What `name` below /proc/PID stands for, links followed.
-  Result<struct stat> stat_target(const char* name) const;
+  // What the link `name` below /proc/PID leads to, by what the system remembers of it: no server is asked. A captured
+  // tree's links lead nowhere.
+  Result<struct statx> stat_target(const char* name) const;
   // The inode in "net:[4026531840]".
   Result<std::uint64_t> namespace_inode(const char* name) const;
   // A file below /proc/PID, "net/tcp" among them; at most `cap` bytes of it.
@@ -101,7 +102,7 @@ class Process {
   mutable std::optional<Result<ProcessStatus>> status_;
 };
 
-// The open descriptors of a process, in ascending order, and what they point to.
+// The open descriptors of a process, in ascending order, and what they point to. The process must outlive them.
 class Descriptors {
  public:
   static Result<Descriptors> open(const Process& process);
@@ -110,12 +111,19 @@ class Descriptors {
   // "/path", "socket:[inode]", "pipe:[inode]", "anon_inode:…"; empty when it was closed meanwhile. Valid until the
   // next call.
   std::string_view target(int number);
-  // The descriptor itself: its mode bits tell whether it was opened for reading and writing.
-  Result<struct stat> stat_link(int number) const;
-  // What it is open on.
-  Result<struct stat> stat_target(int number) const;
+  struct Access {
+    bool readable = false;
+    bool writable = false;
+  };
+  // What it was opened for.
+  Result<Access> access(int number) const;
+  // What it is open on, as Process::stat_target() has it.
+  Result<struct statx> stat_target(int number) const;
 
  private:
+  explicit Descriptors(const Process& process) noexcept : process_(&process) {}
+
+  const Process* process_;
   UniqueFd directory_;
   std::vector<int> numbers_;
   std::string target_;

@@ -1,6 +1,5 @@
 // What runs on the host. /proc/PID is opened when a column below it is asked for, and each file of it at most once.
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <map>
@@ -148,8 +147,8 @@ class Handle {
   std::optional<Result<std::string>> cgroups_;
 };
 
-bool same_file(const struct stat& a, const struct statx& b) {
-  return a.st_ino == b.stx_ino && a.st_dev == makedev(b.stx_dev_major, b.stx_dev_minor);
+bool same_file(const struct statx& a, const struct statx& b) {
+  return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor;
 }
 
 const Result<Executable>& Handle::executable() {
