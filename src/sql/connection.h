@@ -16,7 +16,6 @@
 #include "sql/functions/functions.h"
 #include "sql/registry.h"
 
-struct sqlite3;
 struct sqlite3_stmt;
 
 namespace osprey::sql {
