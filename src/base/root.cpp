@@ -17,6 +17,7 @@
 #include <mutex>
 #include <set>
 
+#include "base/mountinfo.h"
 #include "base/text.h"
 
 namespace osprey {
@@ -35,45 +36,6 @@ Result<UniqueFd> open_at(int directory, const std::string& path, int flags, std:
     if (errno == EINTR || (errno == EAGAIN && attempt < 8)) continue;
     return system_failure(path);
   }
-}
-
-// Filesystems whose server may be gone, so that a look at them may never return (R3).
-bool may_hang(std::string_view type) {
-  static constexpr std::array<std::string_view, 17> kTypes = {
-      "9p",   "afs",    "autofs", "beegfs", "ceph", "cifs",     "coda", "fuseblk", "glusterfs",
-      "gpfs", "lustre", "ncpfs",  "nfs",    "nfs4", "orangefs", "smb3", "smbfs"};
-  return std::ranges::find(kTypes, type) != kTypes.end() || type == "fuse" || type.starts_with("fuse.");
-}
-
-// mountinfo writes blanks and backslashes in octal (proc_pid_mountinfo(5)).
-std::string unescape_octal(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      if (const auto code = parse<unsigned>(text.substr(i + 1, 3), 8); code && *code < 256) {
-        plain += static_cast<char>(*code);
-        i += 3;
-        continue;
-      }
-    }
-    plain += text[i];
-  }
-  return plain;
-}
-
-// The mount points in a mountinfo text that may hang.
-std::set<std::string, std::less<>> hanging_mounts(std::string_view mountinfo) {
-  std::set<std::string, std::less<>> mounts;
-  for (auto line : Lines(mountinfo)) {
-    // 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
-    for (int i = 0; i < 4; ++i) take_field(line);
-    const auto point = take_field(line);
-    const auto dash = line.find(" - ");
-    if (dash == line.npos) continue;
-    auto rest = line.substr(dash + 3);
-    if (may_hang(take_field(rest))) mounts.insert(unescape_octal(point));
-  }
-  return mounts;
 }
 
 // procfs and tracefs have files whose reading takes something away from their real reader (R4).
@@ -156,7 +118,9 @@ struct Root::State {
     if (!mountinfo || ::lseek(mountinfo.get(), 0, SEEK_SET) != 0) return points;
     const auto table = read_all(mountinfo.get(), kTextCap, "mountinfo");
     if (!table) return points;
-    for (const auto& point : hanging_mounts(table->bytes)) {
+    for (const auto& mount : parse_mountinfo(table->bytes).mounts) {
+      if (!may_hang(mount.type)) continue;
+      const auto& point = mount.point;
       if (prefix.empty()) {
         points.insert(point);
       } else if (point.size() > prefix.size() && point.starts_with(prefix) && point[prefix.size()] == '/') {

@@ -12,7 +12,7 @@
 
 namespace {
 
-constexpr std::array<const char*, 13> queries = {
+constexpr std::array<const char*, 13> kQueries = {
     "select split(?1, ?2, ?3)",
     "select regex_match(?1, ?2, ?3)",
     "select regex_split(?1, ?2, ?3)",
@@ -37,8 +37,8 @@ class Prepared {
     options_.warn = [](const std::string&) {};
     sqlite3_open(":memory:", &connection_);
     osprey::sql::register_functions(connection_, options_);
-    for (std::size_t i = 0; i < queries.size(); ++i) {
-      if (sqlite3_prepare_v2(connection_, queries[i], -1, &statements_[i], nullptr) != SQLITE_OK) std::abort();
+    for (std::size_t i = 0; i < kQueries.size(); ++i) {
+      if (sqlite3_prepare_v2(connection_, kQueries[i], -1, &statements_[i], nullptr) != SQLITE_OK) std::abort();
     }
   }
   ~Prepared() {
@@ -49,7 +49,7 @@ class Prepared {
   Prepared& operator=(const Prepared&) = delete;
 
   void run(const std::array<std::string_view, 3>& arguments) {
-    for (std::size_t i = 0; i < queries.size(); ++i) {
+    for (std::size_t i = 0; i < kQueries.size(); ++i) {
       sqlite3_stmt* statement = statements_[i];
       for (int parameter = 0; parameter < sqlite3_bind_parameter_count(statement); ++parameter) {
         const auto argument = arguments[static_cast<std::size_t>(parameter)];
@@ -64,7 +64,7 @@ class Prepared {
  private:
   osprey::sql::FunctionOptions options_;
   sqlite3* connection_ = nullptr;
-  std::array<sqlite3_stmt*, queries.size()> statements_{};
+  std::array<sqlite3_stmt*, kQueries.size()> statements_{};
 };
 
 }  // namespace

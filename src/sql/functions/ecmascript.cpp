@@ -19,7 +19,7 @@ constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string code_point(std::uint32_t value) { return fmt::format("\\x{{{:x}}}", value); }
 
-// The classes of isspace(3), which neither engine's \s is in both engines, and their complement up to `last`.
+// What isspace(3) holds and its complement up to `last`: RE2's own \s lacks the vertical tab.
 std::string spaces() { return "\\x{9}-\\x{d}\\x{20}"; }
 std::string non_spaces(std::string_view last) {
   return std::string("\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-").append(last);

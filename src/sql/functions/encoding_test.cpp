@@ -11,16 +11,16 @@ namespace osprey::sql {
 namespace {
 
 // RFC 4648, section 10.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> vectors = {{{"", ""},
-                                                                                   {"f", "Zg=="},
-                                                                                   {"fo", "Zm8="},
-                                                                                   {"foo", "Zm9v"},
-                                                                                   {"foob", "Zm9vYg=="},
-                                                                                   {"fooba", "Zm9vYmE="},
-                                                                                   {"foobar", "Zm9vYmFy"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kVectors = {{{"", ""},
+                                                                                    {"f", "Zg=="},
+                                                                                    {"fo", "Zm8="},
+                                                                                    {"foo", "Zm9v"},
+                                                                                    {"foob", "Zm9vYg=="},
+                                                                                    {"fooba", "Zm9vYmE="},
+                                                                                    {"foobar", "Zm9vYmFy"}}};
 
 TEST(Base64, TestVectors) {
-  for (const auto& [bytes, text] : vectors) {
+  for (const auto& [bytes, text] : kVectors) {
     EXPECT_EQ(to_base64(bytes), text);
     EXPECT_EQ(from_base64(text), bytes);
   }

@@ -52,7 +52,7 @@ struct FlowVector {
 
 // The baseline of the Community ID specification (github.com/corelight/community-id-spec), ICMP flows as the
 // specification maps them: type and the type that answers it, for both directions.
-constexpr FlowVector baseline[] = {
+constexpr FlowVector kBaseline[] = {
     {"128.232.110.120", "66.35.250.204", 34855, 80, 6, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
     {"66.35.250.204", "128.232.110.120", 80, 34855, 6, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
     {"192.168.1.52", "8.8.8.8", 54585, 53, 17, "1:d/FP5EW3wiY1vCndhwleRRKHowQ="},
@@ -64,7 +64,7 @@ constexpr FlowVector baseline[] = {
 };
 
 TEST(CommunityId, SpecificationBaseline) {
-  for (const auto& vector : baseline) {
+  for (const auto& vector : kBaseline) {
     const Flow flow{*IpAddress::parse(vector.source), *IpAddress::parse(vector.destination), vector.source_port,
                     vector.destination_port, vector.protocol};
     EXPECT_EQ(community_id(flow, 0).value(), vector.id) << vector.source << ' ' << vector.source_port;

@@ -1,4 +1,5 @@
 // Replays what a real osquery answered (tests/compat/functions) and holds the differences against the lists below.
+#include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
@@ -12,7 +13,7 @@
 namespace osprey::sql {
 namespace {
 
-const std::filesystem::path recordings = std::filesystem::path(OSPREY_TESTS_DIRECTORY) / "compat" / "functions";
+const std::filesystem::path kRecordings = std::filesystem::path(OSPREY_TESTS_DIRECTORY) / "compat" / "functions";
 
 std::string read(const std::filesystem::path& path) {
   std::ostringstream text;
@@ -27,7 +28,7 @@ struct Mended {
   std::string_view value;
   std::string_view reason;
 };
-constexpr Mended mended[] = {
+constexpr Mended kMended[] = {
     {"in_cidr_block('10.0.0.0/24','10.0.0.0')", "1", "a block contains its network address"},
     {"in_cidr_block('10.0.0.0/24','10.0.0.255')", "1", "a block contains its broadcast address"},
     {"in_cidr_block('10.0.0.0/31','10.0.0.0')", "1", "a /31 has two addresses (RFC 3021)"},
@@ -106,10 +107,11 @@ Case read_case(const boost::json::object& recorded) {
 
 std::vector<Case> read_cases() {
   std::vector<Case> cases;
-  for (const auto& entry : std::filesystem::directory_iterator(recordings)) {
+  for (const auto& entry : std::filesystem::directory_iterator(kRecordings)) {
     if (entry.path().extension() != ".json") continue;
     const auto document = boost::json::parse(read(entry.path()));
     for (const auto& recorded : document.as_array()) {
+      if (!recorded.as_object().contains("expr")) continue;  // the lists of functions and collations
       cases.push_back(read_case(recorded.as_object()));
     }
   }
@@ -136,8 +138,8 @@ TEST_F(RecordingsTest, EveryAnswerButTheMendedOnes) {
   std::size_t used = 0;
   for (auto& [expression, outcome, warning] : read_cases()) {
     if (!stock_difference(expression).empty()) continue;
-    const auto* other = std::ranges::find(mended, expression, &Mended::expression);
-    if (other == std::end(mended)) {
+    const auto* other = std::ranges::find(kMended, expression, &Mended::expression);
+    if (other == std::end(kMended)) {
       EXPECT_EQ(as_printed(run(expression)), outcome) << expression;
     } else {
       ++used;
@@ -146,12 +148,36 @@ TEST_F(RecordingsTest, EveryAnswerButTheMendedOnes) {
       EXPECT_EQ(run(expression), outcome) << expression << ": " << other->reason;
     }
   }
-  EXPECT_EQ(used, std::size(mended));
+  EXPECT_EQ(used, std::size(kMended));
+}
+
+TEST_F(RecordingsTest, EveryFunctionIsThereWithItsArguments) {
+  const auto document = boost::json::parse(read(kRecordings / "pragma_function_list.json"));
+  int count = 0;
+  for (const auto& recorded : document.as_array()) {
+    const auto text = [&recorded](const char* key) { return std::string(recorded.at(key).as_string()); };
+    // The latter two are SQLite's: of its full-text search and of its shell.
+    if (text("builtin") == "1" || text("name") == "match" || text("name") == "shellstatic") continue;
+    EXPECT_EQ(value("(select count(*) from pragma_function_list where not builtin and name = '" + text("name") +
+                    "' and narg = " + text("narg") + " and type = '" + text("type") + "')"),
+              "1")
+        << text("name");
+    ++count;
+  }
+  EXPECT_EQ(count, 40);
+}
+
+TEST_F(RecordingsTest, EveryCollationIsThere) {
+  const auto document = boost::json::parse(read(kRecordings / "collation_list.json"));
+  for (const auto& recorded : document.as_array()) {
+    const auto name = std::string(recorded.at("name").as_string());
+    EXPECT_EQ(value("(select count(*) from pragma_collation_list where name = '" + name + "')"), "1") << name;
+  }
 }
 
 TEST_F(RecordingsTest, TildesUnderOsquerysNames) {
   be_osquery(true);
-  const auto text = read(recordings / "version_compare_tilde_repeats.jsonl");
+  const auto text = read(kRecordings / "version_compare_tilde_repeats.jsonl");
   int count = 0;
   for (const auto line : Lines(text)) {
     const auto recorded = boost::json::parse({line.data(), line.size()}).as_object();

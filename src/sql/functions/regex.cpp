@@ -5,7 +5,8 @@
 #include <re2/re2.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <new>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -28,7 +29,7 @@ class Budget {
 
   // 0 to go on, or the error that ends the match.
   int spend(std::size_t position) {
-    constexpr std::uint64_t most = 50'000'000;  // about a second
+    constexpr std::uint64_t most = 50'000'000;  // under a second
     constexpr std::uint64_t between_questions = 1'000'000;
     spent_ += 1 + (position > position_ ? position - position_ : position_ - position);
     position_ = position;
@@ -50,14 +51,13 @@ std::unexpected<Error> interruption() { return system_failure(EINTR, ""); }
 class BacktrackingEngine {
  public:
   static Result<BacktrackingEngine> compile(const std::string& syntax, TextEncoding encoding) {
-    const std::unique_ptr<pcre2_compile_context, Free> context(check(pcre2_compile_context_create(nullptr)));
     const std::uint32_t options = PCRE2_AUTO_CALLOUT | PCRE2_MATCH_UNSET_BACKREF | PCRE2_DOLLAR_ENDONLY |
                                   (encoding == TextEncoding::utf8 ? PCRE2_UTF : PCRE2_NEVER_UTF);
     int code = 0;
     PCRE2_SIZE offset = 0;
     BacktrackingEngine engine;
-    engine.code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(syntax.data()), syntax.size(), options, &code,
-                                     &offset, context.get()));
+    engine.code_.reset(
+        pcre2_compile(reinterpret_cast<PCRE2_SPTR>(syntax.data()), syntax.size(), options, &code, &offset, nullptr));
     if (!engine.code_) {
       unsigned char message[256] = {};
       pcre2_get_error_message(code, message, sizeof message);
@@ -98,7 +98,6 @@ class BacktrackingEngine {
 
  private:
   struct Free {
-    void operator()(pcre2_compile_context* context) const noexcept { pcre2_compile_context_free(context); }
     void operator()(pcre2_match_context* context) const noexcept { pcre2_match_context_free(context); }
     void operator()(pcre2_match_data* data) const noexcept { pcre2_match_data_free(data); }
     void operator()(pcre2_code* code) const noexcept { pcre2_code_free(code); }

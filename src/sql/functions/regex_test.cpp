@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <chrono>
 #include <regex>
 
@@ -98,13 +99,8 @@ TEST(Regex, LookAheadAndBackReferences) {
   EXPECT_EQ(match("héé", "(.)\\1"), "éé");
 }
 
-TEST(Regex, WhatIsNoPattern) {
-  for (const std::string_view pattern :
-       {"[",      "(",   ")",     "a)",      "(?<a>b)",      "(?<=a)b",    "(?i)a",    "*",
-        "+a",     "?",   "{2}",   "a**",     "a{2}{3}",      "a{",         "a{2",      "a{,2}",
-        "a{3,2}", "^*",  "\\b+",  "(?=a)*",  "\\",           "\\1",        "(a)\\2",   "\\a",
-        "\\A",    "\\z", "\\Q",   "\\pL",    "\\_",          "\\xg1",      "\\x1",     "\\u123",
-        "\\c1",   "[a",  "[b-a]", "[a-\\d]", "[[:nosuch:]]", "[[:alpha:]", "[[.ab.]]", "a{99999999999}"}) {
+TEST(Regex, WhatNoEngineTakes) {
+  for (const std::string_view pattern : {"[b-a]", "(", "((a{9999}){9999}){9999}"}) {
     EXPECT_EQ(match("a", pattern), "invalid") << pattern;
   }
 }

@@ -1,4 +1,5 @@
 // split, concat and concat_ws.
+#include <algorithm>
 #include <optional>
 #include <string>
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <ostream>
 #include <string>
 #include <string_view>
 

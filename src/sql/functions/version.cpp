@@ -90,6 +90,7 @@ int compare_rpm(std::string_view a, std::string_view b) noexcept {
   return order(!a.empty(), !b.empty());
 }
 
+// An order among versions without doubled or trailing separators; pacman's rules are not transitive beyond those.
 int compare_alpm(std::string_view a, std::string_view b) noexcept {
   const auto separates = [](char c) noexcept { return !is_alphanumeric(c); };
   while (!a.empty() && !b.empty()) {
@@ -165,10 +166,10 @@ struct SegmentRules {
 };
 
 // In the order they rank.
-constexpr std::string_view delimiters = "~-^.:";
+constexpr std::string_view kDelimiters = "~-^.:";
 
 int compare_segments(std::string_view a, std::string_view b, SegmentRules rules) noexcept {
-  const auto within_segment = [](char c) noexcept { return !delimiters.contains(c); };
+  const auto within_segment = [](char c) noexcept { return !kDelimiters.contains(c); };
   // A colon that is missing counts as one before the text: npos + 1 is 0.
   if (rules.epoch) {
     if (const int result = order(a.find(':') + 1, b.find(':') + 1)) return result;
@@ -182,7 +183,7 @@ int compare_segments(std::string_view a, std::string_view b, SegmentRules rules)
     if (a.empty()) return rules.tilde_is_last && b.front() == '~' ? 1 : -1;
     if (b.empty()) return rules.tilde_is_last && a.front() == '~' ? -1 : 1;
     if (rules.delimiters_rank && a.front() != b.front()) {
-      return order(delimiters.find(a.front()), delimiters.find(b.front()));
+      return order(kDelimiters.find(a.front()), kDelimiters.find(b.front()));
     }
     a.remove_prefix(1);
     b.remove_prefix(1);

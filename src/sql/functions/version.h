@@ -20,8 +20,8 @@ enum class VersionFlavour {
 // ARCH, DPKG or RHEL in any case.
 std::optional<VersionFlavour> version_flavour(std::string_view name, bool osquery_compatible);
 
-// Below, at or above zero as `a` is older than, as old as or newer than `b`. Any bytes have a place in the order;
-// a version without a release is older than, or as old as, the same with one.
+// Below, at or above zero as `a` is older than, as old as or newer than `b`. Takes any bytes. A version
+// without a release is older than, or as old as, the same with one.
 int compare_versions(std::string_view a, std::string_view b, VersionFlavour flavour) noexcept;
 
 }  // namespace osprey::sql

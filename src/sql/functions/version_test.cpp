@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <string>
 #include <vector>
 
@@ -86,6 +88,31 @@ TEST(Versions, AnOrderHoldsBothWays) {
     for (const auto a : odd) {
       for (const auto b : odd) {
         EXPECT_EQ(compare_versions(a, b, flavour), -compare_versions(b, a, flavour)) << a << ' ' << b;
+      }
+    }
+  }
+}
+
+// Every version of up to four characters that a package may have, against every other by way of a third.
+TEST(Versions, AnOrderIsTransitive) {
+  std::vector<std::string> versions = {""};
+  for (std::size_t i = 0; i < versions.size() && versions[i].size() < 4; ++i) {
+    for (const char c : {'0', '2', 'a', '.', '~', '-', ':'}) {
+      const bool separator = c == '.' || c == '~' || c == '-' || c == ':';
+      if (separator && (versions[i].empty() || versions[i].size() == 3 || !std::isalnum(versions[i].back()))) continue;
+      versions.push_back(versions[i] + c);
+    }
+  }
+  std::erase_if(versions, [](const std::string& version) { return !version.empty() && !std::isalnum(version.back()); });
+  for (const auto flavour : {generic, arch, dpkg, rhel, osquery_arch, osquery_dpkg, osquery_rhel}) {
+    const auto older = [flavour](std::string_view a, std::string_view b) {
+      return compare_versions(a, b, flavour) < 0;
+    };
+    // Sorted by a strict weak order every element is at most as new as all that follow.
+    std::ranges::stable_sort(versions, older);
+    for (std::size_t i = 0; i < versions.size(); ++i) {
+      for (std::size_t j = i + 1; j < versions.size(); ++j) {
+        EXPECT_FALSE(older(versions[j], versions[i])) << versions[j] << ' ' << versions[i];
       }
     }
   }

@@ -13,4 +13,16 @@ std::vector<linux::PasswdEntry> asked_users(const Scan& scan) {
   return std::move(accounts->entries);
 }
 
+std::optional<std::string> in_home(const linux::PasswdEntry& user, std::string_view relative) {
+  if (!user.directory.starts_with('/')) return std::nullopt;
+  std::string path = user.directory;
+  if (!path.ends_with('/')) path += '/';
+  return path.append(relative);
+}
+
+void warn_skipped(const Scan& scan, std::string_view path, std::size_t lines) {
+  if (lines == 0) return;
+  scan.warn(failure(std::string(path), std::to_string(lines) + " lines could not be parsed").error());
+}
+
 }  // namespace osprey::tables
