@@ -29,3 +29,9 @@ if(CCACHE)
     add_compile_options(-fpch-preprocess)
   endif()
 endif()
+
+if(NOT OSPREY_SANITIZE)
+  # What is linked in statically stays inside: a module finds its own libcrypto, never the program's. (The sanitizers
+  # must be seen from outside.)
+  add_link_options(-Wl,--exclude-libs,ALL)
+endif()

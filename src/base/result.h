@@ -34,9 +34,10 @@ std::unexpected<Error> system_failure(std::string subject);
 }  // namespace osprey
 
 // The value of a Result, or return from this function with its error.
-#define TRY(...)                                                                              \
-  __extension__({                                                                             \
-    auto&& result_ = (__VA_ARGS__);                                                           \
-    if (!result_) [[unlikely]] return std::unexpected(std::move(result_).error());            \
-    *std::move(result_);                                                                      \
+#define TRY(...)                                          \
+  __extension__({                                         \
+    auto&& result_ = (__VA_ARGS__);                       \
+    if (!result_) [[unlikely]]                            \
+      return std::unexpected(std::move(result_).error()); \
+    *std::move(result_);                                  \
   })

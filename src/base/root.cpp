@@ -40,8 +40,8 @@ Result<UniqueFd> open_at(int directory, const std::string& path, int flags, std:
 // Filesystems whose server may be gone, so that a look at them may never return (R3).
 bool may_hang(std::string_view type) {
   static constexpr std::array<std::string_view, 17> kTypes = {
-      "9p",   "afs", "autofs", "beegfs", "ceph", "cifs",   "coda",  "fuseblk", "glusterfs",
-      "gpfs", "lustre", "ncpfs", "nfs",    "nfs4", "orangefs", "smb3", "smbfs"};
+      "9p",   "afs",    "autofs", "beegfs", "ceph", "cifs",     "coda", "fuseblk", "glusterfs",
+      "gpfs", "lustre", "ncpfs",  "nfs",    "nfs4", "orangefs", "smb3", "smbfs"};
   return std::ranges::find(kTypes, type) != kTypes.end() || type == "fuse" || type.starts_with("fuse.");
 }
 
@@ -116,8 +116,8 @@ const char* kind_of(mode_t mode) {
 struct Root::State {
   UniqueFd directory;
   bool host = false;
-  std::string prefix;   // where the tree stands in the mount table's eyes, without a trailing slash
-  UniqueFd mountinfo;   // poll(2) says POLLPRI when the table changed
+  std::string prefix;  // where the tree stands in the mount table's eyes, without a trailing slash
+  UniqueFd mountinfo;  // poll(2) says POLLPRI when the table changed
   std::mutex mutex;
   bool known = false;
   std::set<std::string, std::less<>> hanging;

@@ -35,12 +35,15 @@ TEST(Text, ValidUtf8) {
   for (const auto* good : {"", "plain ascii text", "h\xC3\xA9llo", "\xE6\x97\xA5", "\xF0\x9F\x98\x80"})
     EXPECT_TRUE(is_valid_utf8(good)) << good;
   // Overlong forms, a surrogate, beyond U+10FFFF, a lone continuation, a sequence cut short.
-  for (const auto* bad : {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80", "eight bytes\xE6\x97"})
+  for (const auto* bad :
+       {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80", "eight bytes\xE6\x97"})
     EXPECT_FALSE(is_valid_utf8(bad));
 }
 
 TEST(Text, InvalidBytesAreEscapedAndTheRestKept) {
-  EXPECT_EQ(escape_invalid_utf8("a\xFF" "b\xC3\xA9\xC3"), "a\\xFFb\xC3\xA9\\xC3");
+  EXPECT_EQ(escape_invalid_utf8("a\xFF"
+                                "b\xC3\xA9\xC3"),
+            "a\\xFFb\xC3\xA9\\xC3");
 }
 
 TEST(Text, NearestName) {

@@ -28,8 +28,6 @@ std::optional<std::string_view> after(std::string_view message, std::string_view
 
 }  // namespace
 
-struct Connection::FunctionState {};
-
 Connection::Connection(ConnectionOptions options) : options_(std::move(options)) {
   // One thread at a time uses a connection, so SQLite needs no mutex of its own.
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
@@ -39,6 +37,10 @@ Connection::Connection(ConnectionOptions options) : options_(std::move(options))
   // Sorting and materialising stay in memory: a query writes no file, not even a temporary one.
   sqlite3_exec(database_, "PRAGMA temp_store = MEMORY", nullptr, nullptr, nullptr);
   sqlite3_limit(database_, SQLITE_LIMIT_ATTACHED, 0);
+  functions_.osquery_compatible = options_.osquery_compatible;
+  functions_.interrupted = [this] { return interrupt_.requested(); };
+  functions_.warn = [this](std::string text) { warnings_.add({}, Error{0, {}, std::move(text)}); };
+  register_functions(database_, functions_);
   for (const auto name : options_.registry->names())
     if (!is_hidden(name)) attach(*this, name, find_by_name);
   install_authorizer(database_, denied_);
@@ -167,8 +169,8 @@ QueryResult<bool> Statement::step() {
   if (rc == SQLITE_DONE) return false;
   if (rc != SQLITE_ROW) return std::unexpected(connection.error(rc));
   if (connection.limits_.rows && ++connection.rows_returned_ > *connection.limits_.rows)
-    return std::unexpected(
-        QueryError{SQLITE_TOOBIG, fmt::format("the query exceeded its limit of {} rows", *connection.limits_.rows), {}});
+    return std::unexpected(QueryError{
+        SQLITE_TOOBIG, fmt::format("the query exceeded its limit of {} rows", *connection.limits_.rows), {}});
   return true;
 }
 

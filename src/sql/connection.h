@@ -13,9 +13,9 @@
 
 #include "base/interrupt.h"
 #include "base/root.h"
+#include "sql/functions/functions.h"
 #include "sql/registry.h"
 
-struct sqlite3;
 struct sqlite3_stmt;
 
 namespace osprey::sql {
@@ -126,8 +126,7 @@ class Connection {
   std::string_view scanning_;
   std::function<void()> progress_;
   std::string denied_;  // what the authorizer refused last
-  struct FunctionState;
-  std::unique_ptr<FunctionState> functions_;
+  FunctionOptions functions_;
 };
 
 }  // namespace osprey::sql

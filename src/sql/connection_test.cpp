@@ -86,12 +86,9 @@ Rows<Word> scan_throws(const Scan&) {
   throw std::runtime_error("broken");
 }
 
-Table throws() {
-  return table("throws", "Throws.", scan_throws).column("word", TEXT, &Word::text, "A word.");
-}
+Table throws() { return table("throws", "Throws.", scan_throws).column("word", TEXT, &Word::text, "A word."); }
 
-constexpr TableEntry kEntries[] = {
-    {"numbers", numbers}, {"endless", endless}, {"words", words}, {"throws", throws}};
+constexpr TableEntry kEntries[] = {{"numbers", numbers}, {"endless", endless}, {"words", words}, {"throws", throws}};
 
 class ConnectionTest : public testing::Test {
  protected:
@@ -169,9 +166,7 @@ TEST_F(ConnectionTest, OrOnAKeyIsTwoLookUps) {
   EXPECT_EQ(counters.rows, 2);
 }
 
-TEST_F(ConnectionTest, LimitStopsTheScan) {
-  EXPECT_EQ(rows("SELECT id FROM endless LIMIT 3").size(), 3u);
-}
+TEST_F(ConnectionTest, LimitStopsTheScan) { EXPECT_EQ(rows("SELECT id FROM endless LIMIT 3").size(), 3u); }
 
 TEST_F(ConnectionTest, EmptyOptionalIsNull) {
   EXPECT_EQ(rows("SELECT half FROM numbers WHERE id IN (4, 5)"), (std::vector<std::string>{"2", "NULL"}));
@@ -188,7 +183,9 @@ TEST_F(ConnectionTest, HiddenColumnsAreNotInStar) {
   EXPECT_EQ(rows("SELECT * FROM numbers WHERE id = 4"), (std::vector<std::string>{"4|n4|2"}));
 }
 
-TEST_F(ConnectionTest, TableAlias) { EXPECT_EQ(rows("SELECT count(*) FROM integers"), (std::vector<std::string>{"100"})); }
+TEST_F(ConnectionTest, TableAlias) {
+  EXPECT_EQ(rows("SELECT count(*) FROM integers"), (std::vector<std::string>{"100"}));
+}
 
 TEST_F(ConnectionTest, RequiredColumnIsNamedWithAnExample) {
   const auto result = run("SELECT * FROM words");
@@ -268,7 +265,8 @@ TEST_P(Refused, StatementsThatReachOutside) {
 
 INSTANTIATE_TEST_SUITE_P(Authorizer, Refused,
                          testing::Values("ATTACH '/tmp/x.db' AS x", "CREATE TABLE t(a); CREATE INDEX i ON t(a)",
-                                         "PRAGMA writable_schema = ON", "PRAGMA database_list", "VACUUM INTO '/tmp/x.db'",
+                                         "PRAGMA writable_schema = ON", "PRAGMA database_list",
+                                         "VACUUM INTO '/tmp/x.db'",
                                          "CREATE TABLE t(a); CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END"));
 
 }  // namespace

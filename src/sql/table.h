@@ -1,4 +1,5 @@
-// Table: a scan of handles and a list of columns. How to write one: docs/tables-howto.md, or copy tables/network/etc_hosts.cpp.
+// Table: a scan of handles and a list of columns. How to write one: docs/tables-howto.md, or copy
+// tables/network/etc_hosts.cpp.
 #pragma once
 
 #include <initializer_list>

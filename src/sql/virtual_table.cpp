@@ -154,11 +154,15 @@ class Cursor : public sqlite3_vtab_cursor {
     const Connection& connection = table_.connection;
     if (table.source == Table::Source::host && !connection.options_.root.is_host())
       return table_.fail(SQLITE_ERROR, fmt::format("table {} asks the running kernel and services, which another "
-                                                   "root does not carry; ask it about the host", table.name));
+                                                   "root does not carry; ask it about the host",
+                                                   table.name));
     if (flags & kMissingUser)
       table_.connection.warnings_.add(
-          table.name, Error{0, {}, "asked without a uid it answers for the current user only; to see every user: "
-                                   "SELECT * FROM users JOIN " + table.name + " USING (uid)"});
+          table.name, Error{0,
+                            {},
+                            "asked without a uid it answers for the current user only; to see every user: "
+                            "SELECT * FROM users JOIN " +
+                                table.name + " USING (uid)"});
     scan_ = Scan();
     scan_.table_ = &table;
     scan_.interrupt_ = &connection.interrupt_;
@@ -219,7 +223,8 @@ class Cursor : public sqlite3_vtab_cursor {
   }
 
  private:
-  // Starts the scan in the mount namespace of `pid`, 0 for this root itself. One that cannot be looked into has no rows.
+  // Starts the scan in the mount namespace of `pid`, 0 for this root itself. One that cannot be looked into has no
+  // rows.
   void enter(pid_t pid) {
     rows_ = AnyRows();
     scan_.namespace_pid_ = pid;
@@ -380,9 +385,7 @@ int best_index(sqlite3_vtab* base, sqlite3_index_info* info) noexcept {
       if (!has(column.options, INDEX | ADDITIONAL | REQUIRED)) continue;
       if (range && !is_numeric(column.type)) continue;
       // Text compared by another collation than the look-up's bytes must be left to SQLite.
-      if (equals && !is_numeric(column.type) &&
-          std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY")
-        continue;
+      if (equals && !is_numeric(column.type) && std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY") continue;
       const bool list = equals && sqlite3_vtab_in(info, i, 1) != 0;
       push(i, index, constraint.op, list);
       required_present = required_present || (required && (equals || pattern));

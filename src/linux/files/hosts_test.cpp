@@ -13,9 +13,7 @@ TEST(Hosts, NamesOfAnAddress) {
   EXPECT_EQ(entries[1].hostnames, "ip6-localhost ip6-loopback");
 }
 
-TEST(Hosts, WhatIsNoEntryIsLeftOut) {
-  EXPECT_TRUE(parse_hosts("# comment\n\n   \n10.0.0.1\n#10.0.0.2 off\n").empty());
-}
+TEST(Hosts, WhatIsNoEntryIsLeftOut) { EXPECT_TRUE(parse_hosts("# comment\n\n   \n10.0.0.1\n#10.0.0.2 off\n").empty()); }
 
 TEST(Hosts, LastLineWithoutLineEndAndCarriageReturns) {
   const auto entries = parse_hosts("10.0.0.1 a\r\n10.0.0.2 b");

@@ -3,20 +3,15 @@
 #include "base/text.h"
 
 namespace osprey::linux {
-namespace {
-
-// Whether a line has an account of this host: not blank, not a comment, not a reference to NIS.
-bool is_account(std::string_view line) {
+bool is_account_line(std::string_view line) noexcept {
   const auto text = trim(line);
   return !text.empty() && text.front() != '#' && text.front() != '+' && text.front() != '-';
 }
 
-}  // namespace
-
 Accounts<PasswdEntry> parse_passwd(std::string_view text) {
   Accounts<PasswdEntry> accounts;
   for (const auto line : Lines(text)) {
-    if (!is_account(line)) continue;
+    if (!is_account_line(line)) continue;
     const auto parts = split(line, ':');
     const auto uid = parts.size() >= 7 ? parse<uid_t>(parts[2]) : std::nullopt;
     const auto gid = parts.size() >= 7 ? parse<gid_t>(parts[3]) : std::nullopt;
@@ -24,8 +19,8 @@ Accounts<PasswdEntry> parse_passwd(std::string_view text) {
       ++accounts.skipped;
       continue;
     }
-    accounts.entries.push_back({std::string(parts[0]), *uid, *gid, std::string(parts[4]), std::string(parts[5]),
-                                std::string(parts[6])});
+    accounts.entries.push_back(
+        {std::string(parts[0]), *uid, *gid, std::string(parts[4]), std::string(parts[5]), std::string(parts[6])});
   }
   return accounts;
 }
@@ -33,7 +28,7 @@ Accounts<PasswdEntry> parse_passwd(std::string_view text) {
 Accounts<GroupEntry> parse_group(std::string_view text) {
   Accounts<GroupEntry> accounts;
   for (const auto line : Lines(text)) {
-    if (!is_account(line)) continue;
+    if (!is_account_line(line)) continue;
     const auto parts = split(line, ':');
     const auto gid = parts.size() >= 4 ? parse<gid_t>(parts[2]) : std::nullopt;
     if (!gid || parts[0].empty()) {

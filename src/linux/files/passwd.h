@@ -33,6 +33,9 @@ struct Accounts {
   std::vector<Entry> entries;
   std::size_t skipped = 0;
 };
+// Whether a line of these files (shadow(5) too) has an account of this host: not blank, not a comment, not a NIS line.
+bool is_account_line(std::string_view line) noexcept;
+
 Accounts<PasswdEntry> parse_passwd(std::string_view text);
 Accounts<GroupEntry> parse_group(std::string_view text);
 

@@ -8,10 +8,21 @@ std::vector<linux::PasswdEntry> asked_users(const Scan& scan) {
   auto accounts = scan.take(linux::read_passwd(scan.root()));
   if (!accounts) return {};
   const auto asked = scan.keys<std::int64_t>("uid", [] { return std::vector<std::int64_t>{::geteuid()}; });
-  std::erase_if(accounts->entries, [&](const auto& entry) {
-    return std::ranges::find(asked, std::int64_t{entry.uid}) == asked.end();
-  });
+  std::erase_if(accounts->entries,
+                [&](const auto& entry) { return std::ranges::find(asked, std::int64_t{entry.uid}) == asked.end(); });
   return std::move(accounts->entries);
+}
+
+std::optional<std::string> in_home(const linux::PasswdEntry& user, std::string_view relative) {
+  if (!user.directory.starts_with('/')) return std::nullopt;
+  std::string path = user.directory;
+  if (!path.ends_with('/')) path += '/';
+  return path.append(relative);
+}
+
+void warn_skipped(const Scan& scan, std::string_view path, std::size_t lines) {
+  if (lines == 0) return;
+  scan.warn(failure(std::string(path), std::to_string(lines) + " lines could not be parsed").error());
 }
 
 }  // namespace osprey::tables

@@ -1,0 +1,56 @@
+# The day's commands. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+.PHONY: run
+run: ## install what is needed, build, show what this host answers, and open the shell
+	@tools/install build
+	@cmake --preset release -DOSPREY_TESTS=OFF >/dev/null && cmake --build build -j $(JOBS)
+	@tools/demo
+
+.PHONY: build
+build: ## build the programs and the unit tests into build/
+	@tools/install build test
+	@cmake --preset release -DOSPREY_TESTS=ON >/dev/null && cmake --build build -j $(JOBS)
+
+.PHONY: test
+test: ## everything that must pass, from nothing: builds, checks, tests, fuzz targets; ends with one line of counts
+	@tools/install build test
+	@tools/test
+
+.PHONY: check
+check: ## format, tidy on what changed, layers, generated files
+	@tools/install build test
+	@tools/check
+
+.PHONY: golden
+golden: build ## rewrite the golden files, and the generated references, from what the code answers now
+	@OSPREY_UPDATE_GOLDEN=1 build/test/tables_test --gtest_filter='Roots/*' --gtest_brief=1
+	@tools/generate
+
+.PHONY: bench
+bench: ## osprey beside the tools a person would use, medians of one run
+	@tools/install build test bench
+	@cmake --preset release -DOSPREY_TESTS=ON >/dev/null && cmake --build build -j $(JOBS)
+	@bench/bench
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for SECONDS_EACH (default 60) seconds
+	@tools/install build test
+	@tools/fuzz --seconds $(or $(SECONDS_EACH),60)
+
+.PHONY: soak
+soak: ## the thread sanitizer over all unit tests, and fuzz targets for ten minutes each
+	@tools/install build test
+	@cmake --preset thread >/dev/null && cmake --build build/thread -j $(JOBS)
+	@set -e; for test in build/thread/test/*; do $$test --gtest_brief=1; done
+	@tools/fuzz --seconds 600
+
+.PHONY: format
+format: ## format every source file
+	@git ls-files '*.cpp' '*.h' | xargs clang-format-19 -i

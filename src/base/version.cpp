@@ -1,0 +1,7 @@
+#include "base/version.h"
+
+namespace osprey {
+
+std::string_view version() noexcept { return OSPREY_VERSION; }
+
+}  // namespace osprey
