@@ -22,8 +22,23 @@ enum class FlagKind : std::uint8_t {
 };
 
 enum class FlagGroup : std::uint8_t {
-  input, output, sql, config, process, schedule, distributed, tls, logger, kafka, aws, database, events, audit, watchdog,
-  extensions, yara,
+  input,
+  output,
+  sql,
+  config,
+  process,
+  schedule,
+  distributed,
+  tls,
+  logger,
+  kafka,
+  aws,
+  database,
+  events,
+  audit,
+  watchdog,
+  extensions,
+  yara,
 };
 
 enum class FlagState : std::uint8_t {
@@ -605,6 +620,12 @@ inline constexpr auto kFlagAliases = std::to_array<FlagAlias>({
 constexpr const FlagDeclaration* find_flag(std::string_view name) {
   const auto found = std::ranges::lower_bound(kFlags, name, {}, &FlagDeclaration::name);
   return found != kFlags.end() && found->name == name ? &*found : nullptr;
+}
+
+// Whether lists of flags (osquery_flags, .show) have it. osquery's leave out flags of one letter and the flag file.
+constexpr bool is_listed(const FlagDeclaration& flag, bool osquery_compatible) {
+  if (flag.name.size() == 1 || flag.name == "flagfile" || flag.kind == FlagKind::unlisted) return false;
+  return flag.kind != FlagKind::own || !osquery_compatible;
 }
 
 // A flag named in the code; a misspelt one does not compile.

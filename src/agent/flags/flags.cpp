@@ -62,9 +62,12 @@ std::string_view type_name(FlagType type) noexcept {
   return "string";
 }
 
-std::int64_t Flags::number(FlagName name) const {
-  return parse<std::int64_t>(value(name.declaration())).value_or(0);
+std::string described(const FlagDeclaration& flag) {
+  std::string text(flag.meaning);
+  return flag.state == FlagState::built ? text : text + " (not built yet)";
 }
+
+std::int64_t Flags::number(FlagName name) const { return parse<std::int64_t>(value(name.declaration())).value_or(0); }
 
 std::string_view Flags::value(const FlagDeclaration& flag) const {
   const auto found = values_.find(&flag);

@@ -14,6 +14,13 @@ namespace osprey::agent {
 // "bool", "string", "int32"…: the names that osquery_flags and error messages use.
 std::string_view type_name(FlagType type) noexcept;
 
+// What it does, with a word where that is not built yet.
+std::string described(const FlagDeclaration& flag);
+// Whether osquery has it in the shell only.
+constexpr bool is_shell_only(const FlagDeclaration& flag) {
+  return flag.kind == FlagKind::shell || flag.kind == FlagKind::own;
+}
+
 // Only what differs from the defaults is stored.
 class Flags {
  public:

@@ -1,12 +1,12 @@
 #include "agent/shell/output.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 
 namespace osprey::agent::shell {
 
 Output::Output(int fd) : fd_(fd), terminal_(::isatty(fd) == 1) { buffer_.reserve(kChunk + (kChunk >> 2)); }
-
-Output::Output(UniqueFd file) : Output(file.get()) { file_ = std::move(file); }
 
 void Output::flush() {
   if (buffer_.empty()) return;

@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/unique_fd.h"
-
 namespace osprey::agent::shell {
 
 // Printers append to buffer() and call settle() after each row.
@@ -17,8 +15,6 @@ class Output {
 
   // Writes to `fd`, which stays the caller's.
   explicit Output(int fd);
-  // Writes to `file` and closes it.
-  explicit Output(UniqueFd file);
   ~Output() { flush(); }
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -39,7 +35,6 @@ class Output {
   void before_write(std::function<void()> callback) { before_write_ = std::move(callback); }
 
  private:
-  UniqueFd file_;
   int fd_;
   bool terminal_;
   int failed_ = 0;

@@ -73,6 +73,10 @@ bool is_ascii(std::string_view text) noexcept {
 
 std::size_t width(std::string_view text, Measure measure) noexcept {
   if (is_ascii(text)) return text.size();
+  // As osquery counts: every byte but those that continue a character.
+  if (measure == Measure::code_points)
+    return static_cast<std::size_t>(
+        std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; }));
   std::size_t total = 0;
   while (!text.empty()) {
     const auto character = first_character(text);

@@ -8,11 +8,11 @@
 namespace osprey::agent::shell {
 
 enum class Measure {
-  code_points,  // as osquery counts
-  cells,        // as a terminal shows it: East Asian characters are two wide, combining ones none
+  code_points,  // as osquery counts: bytes that do not continue a character
+  cells,        // as a terminal shows it: East Asian characters are two wide, combining ones none;
+                // a byte that is not part of valid UTF-8 one
 };
 
-// A byte that is not part of valid UTF-8 counts as one.
 std::size_t width(std::string_view text, Measure measure) noexcept;
 // The longest start of `text` that is at most `limit` wide.
 std::string_view start_of(std::string_view text, std::size_t limit, Measure measure) noexcept;
