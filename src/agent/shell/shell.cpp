@@ -340,15 +340,16 @@ std::optional<int> Shell::take_line(std::string_view line) {
 }
 
 int Shell::finish() {
-  if (const auto rest = reader_.take_rest(); !rest.empty()) run_statement(rest);
+  if (const auto rest = reader_.take_rest(); !rest.empty()) run_statement(rest, compatible());
   output_.flush();
   return exit_status();
 }
 
-void Shell::run_statement(const std::string& sql) {
+void Shell::run_statement(const std::string& sql, bool without_line) {
   if (std::exchange(types_wanted_, false)) return print_types(sql);
   if (const auto error = execute(sql))
-    report(*error, interactive_ ? std::string("Error: ") : fmt::format("Error: near line {}: ", reader_.first_line()));
+    report(*error, interactive_ || without_line ? std::string("Error: ")
+                                                : fmt::format("Error: near line {}: ", reader_.first_line()));
 }
 
 void Shell::print_types(std::string_view sql) {

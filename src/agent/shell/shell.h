@@ -81,7 +81,7 @@ class Shell {
 
  private:
   std::optional<sql::QueryError> step_through(std::string_view sql, Printer& printer);
-  void run_statement(const std::string& sql);
+  void run_statement(const std::string& sql, bool without_line = false);
   void print_types(std::string_view sql);
   void print_plan(const sql::Statement& statement);
   void report_warnings();
