@@ -119,7 +119,7 @@ Shell::Shell(ShellParts parts, Output& output) : parts_(std::move(parts)), outpu
   settings_.mode = mode_of(flags);
   settings_.separator = flags.text("separator");
   // osquery's --csv leaves the separator as it is by default, a fault kept under its name only.
-  if (settings_.mode == Mode::csv && !compatible() && !flags.is_set("separator")) settings_.separator = ",";
+  if (settings_.mode == Mode::csv && !compatible() && !flags.is_set("separator")) settings_.separator.assign(1, ',');
   settings_.header = flags.boolean("header");
   settings_.null_value = flags.text("nullvalue");
   settings_.wide = flags.boolean("wide");
