@@ -165,6 +165,7 @@ class Cursor : public sqlite3_vtab_cursor {
     scan_.interrupt_ = &connection.interrupt_;
     scan_.services_ = connection.options_.services ? connection.options_.services : &connection.no_services_;
     scan_.warnings_ = &table_.connection.warnings_;
+    scan_.osquery_compatible_ = connection.options_.osquery_compatible;
     scan_.columns_used_ = plan.columns_used;
     ScanBuilder builder(table, scan_);
     for (std::size_t i = 0; i < plan.arguments.size(); ++i)

@@ -40,7 +40,6 @@ class Call {
   }
   void answer(std::int64_t value) noexcept { sqlite3_result_int64(context_, value); }
   void answer(double value) noexcept { sqlite3_result_double(context_, value); }
-  void answer_null() noexcept { sqlite3_result_null(context_); }
   void fail(std::string_view message) noexcept {
     sqlite3_result_error(context_, message.data(), static_cast<int>(message.size()));
   }
