@@ -1,6 +1,7 @@
 #include "linux/files/authorized_keys.h"
 
 #include "linux/files/sshd_config.h"
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
 #include "tables/users/local_users.h"
 
@@ -32,11 +33,7 @@ Rows<Key> scan(const Scan& scan) {
     for (const auto& path : key_files(rules ? *rules : std::vector<linux::KeyFilesRule>{}, user)) {
       if (scan.interrupted()) co_return;
       if (!seen.emplace(user.uid, path).second) continue;
-      const auto content = scan.take(scan.root().read(path));
-      if (!content) continue;
-      auto keys = linux::parse_authorized_keys(content->bytes);
-      warn_skipped(scan, path, keys.skipped);
-      for (auto& entry : keys.entries) {
+      for (auto& entry : entries_of(scan, path, linux::parse_authorized_keys)) {
         Key key{std::move(entry), user.uid, path};
         co_yield key;
       }
