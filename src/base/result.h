@@ -2,8 +2,10 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace osprey {
@@ -23,6 +25,14 @@ struct Error {
 
 template <class T>
 using Result = std::expected<T, Error>;
+
+// The value as `function` changes it, or the same error: std::expected::transform, which libstdc++ 12 lacks.
+template <class T, class F>
+auto transform(const Result<T>& result, F&& function)
+    -> Result<std::remove_cvref_t<std::invoke_result_t<F, const T&>>> {
+  if (!result) return std::unexpected(result.error());
+  return std::invoke(std::forward<F>(function), *result);
+}
 
 // An error without a system call behind it.
 std::unexpected<Error> failure(std::string subject, std::string message);

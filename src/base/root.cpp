@@ -17,6 +17,7 @@
 #include <mutex>
 #include <set>
 
+#include "base/mountinfo.h"
 #include "base/text.h"
 
 namespace osprey {
@@ -37,45 +38,6 @@ Result<UniqueFd> open_at(int directory, const std::string& path, int flags, std:
   }
 }
 
-// Filesystems whose server may be gone, so that a look at them may never return (R3).
-bool may_hang(std::string_view type) {
-  static constexpr std::array<std::string_view, 17> kTypes = {
-      "9p",   "afs",    "autofs", "beegfs", "ceph", "cifs",     "coda", "fuseblk", "glusterfs",
-      "gpfs", "lustre", "ncpfs",  "nfs",    "nfs4", "orangefs", "smb3", "smbfs"};
-  return std::ranges::find(kTypes, type) != kTypes.end() || type == "fuse" || type.starts_with("fuse.");
-}
-
-// mountinfo writes blanks and backslashes in octal (proc_pid_mountinfo(5)).
-std::string unescape_octal(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      if (const auto code = parse<unsigned>(text.substr(i + 1, 3), 8); code && *code < 256) {
-        plain += static_cast<char>(*code);
-        i += 3;
-        continue;
-      }
-    }
-    plain += text[i];
-  }
-  return plain;
-}
-
-// The mount points in a mountinfo text that may hang.
-std::set<std::string, std::less<>> hanging_mounts(std::string_view mountinfo) {
-  std::set<std::string, std::less<>> mounts;
-  for (auto line : Lines(mountinfo)) {
-    // 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
-    for (int i = 0; i < 4; ++i) take_field(line);
-    const auto point = take_field(line);
-    const auto dash = line.find(" - ");
-    if (dash == line.npos) continue;
-    auto rest = line.substr(dash + 3);
-    if (may_hang(take_field(rest))) mounts.insert(unescape_octal(point));
-  }
-  return mounts;
-}
-
 // procfs and tracefs have files whose reading takes something away from their real reader (R4).
 bool consumes(int fd, std::string_view path) {
   struct statfs info;
@@ -90,6 +52,26 @@ bool consumes(int fd, std::string_view path) {
     default:
       return false;
   }
+}
+
+// Where a descriptor leads, by the kernel's name for it.
+Result<std::string> descriptor_path(int fd) {
+  std::array<char, 4096> target;
+  const auto link = "/proc/self/fd/" + std::to_string(fd);
+  const auto length = ::readlink(link.c_str(), target.data(), target.size());
+  if (length < 0) return system_failure(link);
+  return std::string(target.data(), static_cast<std::size_t>(length));
+}
+
+constexpr const char* kClimbs = "would climb out of the directory";
+constexpr const char* kCrosses = "crosses into a network, FUSE or automount mount";
+
+Result<struct statx> statx_at(int directory, const char* name, int flags, std::string_view path) {
+  struct statx info;
+  if (::statx(directory, name, flags | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+              STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &info) != 0)
+    return system_failure(std::string(path));
+  return info;
 }
 
 const char* kind_of(mode_t mode) {
@@ -119,28 +101,33 @@ struct Root::State {
   std::string prefix;  // where the tree stands in the mount table's eyes, without a trailing slash
   UniqueFd mountinfo;  // poll(2) says POLLPRI when the table changed
   std::mutex mutex;
-  bool known = false;
-  std::set<std::string, std::less<>> hanging;
+  std::shared_ptr<const MountPoints> hanging;
 
   // Mount points that may hang, by their path in this root. The set is empty on most hosts, and one poll tells
-  // that it still is.
-  std::set<std::string, std::less<>> hanging_now() {
+  // that it still is. Never null.
+  std::shared_ptr<const MountPoints> hanging_now() {
     const std::lock_guard lock(mutex);
     pollfd changed{mountinfo.get(), POLLPRI, 0};
-    if (known && ::poll(&changed, 1, 0) == 0) return hanging;
-    known = true;
-    hanging.clear();
-    if (!mountinfo || ::lseek(mountinfo.get(), 0, SEEK_SET) != 0) return hanging;
+    if (hanging && ::poll(&changed, 1, 0) == 0) return hanging;
+    hanging = std::make_shared<const MountPoints>(read_hanging());
+    return hanging;
+  }
+
+  MountPoints read_hanging() const {
+    MountPoints points;
+    if (!mountinfo || ::lseek(mountinfo.get(), 0, SEEK_SET) != 0) return points;
     const auto table = read_all(mountinfo.get(), kTextCap, "mountinfo");
-    if (!table) return hanging;
-    for (const auto& point : hanging_mounts(table->bytes)) {
+    if (!table) return points;
+    for (const auto& mount : parse_mountinfo(table->bytes).mounts) {
+      if (!may_hang(mount.type)) continue;
+      const auto& point = mount.point;
       if (prefix.empty()) {
-        hanging.insert(point);
+        points.insert(point);
       } else if (point.size() > prefix.size() && point.starts_with(prefix) && point[prefix.size()] == '/') {
-        hanging.insert(point.substr(prefix.size()));
+        points.insert(point.substr(prefix.size()));
       }
     }
-    return hanging;
+    return points;
   }
 };
 
@@ -177,13 +164,13 @@ Result<Root> Root::of_process(pid_t pid) const {
 
 bool Root::is_host() const noexcept { return state_->host; }
 
-Result<UniqueFd> Root::resolve(std::string_view path, int flags) const {
+Result<UniqueFd> Root::resolve(std::string_view path, int flags, std::string* real) const {
   if (path.empty() || path.front() != '/') return failure(std::string(path), "not an absolute path");
   if (path.find('\0') != path.npos) return failure(escape_invalid_utf8(path), "a NUL in a path");
   const int root = state_->directory.get();
   constexpr auto kInside = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   const auto hanging = state_->hanging_now();
-  if (hanging.empty()) return open_at(root, std::string(path), flags, kInside);
+  if (hanging->empty()) return open_at(root, std::string(path), flags, kInside);
 
   // Some mount may hang: go component by component, never into one of those. `walked` is where we are, links resolved.
   std::vector<std::string> todo;  // next component last
@@ -208,7 +195,7 @@ Result<UniqueFd> Root::resolve(std::string_view path, int flags) const {
     }
     walked.push_back(part);
     const auto here = joined();
-    if (hanging.contains(here)) return failure(std::string(path), "crosses into a network, FUSE or automount mount");
+    if (hanging->contains(here)) return failure(std::string(path), kCrosses);
     if (todo.empty() && (flags & O_NOFOLLOW)) break;
     const auto handle = TRY(open_at(root, here, O_PATH | O_NOFOLLOW, kInside));
     std::array<char, 4096> target;
@@ -220,6 +207,7 @@ Result<UniqueFd> Root::resolve(std::string_view path, int flags) const {
     if (points.starts_with('/')) walked.clear();
     push(points);
   }
+  if (real) *real = joined();
   return open_at(root, joined(), flags, kInside);
 }
 
@@ -279,14 +267,58 @@ Result<std::string> Root::read_link(std::string_view path) const {
 
 Result<struct statx> Root::stat(std::string_view path, Links links) const {
   const auto handle = TRY(open_path(path, links));
-  struct statx info;
-  constexpr int kFlags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
-  if (::statx(handle.get(), "", kFlags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &info) != 0)
-    return system_failure(std::string(path));
-  return info;
+  return statx_at(handle.get(), "", AT_EMPTY_PATH, path);
 }
 
 bool Root::exists(std::string_view path) const { return open_path(path, Links::keep).has_value(); }
+
+Result<std::string> Root::real_path(std::string_view path) const {
+  const auto handle = TRY(open_path(path));
+  const auto real = TRY(descriptor_path(handle.get()));
+  const auto root = TRY(descriptor_path(state_->directory.get()));
+  if (root == "/" || !real.starts_with(root)) return real;
+  return real.size() == root.size() ? "/" : real.substr(root.size());
+}
+
+Result<Root::Directory> Root::directory(std::string_view path) const {
+  auto hanging = state_->hanging_now();
+  std::string real;
+  auto fd = TRY(resolve(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, &real));
+  if (hanging->empty()) hanging = nullptr;
+  return Directory(std::move(fd), std::move(hanging), std::move(real));
+}
+
+bool Root::Directory::may_hang(const char* name) const {
+  return hanging_ && hanging_->contains(path_ == "/" ? path_ + name : path_ + "/" + name);
+}
+
+Result<struct statx> Root::Directory::stat(const char* name) const {
+  if (std::string_view(name) == "..") return failure(name, kClimbs);
+  if (may_hang(name)) return failure(name, kCrosses);
+  return statx_at(fd_.get(), name, AT_SYMLINK_NOFOLLOW, name);
+}
+
+Result<Root::Directory> Root::Directory::enter(const char* name) const {
+  if (std::string_view(name) == "..") return failure(name, kClimbs);
+  if (may_hang(name)) return failure(name, kCrosses);
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK;
+  auto fd = open_at(fd_.get(), name, kFlags, RESOLVE_NO_XDEV);
+  const bool crosses = !fd && fd.error().code == EXDEV;
+  if (crosses) fd = open_at(fd_.get(), name, kFlags, 0);
+  // What a link to a directory says with O_DIRECTORY and O_NOFOLLOW is ENOTDIR or ELOOP, by the kernel's version.
+  if (!fd) return std::unexpected(std::move(fd).error());
+  Directory child(*std::move(fd), hanging_, !hanging_ ? "" : path_ == "/" ? path_ + name : path_ + "/" + name);
+  if (crosses && child.is_kernel_filesystem())
+    return failure(name, "is a kernel filesystem, walked only where the pattern names it");
+  return child;
+}
+
+bool Root::Directory::is_kernel_filesystem() const {
+  struct statfs info;
+  if (::fstatfs(fd_.get(), &info) != 0) return false;
+  const auto type = static_cast<unsigned long>(info.f_type);
+  return type == PROC_SUPER_MAGIC || type == SYSFS_MAGIC;
+}
 
 Result<Content> read_all(int fd, std::size_t cap, std::string_view path, const Interrupt& interrupt) {
   Content content;

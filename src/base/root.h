@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,13 +70,50 @@ class Root {
   Result<std::string> read_link(std::string_view path) const;
   Result<struct statx> stat(std::string_view path, Links links = Links::follow) const;
   bool exists(std::string_view path) const;
+  // The path inside this root that `path` leads to, all symbolic links resolved.
+  Result<std::string> real_path(std::string_view path) const;
+
+  class Directory;
+  // A directory to walk from, links in `path` followed.
+  Result<Directory> directory(std::string_view path) const;
 
  private:
   struct State;
+  using MountPoints = std::set<std::string, std::less<>>;
   explicit Root(std::shared_ptr<State> state);
-  Result<UniqueFd> resolve(std::string_view path, int flags) const;
+  // `walked`, if given, takes the path without links, where some mount may hang; it is left empty where none does.
+  Result<UniqueFd> resolve(std::string_view path, int flags, std::string* walked = nullptr) const;
 
   std::shared_ptr<State> state_;
+};
+
+// A directory held open for walks: its entries' facts and its child directories are looked up from here, without
+// resolving the path from the top each time, and with the Root's guarantees. `name` is one component, as list_directory
+// gives it; it is never followed where it is a symbolic link (ELOOP): ask the Root for that.
+class Root::Directory {
+ public:
+  Directory(Directory&&) noexcept = default;
+  Directory& operator=(Directory&&) noexcept = default;
+
+  // For getdents64(2) and readlinkat(2).
+  int fd() const noexcept { return fd_.get(); }
+  Result<struct statx> stat(const char* name) const;
+  // A child directory. One on another mount than this is entered too, but for /proc and /sys (a kernel filesystem is
+  // walked only from a path that names it) and for what may hang.
+  Result<Directory> enter(const char* name) const;
+  // Whether this is a directory of procfs or sysfs.
+  bool is_kernel_filesystem() const;
+
+ private:
+  friend class Root;
+  Directory(UniqueFd fd, std::shared_ptr<const MountPoints> hanging, std::string path)
+      : fd_(std::move(fd)), hanging_(std::move(hanging)), path_(std::move(path)) {}
+  // Whether `name` is a mount point that must not be touched.
+  bool may_hang(const char* name) const;
+
+  UniqueFd fd_;
+  std::shared_ptr<const MountPoints> hanging_;  // null where there are none
+  std::string path_;                            // in the root, without links; only where there are some
 };
 
 // Reads an open file to its end or to `cap` bytes. `path` names it in errors.

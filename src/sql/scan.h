@@ -73,6 +73,8 @@ class Scan {
   const Root& root() const noexcept { return *root_; }
   const Interrupt& interrupt() const noexcept { return *interrupt_; }
   bool interrupted() const noexcept { return interrupt_->requested(); }
+  // The program runs under osquery's name: do as osquery does where we would rather not.
+  bool osquery_compatible() const noexcept { return osquery_compatible_; }
   template <class T>
   T* service() const {
     return services_->find<T>();
@@ -90,6 +92,8 @@ class Scan {
 
   // Whether the query reads this column.
   bool wants(std::string_view column) const;
+  // Whether the query reads anything besides this column: if not, listing the keys is all there is to do.
+  bool wants_other_than(std::string_view column) const;
 
   // The values that `column` is asked to equal (= or IN), without repeats and in ascending order; empty optional
   // when it is not constrained so. Values of another type than the column's never match and are left out.
@@ -146,6 +150,7 @@ class Scan {
   const Interrupt* interrupt_ = nullptr;
   const Services* services_ = nullptr;
   Warnings* warnings_ = nullptr;
+  bool osquery_compatible_ = false;
   std::uint64_t columns_used_ = ~std::uint64_t{0};
   std::vector<Equality> equalities_;
   std::vector<Comparison> comparisons_;

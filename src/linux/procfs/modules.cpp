@@ -1,0 +1,28 @@
+#include "linux/procfs/modules.h"
+
+#include "base/text.h"
+
+namespace osprey::linux {
+
+KernelModules parse_modules(std::string_view text) {
+  KernelModules found;
+  for (const auto line : Lines(text)) {
+    // nf_tables 372736 561 nft_ct,nft_chain_nat, Live 0xffffffffc0b11000 (OE)
+    const auto parts = fields(line);
+    if (parts.empty()) continue;
+    const auto size = parts.size() >= 6 ? parse<std::int64_t>(parts[1]) : std::nullopt;
+    if (!size) {
+      ++found.skipped;
+      continue;
+    }
+    KernelModule module{
+        std::string(parts[0]), *size, parse<std::int64_t>(parts[2]), std::string(parts[3]), std::string(parts[4]),
+        std::string(parts[5]), {}};
+    if (parts.size() > 6 && parts[6].starts_with('(') && parts[6].ends_with(')'))
+      module.taints = parts[6].substr(1, parts[6].size() - 2);
+    found.modules.push_back(std::move(module));
+  }
+  return found;
+}
+
+}  // namespace osprey::linux

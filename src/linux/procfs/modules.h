@@ -1,0 +1,28 @@
+// /proc/modules (proc_modules(5)).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace osprey::linux {
+
+struct KernelModule {
+  std::string name;
+  std::int64_t size = 0;                 // bytes
+  std::optional<std::int64_t> refcount;  // empty where the kernel cannot unload modules
+  std::string used_by;                   // "a,b," as the kernel writes it, or "-"
+  std::string status;                    // Live, Loading or Unloading
+  std::string address;                   // zeros without the right to see it
+  std::string taints;                    // letters such as OE (out of tree, unsigned); mostly empty
+};
+
+struct KernelModules {
+  std::vector<KernelModule> modules;
+  std::size_t skipped = 0;  // lines that could not be parsed
+};
+KernelModules parse_modules(std::string_view text);
+
+}  // namespace osprey::linux
