@@ -311,6 +311,7 @@ RULES = """\
 -A INPUT -j LOG
 -A OUTPUT ! -o d0 -m comment --comment x -p tcp --sport 1:9 -g MINE
 -A FORWARD
+-A FORWARD -p tcp -m multiport --dports 80,8000:8080 -j ACCEPT
 -t nat -A POSTROUTING -o d0 -j MASQUERADE
 -t mangle -P PREROUTING DROP
 -t raw -A PREROUTING -j DROP
@@ -326,7 +327,7 @@ def save_line_as_row(line):
     row = {"packets": packets, "bytes": count, "target": "", "src": "0.0.0.0/0.0.0.0", "dst": "0.0.0.0/0.0.0.0",
            "iniface": "all", "outiface": "all", "protocol": "0", "src_port": "", "dst_port": ""}
     names = {"-A": "chain", "-j": "target", "-g": "target", "-s": "src", "-d": "dst", "-i": "iniface",
-             "-o": "outiface", "-p": "protocol", "--sport": "src_port", "--dport": "dst_port"}
+             "-o": "outiface", "-p": "protocol", "--sport": "src_port", "--dport": "dst_port", "--dports": "dst_port"}
     for word, value in zip(words, words[1:]):
         negated = "!" if word.startswith("-!") else ""
         name = names.get(word.replace("!", ""))
@@ -337,11 +338,11 @@ def save_line_as_row(line):
             value = "" if negated else {"tcp": "6", "udp": "17", "icmp": "1"}[value]
             negated = ""
         if name in ("src_port", "dst_port"):
-            value = value if ":" in value else f"{value}:{value}"
+            value = ",".join(ports if ":" in ports else f"{ports}:{ports}" for ports in value.split(","))
         if name:
             row[name] = negated + value
     for port, other in (("src_port", "dst_port"), ("dst_port", "src_port")):
-        if row[port] and not row[other]:
+        if row[port] and not row[other] and "multiport" not in words:
             row[other] = "0:65535"
     return row
 
@@ -387,6 +388,59 @@ def test_iptables_is_what_iptables_saves(osprey, network):
     assert sorted((comparable(row) for row in rows if row["match"]), key=key) == sorted(expected, key=key)
     masks = network.query(osprey, "SELECT iniface_mask AS m FROM iptables WHERE iniface IN ('lo', 'eth+') ORDER BY iniface")
     assert [row["m"] for row in masks] == ["FFFFFF", "FFFFFF"], "eth+ counts three characters, lo its end too"
+
+
+FILES = {"etc_services": "etc/services", "etc_protocols": "etc/protocols", "dns_resolvers": "etc/resolv.conf",
+         "arp_cache": "proc/net/arp"}
+
+
+def put_fifo(path):
+    os.mkfifo(path)
+
+
+def put_directory(path):
+    path.mkdir()
+
+
+def put_loop(path):
+    path.symlink_to(path.name)
+
+
+def put_link_out(path):
+    path.symlink_to("/../../../../../../etc/passwd")
+
+
+@pytest.mark.parametrize("put", [put_fifo, put_directory, put_loop])
+def test_what_is_no_file_is_a_warning(osprey, tmp_path, put):
+    for path in FILES.values():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        put(tmp_path / path)
+    for table, path in FILES.items():
+        done = osprey.run("--json", "--root", str(tmp_path), f"SELECT * FROM {table}", timeout=10)
+        assert json.loads(done.stdout) == []
+        assert path in done.stderr
+
+
+def test_absent_files_and_links_out_of_the_root_are_no_rows(osprey, tmp_path):
+    (tmp_path / "etc").mkdir()
+    put_link_out(tmp_path / "etc/services")
+    for table in [*FILES, "interface_ipv6"]:
+        done = osprey.run("--json", "--root", str(tmp_path), f"SELECT * FROM {table}")
+        assert (json.loads(done.stdout), done.stderr) == ([], "")
+
+
+def test_bad_lines_are_counted_and_the_rest_is_shown(osprey, tmp_path):
+    (tmp_path / "etc").mkdir()
+    bad = b"a\nb x/tcp\n" + b"\xff\x00" * 70000 + b"\n"
+    (tmp_path / "etc/services").write_bytes(bad + b"last 1/tcp \xff # \0\n")
+    done = osprey.run("--json", "--root", str(tmp_path), "SELECT name, hex(aliases) AS a FROM etc_services")
+    assert json.loads(done.stdout) == [{"name": "last", "a": "FF"}]
+    assert "3 lines" in done.stderr
+
+
+def test_tables_about_the_running_kernel_refuse_another_root(osprey, tmp_path):
+    for table in ("routes", "interface_addresses", "interface_details", "iptables"):
+        assert osprey.run("--json", "--root", str(tmp_path), f"SELECT * FROM {table}").returncode != 0
 
 
 class Answers(http.server.BaseHTTPRequestHandler):

@@ -1,9 +1,11 @@
 #include "linux/netfilter/ip_tables.h"
 
 #include <fmt/format.h>
+#include <linux/netfilter/xt_multiport.h>
 #include <linux/netfilter/xt_tcpudp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -92,6 +94,22 @@ void take_ports(IpTablesRule& rule, std::string_view data, unsigned negated_sour
   rule.destination_ports = port_range(match.dpts, match.invflags & negated_destination);
 }
 
+// Several ranges; the flag of a port says that it begins one that the next port ends.
+void take_multiport(IpTablesRule& rule, std::string_view data) {
+  xt_multiport_v1 match;
+  if (!load(match, data)) return;
+  const std::size_t count = std::min<std::size_t>(match.count, std::size(match.ports));
+  std::string ranges;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto low = match.ports[i];
+    if (match.pflags[i] && i + 1 < count) ++i;
+    ranges += fmt::format("{}{}:{}", ranges.empty() ? "" : ",", low, match.ports[i]);
+  }
+  if (match.invert) ranges.insert(0, "!");
+  if (match.flags != XT_MULTIPORT_DESTINATION) rule.source_ports = ranges;
+  if (match.flags != XT_MULTIPORT_SOURCE) rule.destination_ports = ranges;
+}
+
 void take_matches(IpTablesRule& rule, std::string_view matches) {
   xt_entry_match match;
   while (load(match, matches)) {
@@ -101,6 +119,7 @@ void take_matches(IpTablesRule& rule, std::string_view matches) {
     const auto name = fixed_text(match.u.user.name);
     if (name == "tcp") take_ports<xt_tcp>(rule, data, XT_TCP_INV_SRCPT, XT_TCP_INV_DSTPT);
     if (name == "udp") take_ports<xt_udp>(rule, data, XT_UDP_INV_SRCPT, XT_UDP_INV_DSTPT);
+    if (name == "multiport" && match.u.user.revision == 1) take_multiport(rule, data);
     matches.remove_prefix(size);
   }
 }

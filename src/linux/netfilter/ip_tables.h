@@ -18,7 +18,8 @@ namespace osprey::linux {
 struct IpTablesRule {
   ipt_ip ip{};         // addresses, interfaces, protocol and what of it is negated
   std::string target;  // a verdict, a chain or an extension; empty where the rule only counts
-  // Ports of a tcp or udp match as "low:high", "!" in front when negated; empty where none are asked for.
+  // Ports of a tcp, udp or multiport match as "low:high", several separated by commas, "!" in front when negated; empty
+  // where none are asked for. Of a multiport match for either side both have them.
   std::string source_ports;
   std::string destination_ports;
   std::uint64_t packets = 0;

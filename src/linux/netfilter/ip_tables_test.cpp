@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/netfilter/xt_multiport.h>
 #include <linux/netfilter/xt_tcpudp.h>
 
 #include <cstring>
@@ -177,6 +178,38 @@ TEST(IpTables, PortsAndWhatIsNegated) {
   EXPECT_EQ(rules[1].source_ports, "!53:53");
   EXPECT_EQ(rules[1].destination_ports, "0:65535");
   EXPECT_EQ(rules[2].source_ports, "");
+}
+
+TEST(IpTables, SeveralPorts) {
+  xt_multiport_v1 ports{};
+  ports.flags = XT_MULTIPORT_DESTINATION;
+  ports.count = 3;
+  ports.ports[0] = 80;
+  ports.ports[1] = 8000;
+  ports.ports[2] = 8080;
+  ports.pflags[1] = 1;
+  auto either = ports;
+  either.flags = XT_MULTIPORT_EITHER;
+  either.count = 255;  // more than there are
+  either.invert = 1;
+  const auto multiport = [](const xt_multiport_v1& data) {
+    auto bytes = match("multiport", bytes_of(data));
+    bytes[offsetof(xt_entry_match, u.user.revision)] = 1;
+    return bytes;
+  };
+  Blob blob;
+  const auto first = blob.add(standard(kAccept), multiport(ports));
+  blob.add(standard(kAccept), multiport(either));
+  const auto policy = blob.add(standard(kDrop));
+  blob.hook(NF_INET_LOCAL_IN, first, policy);
+
+  const auto chains = blob.parse();
+  ASSERT_TRUE(chains) << chains.error().text();
+  const auto& rules = chains->front().rules;
+  EXPECT_EQ(rules[0].source_ports, "");
+  EXPECT_EQ(rules[0].destination_ports, "80:80,8000:8080");
+  EXPECT_THAT(rules[1].source_ports, testing::StartsWith("!80:80,8000:8080,0:0"));
+  EXPECT_EQ(rules[1].destination_ports, rules[1].source_ports);
 }
 
 TEST(IpTables, LengthsThatLieAreAnError) {

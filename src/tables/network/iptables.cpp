@@ -94,9 +94,9 @@ Table iptables() {
               "What becomes of a packet that the rule is about: a verdict, a chain or an extension.")
       .column("protocol", INTEGER, &Handle::protocol, "Number of the protocol, 0 for every one, NULL for all but one.")
       .column("src_port", TEXT, rule_column<[](const IpTablesRule& r) { return r.source_ports; }>,
-              "Source ports as LOW:HIGH; ! in front means all others.")
+              "Source ports as LOW:HIGH, several separated by commas; ! in front means all others.")
       .column("dst_port", TEXT, rule_column<[](const IpTablesRule& r) { return r.destination_ports; }>,
-              "Destination ports as LOW:HIGH; ! in front means all others.")
+              "Destination ports in the same form.")
       .column("src_ip", TEXT, rule_column<[](const IpTablesRule& r) {
                 return fmt::format("{}{}", negation(r.ip, IPT_INV_SRCIP), address_text(r.ip.src));
               }>,
