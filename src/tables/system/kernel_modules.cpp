@@ -15,7 +15,7 @@ Rows<Handle> scan(const Scan& scan) {
   const auto file = scan.take(scan.root().read("/proc/modules"));
   if (!file) co_return;
   auto found = linux::parse_modules(file->bytes);
-  for (auto& module : found.modules) {
+  for (auto& module : found.entries) {
     Handle handle{std::move(module), &scan.root()};
     co_yield handle;
     if (scan.interrupted()) co_return;

@@ -10,7 +10,7 @@ Rows<MemoryRegion> scan(const Scan& scan) {
   const auto file = scan.take(scan.root().read("/proc/iomem"));
   if (!file) co_return;
   auto map = linux::parse_iomem(file->bytes);
-  for (auto& region : map.regions) co_yield region;
+  for (auto& region : map.entries) co_yield region;
   if (map.skipped)
     scan.warn(failure("/proc/iomem", std::to_string(map.skipped) + " lines could not be parsed").error());
 }

@@ -12,7 +12,7 @@ Rows<SharedMemorySegment> scan(const Scan& scan) {
   const auto file = scan.take(scan.root().read("/proc/sysvipc/shm"));
   if (!file) co_return;
   auto memory = linux::parse_sysvipc_shm(file->bytes);
-  for (auto& segment : memory.segments) co_yield segment;
+  for (auto& segment : memory.entries) co_yield segment;
   if (memory.skipped)
     scan.warn(failure("/proc/sysvipc/shm", std::to_string(memory.skipped) + " lines could not be parsed").error());
 }
