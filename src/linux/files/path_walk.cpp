@@ -276,6 +276,7 @@ void PathWalk::descend() {
 }
 
 std::optional<Root::Directory> PathWalk::follow_link(bool recursing) {
+  if (const auto& target = facts(); !target || !S_ISDIR(target->stx_mode)) return std::nullopt;
   auto directory = root_.directory(path_);
   // A link to something else, to nothing, in a circle or one of /proc's magic ones.
   if (!directory) {
