@@ -12,19 +12,25 @@ namespace {
 struct Handle {
   std::string name;
   const Scan* scan;
-  std::optional<Result<Content>> content{};
+  std::optional<Result<Content>> read{};
 
-  const Result<Content>& read() {
-    if (!content) content = scan->root().read("/sys/firmware/acpi/tables/" + name, Root::kTextCap, scan->interrupt());
-    return *content;
+  const Result<Content>& content() {
+    if (!read) read = whole();
+    return *read;
+  }
+  Result<Content> whole() const {
+    const auto path = "/sys/firmware/acpi/tables/" + name;
+    auto content = TRY(scan->root().read(path, Root::kTextCap, scan->interrupt()));
+    if (content.truncated) return failure(path, "is larger than any ACPI table");
+    return content;
   }
   Result<std::size_t> size() {
-    const auto& table = read();
+    const auto& table = content();
     if (!table) return std::unexpected(table.error());
     return table->bytes.size();
   }
   Result<std::string> md5() {
-    const auto& table = read();
+    const auto& table = content();
     if (!table) return std::unexpected(table.error());
     return hex(TRY(digest(table->bytes, EVP_md5())));
   }
