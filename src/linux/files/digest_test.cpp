@@ -1,6 +1,7 @@
 #include "linux/files/digest.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -106,8 +107,9 @@ TEST_F(DigestTest, Stopped) {
 TEST_F(DigestTest, PoolKeepsJobsApart) {
   std::vector<std::shared_ptr<DigestPool::Job>> jobs;
   for (int i = 0; i < 50; ++i) {
-    file(std::to_string(i), i % 2 ? "abc" : "");
-    jobs.push_back(job("/" + std::to_string(i)));
+    const auto path = fmt::format("/{}", i);
+    file(path.substr(1), i % 2 ? "abc" : "");
+    jobs.push_back(job(path));
   }
   DigestPool pool(*Root::at(top_), kinds_, nullptr, Interrupt::never());
   for (const auto& one : jobs) pool.start(one);
