@@ -75,10 +75,13 @@ bool allowed(int action, const char* first, const char* second) {
   }
 }
 
-int authorize(void* denied, int action, const char* first, const char* second, const char*, const char*) noexcept {
+int authorize(void* denied, int action, const char* first, const char* second, const char* third,
+              const char* fourth) noexcept {
   if (allowed(action, first, second)) return SQLITE_OK;
   try {
-    *static_cast<std::string*>(denied) = refusal(action, first);
+    const auto text = [](const char* argument) { return std::string(argument ? argument : "null"); };
+    *static_cast<std::optional<Denial>*>(denied) =
+        Denial{action, {text(first), text(second), text(third), text(fourth)}, refusal(action, first)};
   } catch (...) {
     // The refusal stands without its words.
   }
@@ -87,7 +90,7 @@ int authorize(void* denied, int action, const char* first, const char* second, c
 
 }  // namespace
 
-void install_authorizer(sqlite3* database, std::string& denied) {
+void install_authorizer(sqlite3* database, std::optional<Denial>& denied) {
   sqlite3_set_authorizer(database, authorize, &denied);
 }
 

@@ -81,12 +81,14 @@ QueryResult<std::optional<Statement>> Connection::prepare(std::string_view& sql)
   for (;;) {
     sqlite3_stmt* statement = nullptr;
     const char* tail = nullptr;
-    denied_.clear();
+    denied_.reset();
     const int rc = sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()), &statement, &tail);
     if (rc == SQLITE_OK) {
       sql.remove_prefix(static_cast<std::size_t>(tail - sql.data()));
       if (statement) return Statement(*this, statement);
       if (sql.empty()) return std::nullopt;
+      // SQLite reads no further than a NUL byte.
+      if (sql.front() == '\0') return std::unexpected(QueryError{SQLITE_ERROR, "a NUL byte in the SQL text", {}});
       continue;  // a lone semicolon or comment
     }
     const std::string message = sqlite3_errmsg(database_);
@@ -105,8 +107,13 @@ QueryError Connection::explain(int code, std::string message) {
                         : "interrupted";
     return error;
   }
-  if (!denied_.empty()) {
-    error.hint = std::exchange(denied_, {});
+  if (denied_) {
+    error.hint = denied_->reason;
+    // osquery's authorizer lets these functions be called, and SQLite itself refuses them then.
+    if (options_.osquery_compatible && denied_->action == SQLITE_FUNCTION) {
+      error.message = "not authorized";
+      denied_.reset();
+    }
     return error;
   }
   if (const auto name = after(error.message, "no such table: ")) {
@@ -149,6 +156,8 @@ Statement& Statement::operator=(Statement&& other) noexcept {
 }
 
 Statement::~Statement() { sqlite3_finalize(statement_); }
+
+std::string_view Statement::sql() const noexcept { return sqlite3_sql(statement_); }
 
 std::size_t Statement::size() const noexcept { return static_cast<std::size_t>(sqlite3_column_count(statement_)); }
 

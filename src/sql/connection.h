@@ -13,6 +13,7 @@
 
 #include "base/interrupt.h"
 #include "base/root.h"
+#include "sql/authorizer.h"
 #include "sql/functions/functions.h"
 #include "sql/registry.h"
 
@@ -45,7 +46,8 @@ class Statement {
   Statement& operator=(Statement&&) noexcept;
   ~Statement();
 
-  std::size_t size() const noexcept;  // columns
+  std::string_view sql() const noexcept;  // its text
+  std::size_t size() const noexcept;      // columns
   std::string_view column_name(std::size_t i) const noexcept;
   // The declared type where the column comes from a table; empty for expressions.
   std::string_view declared_type(std::size_t i) const noexcept;
@@ -93,6 +95,8 @@ class Connection {
   QueryResult<std::optional<Statement>> prepare(std::string_view& sql);
 
   const Warnings& warnings() const noexcept { return warnings_; }
+  // What the authorizer refused of the statement prepared last.
+  const std::optional<Denial>& denial() const noexcept { return denied_; }
   // Rows that tables have yielded since begin(), and the table that did so last: for a progress line.
   std::uint64_t rows_scanned() const noexcept { return rows_scanned_; }
   std::string_view scanning() const noexcept { return scanning_; }
@@ -125,7 +129,7 @@ class Connection {
   std::uint64_t rows_returned_ = 0;
   std::string_view scanning_;
   std::function<void()> progress_;
-  std::string denied_;  // what the authorizer refused last
+  std::optional<Denial> denied_;
   FunctionOptions functions_;
 };
 

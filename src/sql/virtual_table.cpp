@@ -150,19 +150,16 @@ class Cursor : public sqlite3_vtab_cursor {
     const Table& table = table_.table;
     rows_ = AnyRows();
     handle_ = nullptr;
-    if (flags & kMissingRequired) return table_.fail(SQLITE_CONSTRAINT, missing_required());
+    if (flags & kMissingRequired) {
+      if (compatible()) warn_as_osquery(missing_required());
+      return table_.fail(SQLITE_CONSTRAINT, missing_required());
+    }
     const Connection& connection = table_.connection;
     if (table.source == Table::Source::host && !connection.options_.root.is_host())
       return table_.fail(SQLITE_ERROR, fmt::format("table {} asks the running kernel and services, which another "
                                                    "root does not carry; ask it about the host",
                                                    table.name));
-    if (flags & kMissingUser)
-      table_.connection.warnings_.add(
-          table.name, Error{0,
-                            {},
-                            "asked without a uid it answers for the current user only; to see every user: "
-                            "SELECT * FROM users JOIN " +
-                                table.name + " USING (uid)"});
+    if (flags & kMissingUser) warn_of_missing_user();
     scan_ = Scan();
     scan_.table_ = &table;
     scan_.interrupt_ = &connection.interrupt_;
@@ -250,6 +247,31 @@ class Cursor : public sqlite3_vtab_cursor {
     return std::string(take_until(text, ']'));
   }
 
+  bool compatible() const { return table_.connection.options_.osquery_compatible; }
+
+  // A warning in osquery's two lines.
+  void warn_as_osquery(std::string text) {
+    auto& warnings = table_.connection.warnings_;
+    warnings.add({}, Error{0, {}, std::move(text)});
+    warnings.add({},
+                 Error{0, {}, "Please see the table documentation: https://osquery.io/schema/#" + table_.table.name});
+  }
+
+  void warn_of_missing_user() {
+    const auto& name = table_.table.name;
+    if (compatible())
+      return warn_as_osquery(
+          fmt::format("The {} table returns data based on the current user by default, consider "
+                      "JOINing against the users table",
+                      name));
+    table_.connection.warnings_.add(
+        name, Error{0,
+                    {},
+                    "asked without a uid it answers for the current user only; to see every user: "
+                    "SELECT * FROM users JOIN " +
+                        name + " USING (uid)"});
+  }
+
   std::string missing_required() const {
     const Table& table = table_.table;
     std::string names;
@@ -261,7 +283,7 @@ class Cursor : public sqlite3_vtab_cursor {
     }
     const auto example =
         table.examples.empty() ? fmt::format("SELECT * FROM {} WHERE {} = '…'", table.name, first) : table.examples[0];
-    if (table_.connection.options_.osquery_compatible)
+    if (compatible())
       return fmt::format("Table {} was queried without a required column in the WHERE clause", table.name);
     return fmt::format("table {} needs a constraint on {}, for example: {}", table.name, names, example);
   }

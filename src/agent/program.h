@@ -1,0 +1,43 @@
+// Program: facts about the running process that tables and the shell show.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/root.h"
+
+namespace osprey::agent {
+
+// The release of osquery whose behaviour we have: what the program says of itself under osquery's name.
+inline constexpr std::string_view kOsqueryVersion = "5.23.0-38-ga5b14f63d";
+
+struct Program {
+  std::string name = "osprey";  // it was started under
+  // Started under osquery's name: behave as osquery does where we would rather not.
+  bool osquery_compatible = false;
+  std::int64_t start_time = 0;  // Unix seconds
+
+  // Of the configuration: SHA-1 over its sources, empty before one was read; and whether one has been read.
+  std::string config_hash;
+  bool config_valid = false;
+
+  std::string_view version() const;
+  // "osquery 5.23.0…" or "osprey 0.1.0".
+  std::string title() const;
+  // Of this run of the program, random.
+  const std::string& instance_id() const;
+
+ private:
+  mutable std::string instance_id_;
+};
+
+// The host's own UUID: the firmware's, else one derived from /etc/machine-id, else empty. Upper case, as osquery has
+// it.
+std::string host_uuid(const Root& root);
+// A random UUID, lower case.
+std::string random_uuid();
+
+}  // namespace osprey::agent
