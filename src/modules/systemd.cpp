@@ -4,7 +4,7 @@
 #include <systemd/sd-bus.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <chrono>
 
 #include "base/module_entry.h"
 
@@ -92,6 +92,20 @@ class Connection : public SystemdConnection {
   Bus bus_;
 };
 
+// Until the bus has let us in. sd_bus_call() would wait for that itself, much longer than we may.
+int wait_until_ready(sd_bus* bus) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::microseconds(SystemdConnection::kTimeoutMicroseconds);
+  for (;;) {
+    if (const int ready = sd_bus_is_ready(bus); ready != 0) return ready;
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - Clock::now()).count();
+    if (left <= 0) return -ETIMEDOUT;
+    int code = sd_bus_process(bus, nullptr);
+    if (code == 0) code = sd_bus_wait(bus, static_cast<std::uint64_t>(left));
+    if (code < 0 && code != -EINTR) return code;
+  }
+}
+
 Result<std::unique_ptr<SystemdConnection>> connect(const std::string& address) {
   sd_bus* bus = nullptr;
   int code = sd_bus_new(&bus);
@@ -100,6 +114,7 @@ Result<std::unique_ptr<SystemdConnection>> connect(const std::string& address) {
   if (code >= 0) code = sd_bus_set_bus_client(bus, 1);
   if (code >= 0) code = sd_bus_set_method_call_timeout(bus, SystemdConnection::kTimeoutMicroseconds);
   if (code >= 0) code = sd_bus_start(bus);
+  if (code >= 0) code = wait_until_ready(bus);
   if (code < 0) return system_failure(-code, address);
   return std::make_unique<Connection>(address, std::move(owned));
 }
