@@ -89,8 +89,8 @@ TEST_F(ProcTree, OnlyRegularFilesOfTheTreeAreRead) {
 }
 
 TEST_F(ProcTree, LongAndOddFiles) {
-  std::string groups = "Groups:";
-  for (int i = 0; i < 65536; ++i) groups += " " + std::to_string(1000000 + i);
+  std::string groups = "Groups:\t";
+  for (int i = 0; i < 65536; ++i) groups += std::to_string(1000000 + i) + ' ';
   put("5/status", "Uid:\t1\t2\t3\t4\n" + groups + "\nVmRSS:\t4 kB\nThreads:\t1\n");
   put("5/environ", std::string("A=1\0B=\xff\n\0", 9));
   put("5/stat", std::string(100000, 'x'));
@@ -158,7 +158,7 @@ TEST(HostProcess, Itself) {
   EXPECT_EQ(executable->stx_ino, known.st_ino);
   const auto pids = proc->pids();
   EXPECT_TRUE(std::ranges::binary_search(*pids, ::getpid()));
-  EXPECT_EQ(pids, proc->pids());
+  EXPECT_TRUE(std::ranges::binary_search(*proc->pids(), ::getpid()));  // can be listed again
 }
 
 TEST(HostProcess, PipeEndsAndFiles) {
