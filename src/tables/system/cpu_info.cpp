@@ -75,15 +75,20 @@ struct Handle {
       const auto characteristics = firmware->word(kCharacteristics);
       if (characteristics && !(*characteristics & kUnknown)) return *characteristics & k64BitCapable ? "64" : "32";
     }
-    if (!kernel) return std::nullopt;
-    return kernel->long_mode ? "64" : "32";
+    if (!kernel || !kernel->long_mode) return std::nullopt;
+    return *kernel->long_mode ? "64" : "32";
+  }
+  // In MHz; SMBIOS has 0 for what is not known.
+  std::optional<std::int64_t> speed(Offset offset) const {
+    const auto megahertz = firmware->word(offset);
+    return megahertz && *megahertz ? std::optional<std::int64_t>(*megahertz) : std::nullopt;
   }
   std::optional<std::int64_t> current_clock_speed() const {
-    if (firmware) return firmware->word(kCurrentSpeed);
+    if (firmware) return speed(kCurrentSpeed);
     return kernel->megahertz ? std::optional(std::lround(*kernel->megahertz)) : std::nullopt;
   }
   std::optional<std::int64_t> max_clock_speed() const {
-    if (firmware) return firmware->word(kMaxSpeed);
+    if (firmware) return speed(kMaxSpeed);
     const auto kilohertz = root->read_trimmed("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq");
     const auto highest = kilohertz ? parse<std::int64_t>(*kilohertz) : std::nullopt;
     return highest ? std::optional(*highest / 1000) : std::nullopt;
