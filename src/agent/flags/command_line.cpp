@@ -1,7 +1,7 @@
 #include "agent/flags/command_line.h"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -186,8 +186,7 @@ class Reader {
   }
 
   void fault(std::string_view flag, std::string message, std::string hint = {}) {
-    faults_.try_emplace(std::string(flag),
-                        CommandLine::Fault{std::string(flag), std::move(message), std::move(hint)});
+    faults_.try_emplace(std::string(flag), CommandLine::Fault{std::string(flag), std::move(message), std::move(hint)});
   }
 
   std::string_view program_;
