@@ -274,11 +274,10 @@ bool Root::exists(std::string_view path) const { return open_path(path, Links::k
 
 Result<std::string> Root::real_path(std::string_view path) const {
   const auto handle = TRY(open_path(path));
-  auto real = TRY(descriptor_path(handle.get()));
+  const auto real = TRY(descriptor_path(handle.get()));
   const auto root = TRY(descriptor_path(state_->directory.get()));
-  if (root != "/" && real.starts_with(root)) real.erase(0, root.size());
-  if (real.empty()) real = "/";
-  return real;
+  if (root == "/" || !real.starts_with(root)) return real;
+  return real.size() == root.size() ? "/" : real.substr(root.size());
 }
 
 Result<Root::Directory> Root::directory(std::string_view path) const {

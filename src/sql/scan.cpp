@@ -36,6 +36,12 @@ bool Scan::wants(std::string_view column) const {
   return false;
 }
 
+bool Scan::wants_other_than(std::string_view column) const {
+  for (const auto& known : table_->columns)
+    if (known.name != column && known.alias_of != column && wants(known.name)) return true;
+  return false;
+}
+
 const Scan::Equality* Scan::equality(std::string_view column) const {
   for (const auto& one : equalities_)
     if (table_->columns[one.column].name == column) return &one;

@@ -92,6 +92,8 @@ class Scan {
 
   // Whether the query reads this column.
   bool wants(std::string_view column) const;
+  // Whether the query reads anything besides this column: if not, listing the keys is all there is to do.
+  bool wants_other_than(std::string_view column) const;
 
   // The values that `column` is asked to equal (= or IN), without repeats and in ascending order; empty optional
   // when it is not constrained so. Values of another type than the column's never match and are left out.

@@ -94,7 +94,7 @@ void PathWalk::add_directory(std::string path) {
   Task task;
   task.directory_slash = path.size() > 1 && path.ends_with('/');
   task.pattern.base = std::move(path);
-  task.pattern.components.push_back({"%", true});
+  task.pattern.components.push_back({"%", true, true});
   tasks_.push_back(std::move(task));
 }
 
@@ -105,7 +105,7 @@ void PathWalk::add_directory_pattern(std::string_view like) {
   pattern.filter.clear();
   const bool slash = pattern.directories_only || options_.dialect == PatternDialect::osquery;
   pattern.directories_only = false;
-  pattern.components.push_back({"%", true});
+  pattern.components.push_back({"%", true, true});
   tasks_.push_back({std::move(pattern), slash});
 }
 
@@ -276,6 +276,7 @@ void PathWalk::descend() {
 }
 
 std::optional<Root::Directory> PathWalk::follow_link(bool recursing) {
+  if (const auto& target = facts(); !target || !S_ISDIR(target->stx_mode)) return std::nullopt;
   auto directory = root_.directory(path_);
   // A link to something else, to nothing, in a circle or one of /proc's magic ones.
   if (!directory) {

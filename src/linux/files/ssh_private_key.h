@@ -9,6 +9,7 @@ namespace osprey::linux {
 
 // Nothing of the key itself.
 struct PrivateKey {
+  bool operator==(const PrivateKey&) const = default;
   std::optional<bool> encrypted;  // unset where the rest cannot be made out
   // rsa, dsa, dh, ec, ed25519, ed448…; ecdsa-p256 and the like from OpenSSH's format; empty where it is not told.
   std::string type;

@@ -1,7 +1,9 @@
 #include "linux/files/sudoers.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
-#include <cctype>
+#include <utility>
 
 #include "base/text.h"
 #include "linux/files/folder.h"
@@ -10,7 +12,8 @@ namespace osprey::linux {
 namespace {
 
 constexpr std::size_t kMaxFiles = 1024;
-constexpr std::size_t kMaxDepth = 128;  // as sudo
+constexpr std::size_t kMaxBytes = 16 << 20;  // of all files together
+constexpr std::size_t kMaxDepth = 128;       // as sudo
 
 // "#1000 ALL=…" is a rule for user id 1000, "# 1000" and "#off" are comments.
 bool is_comment(const SudoersLine& line) {
@@ -47,19 +50,25 @@ class Reader {
 
   void read(const std::string& path) {
     if (interrupt_.requested()) return;
-    if (std::ranges::find(open_, path) != open_.end()) return warn_(failure(path, "includes itself").error());
-    if (open_.size() == kMaxDepth || ++files_ > kMaxFiles)
-      return warn_(failure(path, "not read: too many files are included").error());
-    const auto content = root_.read(path, Root::kTextCap, interrupt_);
+    const auto file = root_.open(path);
+    if (!file) return warn_(file.error());
+    struct stat info{};
+    ::fstat(file->get(), &info);
+    const std::pair identity(info.st_dev, info.st_ino);
+    if (std::ranges::find(open_, identity) != open_.end()) return warn_(failure(path, "includes itself").error());
+    if (open_.size() == kMaxDepth || ++files_ > kMaxFiles || bytes_ > kMaxBytes)
+      return warn_(failure(path, "not read: too much is included").error());
+    const auto content = read_all(file->get(), Root::kTextCap, path, interrupt_);
     if (!content) return warn_(content.error());
-    open_.push_back(path);
+    if (content->truncated) warn_(failure(path, "is too large, its end was not read").error());
+    bytes_ += content->bytes.size();
+    open_.push_back(identity);
     for (auto& line : parse_sudoers(content->bytes)) {
-      rules.push_back({path, std::move(line)});
-      const auto rule = rules.back().line;
-      if (rule.includes_file())
-        read(included_path(root_, rule.details, path));
-      else if (rule.includes_folder())
-        read_folder(included_path(root_, rule.details, path));
+      rules.push_back({path, line});
+      if (line.includes_file())
+        read(included_path(root_, line.details, path));
+      else if (line.includes_folder())
+        read_folder(included_path(root_, line.details, path));
     }
     open_.pop_back();
   }
@@ -78,8 +87,9 @@ class Reader {
   const Root& root_;
   const Interrupt& interrupt_;
   const std::function<void(const Error&)>& warn_;
-  std::vector<std::string> open_;  // the files that include each other down to here
+  std::vector<std::pair<dev_t, ino_t>> open_;  // the files that include each other down to here
   std::size_t files_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace

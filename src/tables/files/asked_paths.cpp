@@ -32,4 +32,13 @@ linux::PathWalk asked_paths(const Scan& scan) {
   return walk;
 }
 
+bool next_regular(linux::PathWalk& walk) {
+  while (walk.next()) {
+    const auto type = walk.type();
+    if (type == S_IFREG) return true;
+    if (type == S_IFLNK && walk.facts() && S_ISREG(walk.facts()->stx_mode)) return true;
+  }
+  return false;
+}
+
 }  // namespace osprey::tables

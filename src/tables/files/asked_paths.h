@@ -10,4 +10,7 @@ namespace osprey::tables {
 // `directory` LIKE. The walk reports to `scan`, which must outlive it.
 linux::PathWalk asked_paths(const Scan& scan);
 
+// Goes to the next entry that is a regular file or leads to one. False at the end.
+bool next_regular(linux::PathWalk& walk);
+
 }  // namespace osprey::tables

@@ -1,0 +1,2 @@
+export LESSHISTFILE=-
+unset HISTFILE
