@@ -4,8 +4,8 @@
 
 namespace osprey::linux {
 
-MemoryMap parse_iomem(std::string_view text) {
-  MemoryMap map;
+Parsed<MemoryRegion> parse_iomem(std::string_view text) {
+  Parsed<MemoryRegion> map;
   for (auto line : Lines(text)) {
     line = trim(line);
     if (line.empty()) continue;
@@ -16,7 +16,7 @@ MemoryMap parse_iomem(std::string_view text) {
       ++map.skipped;
       continue;
     }
-    map.regions.push_back({std::string(line.substr(colon + 3)), std::string(start), std::string(range)});
+    map.entries.push_back({std::string(line.substr(colon + 3)), std::string(start), std::string(range)});
   }
   return map;
 }

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "linux/files/parsed.h"
 
 namespace osprey::linux {
 
@@ -14,11 +15,8 @@ struct MemoryRegion {
   std::string end;    // inclusive
 };
 
-struct MemoryMap {
-  std::vector<MemoryRegion> regions;  // in the file's order, an outer region before what it holds
-  std::size_t skipped = 0;            // lines that could not be parsed
-};
-// Without the right to see addresses (CAP_SYS_ADMIN) the kernel writes zeros for all of them.
-MemoryMap parse_iomem(std::string_view text);
+// In the file's order, an outer region before what it holds. Without the right to see addresses (CAP_SYS_ADMIN) the
+// kernel writes zeros for all of them.
+Parsed<MemoryRegion> parse_iomem(std::string_view text);
 
 }  // namespace osprey::linux

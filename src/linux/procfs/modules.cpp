@@ -4,8 +4,8 @@
 
 namespace osprey::linux {
 
-KernelModules parse_modules(std::string_view text) {
-  KernelModules found;
+Parsed<KernelModule> parse_modules(std::string_view text) {
+  Parsed<KernelModule> found;
   for (const auto line : Lines(text)) {
     // nf_tables 372736 561 nft_ct,nft_chain_nat, Live 0xffffffffc0b11000 (OE)
     const auto parts = fields(line);
@@ -20,7 +20,7 @@ KernelModules parse_modules(std::string_view text) {
         std::string(parts[5]), {}};
     if (parts.size() > 6 && parts[6].starts_with('(') && parts[6].ends_with(')'))
       module.taints = parts[6].substr(1, parts[6].size() - 2);
-    found.modules.push_back(std::move(module));
+    found.entries.push_back(std::move(module));
   }
   return found;
 }

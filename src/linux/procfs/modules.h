@@ -5,7 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "linux/files/parsed.h"
 
 namespace osprey::linux {
 
@@ -19,10 +20,6 @@ struct KernelModule {
   std::string taints;                    // letters such as OE (out of tree, unsigned); mostly empty
 };
 
-struct KernelModules {
-  std::vector<KernelModule> modules;
-  std::size_t skipped = 0;  // lines that could not be parsed
-};
-KernelModules parse_modules(std::string_view text);
+Parsed<KernelModule> parse_modules(std::string_view text);
 
 }  // namespace osprey::linux

@@ -40,12 +40,12 @@ std::optional<SharedMemorySegment> parse_line(const Header& header, std::string_
 
 }  // namespace
 
-SharedMemory parse_sysvipc_shm(std::string_view text) {
-  SharedMemory memory;
+Parsed<SharedMemorySegment> parse_sysvipc_shm(std::string_view text) {
+  Parsed<SharedMemorySegment> memory;
   const Header header(take_until(text, '\n'));
   for (const auto line : Lines(text)) {
     if (const auto segment = parse_line(header, line))
-      memory.segments.push_back(*segment);
+      memory.entries.push_back(*segment);
     else if (!trim(line).empty())
       ++memory.skipped;
   }

@@ -3,7 +3,8 @@
 
 #include <cstdint>
 #include <string_view>
-#include <vector>
+
+#include "linux/files/parsed.h"
 
 namespace osprey::linux {
 
@@ -24,11 +25,7 @@ struct SharedMemorySegment {
   static constexpr std::uint32_t kLocked = 02000;             // SHM_LOCKED
 };
 
-struct SharedMemory {
-  std::vector<SharedMemorySegment> segments;
-  std::size_t skipped = 0;  // lines that could not be parsed
-};
 // Columns are found by the names in the file's first line.
-SharedMemory parse_sysvipc_shm(std::string_view text);
+Parsed<SharedMemorySegment> parse_sysvipc_shm(std::string_view text);
 
 }  // namespace osprey::linux

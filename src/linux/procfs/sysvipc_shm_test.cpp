@@ -16,8 +16,8 @@ TEST(SysvipcShm, EveryField) {
                                         "         0          5  3600               1048576   101   102      2  1000  "
                                         "1001  1002  1003 1700000001          0 "
                                         "1700000003               4096                     0\n");
-  ASSERT_EQ(memory.segments.size(), 1u);
-  const auto& segment = memory.segments[0];
+  ASSERT_EQ(memory.entries.size(), 1u);
+  const auto& segment = memory.entries[0];
   EXPECT_EQ(segment.id, 5);
   EXPECT_EQ(segment.permissions, 03600u);
   EXPECT_TRUE(segment.permissions & SharedMemorySegment::kLocked);
@@ -35,9 +35,9 @@ TEST(SysvipcShm, EveryField) {
 
 TEST(SysvipcShm, ShortAndOddLinesAreCounted) {
   const auto memory = parse_sysvipc_shm(std::string(kHeader) + "0 1 600\n\n0 x 9 1 1 1 1 1 1 1 1 1 1 1\n");
-  EXPECT_TRUE(memory.segments.empty());
+  EXPECT_TRUE(memory.entries.empty());
   EXPECT_EQ(memory.skipped, 2u);
-  EXPECT_TRUE(parse_sysvipc_shm("").segments.empty());
+  EXPECT_TRUE(parse_sysvipc_shm("").entries.empty());
 }
 
 }  // namespace

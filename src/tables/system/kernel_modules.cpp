@@ -1,4 +1,5 @@
 #include "linux/procfs/modules.h"
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
 
 namespace osprey::tables {
@@ -12,16 +13,11 @@ struct Handle {
 };
 
 Rows<Handle> scan(const Scan& scan) {
-  const auto file = scan.take(scan.root().read("/proc/modules"));
-  if (!file) co_return;
-  auto found = linux::parse_modules(file->bytes);
-  for (auto& module : found.modules) {
+  for (auto& module : entries_of(scan, "/proc/modules", linux::parse_modules)) {
     Handle handle{std::move(module), &scan.root()};
     co_yield handle;
     if (scan.interrupted()) co_return;
   }
-  if (found.skipped)
-    scan.warn(failure("/proc/modules", std::to_string(found.skipped) + " lines could not be parsed").error());
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "linux/procfs/iomem.h"
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
 
 namespace osprey::tables {
@@ -7,12 +8,7 @@ namespace {
 using linux::MemoryRegion;
 
 Rows<MemoryRegion> scan(const Scan& scan) {
-  const auto file = scan.take(scan.root().read("/proc/iomem"));
-  if (!file) co_return;
-  auto map = linux::parse_iomem(file->bytes);
-  for (auto& region : map.regions) co_yield region;
-  if (map.skipped)
-    scan.warn(failure("/proc/iomem", std::to_string(map.skipped) + " lines could not be parsed").error());
+  for (auto& region : entries_of(scan, "/proc/iomem", linux::parse_iomem)) co_yield region;
 }
 
 }  // namespace

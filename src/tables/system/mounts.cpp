@@ -8,6 +8,7 @@
 #include "base/mountinfo.h"
 #include "linux/procfs/mount_options.h"
 #include "tables/table.h"
+#include "tables/users/local_users.h"
 
 namespace osprey::tables {
 namespace {
@@ -71,8 +72,7 @@ Rows<Handle> scan(const Scan& scan) {
     co_yield handle;
     if (scan.interrupted()) co_return;
   }
-  if (table.skipped)
-    scan.warn(failure("/proc/self/mountinfo", std::to_string(table.skipped) + " lines could not be parsed").error());
+  warn_skipped(scan, "/proc/self/mountinfo", table.skipped);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "linux/procfs/sysvipc_shm.h"
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
 
 namespace osprey::tables {
@@ -9,12 +10,7 @@ namespace {
 using linux::SharedMemorySegment;
 
 Rows<SharedMemorySegment> scan(const Scan& scan) {
-  const auto file = scan.take(scan.root().read("/proc/sysvipc/shm"));
-  if (!file) co_return;
-  auto memory = linux::parse_sysvipc_shm(file->bytes);
-  for (auto& segment : memory.segments) co_yield segment;
-  if (memory.skipped)
-    scan.warn(failure("/proc/sysvipc/shm", std::to_string(memory.skipped) + " lines could not be parsed").error());
+  for (auto& segment : entries_of(scan, "/proc/sysvipc/shm", linux::parse_sysvipc_shm)) co_yield segment;
 }
 
 bool has_flag(const SharedMemorySegment& segment, std::uint32_t flag) { return (segment.permissions & flag) != 0; }
