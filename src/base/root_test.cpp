@@ -126,6 +126,38 @@ TEST_F(RootTest, ListIsSorted) {
   EXPECT_EQ(names, (std::vector<std::string>{".hidden", "a", "b"}));
 }
 
+TEST_F(RootTest, DirectoryLooksUpItsOwnEntriesOnly) {
+  fs::create_symlink("../etc", top / "tree/links/etc");
+  const auto directory = tree().directory("/");
+  ASSERT_TRUE(directory) << directory.error().text();
+  EXPECT_TRUE(directory->enter("etc")->stat("hosts"));
+  EXPECT_FALSE(directory->stat(".."));
+  EXPECT_FALSE(directory->enter(".."));
+  const auto links = tree().directory("/links");
+  EXPECT_TRUE(S_ISLNK(links->stat("etc")->stx_mode));
+  EXPECT_FALSE(links->enter("etc"));
+  EXPECT_TRUE(tree().directory("/links/etc")->stat("hosts"));
+  EXPECT_TRUE(directory->enter("nothing").error().absent());
+  EXPECT_TRUE(tree().directory("/etc/hosts").error().absent());
+}
+
+TEST_F(RootTest, KernelFilesystemsAreNotEnteredFromOutside) {
+  const auto directory = Root::host().directory("/");
+  ASSERT_TRUE(directory);
+  EXPECT_FALSE(directory->enter("proc"));
+  EXPECT_TRUE(directory->stat("proc"));
+  EXPECT_TRUE(Root::host().directory("/proc")->is_kernel_filesystem());
+  EXPECT_TRUE(Root::host().directory("/proc")->enter("sys"));
+}
+
+TEST_F(RootTest, RealPath) {
+  fs::create_symlink("../etc", top / "tree/links/etc");
+  fs::create_symlink("/links/etc/hosts", top / "tree/links/hosts");
+  EXPECT_EQ(*tree().real_path("/links/hosts"), "/etc/hosts");
+  EXPECT_EQ(*tree().real_path("/links/../../.."), "/");
+  EXPECT_TRUE(tree().real_path("/links/nothing").error().absent());
+}
+
 TEST_F(RootTest, RootOfAProcess) {
   const auto root = Root::host().of_process(::getpid());
   ASSERT_TRUE(root) << root.error().text();
@@ -155,6 +187,10 @@ TEST_F(RootTest, DeadMountsAreNotTouched) {
     const bool right = refused(root.read("/dead/file")) && refused(root.list("/dead")) &&
                        refused(root.stat("/links/to-dead/file")) && refused(root.stat("/etc/../dead/x")) &&
                        root.read("/etc/hosts").has_value() && root.read_link("/links/to-dead").has_value();
+    const auto directory = root.directory("/");
+    if (!directory || !refused(directory->stat("dead")) || !refused(directory->enter("dead")) ||
+        !directory->stat("etc"))
+      ::_exit(1);
     ::_exit(right ? 0 : 1);
   }
   int status = 0;

@@ -49,6 +49,7 @@ enum class Option : std::uint16_t {
   version_arch = 512,
   version_dpkg = 1024,
   version_rhel = 2048,
+  passed = 1 << 15,  // ours, never told to anybody
 };
 constexpr Option operator|(Option a, Option b) noexcept {
   return static_cast<Option>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
@@ -61,6 +62,7 @@ inline constexpr Option REQUIRED = Option::required;      // without a constrain
 inline constexpr Option ADDITIONAL = Option::additional;  // a constraint changes what is looked at
 inline constexpr Option OPTIMIZED = Option::optimized;    // osquery hands IN lists over whole; we always do
 inline constexpr Option HIDDEN = Option::hidden;          // not in SELECT *
+inline constexpr Option PASSED = Option::passed;          // constraints reach the table, unlike osquery's; no cheaper
 inline constexpr Option NOCASE = Option::nocase;
 inline constexpr Option VERSION = Option::version;
 inline constexpr Option VERSION_ARCH = Option::version_arch;

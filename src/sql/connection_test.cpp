@@ -254,6 +254,29 @@ TEST_F(ConnectionTest, FunctionsThatLoadCodeAreRefused) {
   EXPECT_EQ(run("SELECT load_extension('x')").error().message, "not authorized to use function: load_extension");
 }
 
+TEST_F(ConnectionTest, WhatWasRefusedIsKnown) {
+  EXPECT_FALSE(run("ATTACH '/tmp/x.db' AS x"));
+  ASSERT_TRUE(connection->denial());
+  EXPECT_EQ(connection->denial()->action, 24);
+  EXPECT_EQ(connection->denial()->arguments, (std::array<std::string, 4>{"/tmp/x.db", "null", "null", "null"}));
+  rows("SELECT 1");
+  EXPECT_FALSE(connection->denial()) << "the next statement is another";
+}
+
+TEST_F(ConnectionTest, ANulByteEndsNoQueryUnnoticed) {
+  EXPECT_EQ(run(std::string_view("SELECT 1;\0SELECT 2", 18)).error().message, "a NUL byte in the SQL text");
+}
+
+TEST_F(ConnectionTest, UnderOsquerysNameItsWarningsAreGiven) {
+  Connection compatible({.registry = &registry, .osquery_compatible = true});
+  std::string_view sql = "SELECT * FROM words";
+  EXPECT_EQ((*compatible.prepare(sql))->step().error().message,
+            "Table words was queried without a required column in the WHERE clause");
+  ASSERT_EQ(compatible.warnings().list().size(), 2u);
+  EXPECT_EQ(compatible.warnings().list()[1].error.text(),
+            "Please see the table documentation: https://osquery.io/schema/#words");
+}
+
 class Refused : public ConnectionTest, public testing::WithParamInterface<const char*> {};
 
 TEST_P(Refused, StatementsThatReachOutside) {

@@ -405,7 +405,7 @@ int best_index(sqlite3_vtab* base, sqlite3_index_info* info) noexcept {
         user_unusable = user_unusable || user;
         continue;
       }
-      if (!has(column.options, INDEX | ADDITIONAL | REQUIRED)) continue;
+      if (!has(column.options, INDEX | ADDITIONAL | REQUIRED | PASSED)) continue;
       if (range && !is_numeric(column.type)) continue;
       // Text compared by another collation than the look-up's bytes must be left to SQLite.
       if (equals && !is_numeric(column.type) && std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY") continue;
@@ -413,6 +413,7 @@ int best_index(sqlite3_vtab* base, sqlite3_index_info* info) noexcept {
       push(i, index, constraint.op, list);
       required_present = required_present || (required && (equals || pattern));
       user_present = user_present || (user && equals);
+      if (!has(column.options, INDEX | ADDITIONAL | REQUIRED)) continue;
       if (equals)
         cost = std::min(cost, has(column.options, INDEX) ? 10.0 : 100.0) * (list ? 2 : 1);
       else

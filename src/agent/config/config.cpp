@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <glob.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -61,7 +62,9 @@ Result<json::object> parse_object(const std::string& name, std::string_view text
   std::size_t read = parser.write_some(plain.data(), plain.size(), error);
   if (!error && !trim(std::string_view(plain).substr(read)).empty()) error = json::error::extra_data;
   if (!error) parser.finish(error);
-  if (error) return failure(name, fmt::format("{}: {}", place(plain, read), error.message()));
+  if (error)
+    return failure(name, fmt::format("{}: {}", place(plain, read),
+                                     error == json::error::too_deep ? std::string(kTooDeep) : error.message()));
   auto value = parser.release();
   if (!value.is_object()) return failure(name, "the configuration is not an object");
   return std::move(value.as_object());
@@ -110,7 +113,30 @@ void add_pack(std::string name, const json::object& body, const ConfigSource& so
   config.packs.push_back(std::move(pack));
 }
 
-// One member of "packs": a body, the path of a file with one, or under "*" several.
+void add_pack_file(std::string_view name, const std::string& path, const ConfigSource& source, ConfigForm form,
+                   PackReader read_pack, Config& config) {
+  const auto text = read_pack(path);
+  if (!text) {
+    config.warnings.push_back(fmt::format("Error reading the query pack named: {}", name));
+    return;
+  }
+  const auto body = parse_object(path, *text, form);
+  if (body)
+    add_pack(std::string(name), *body, source, config);
+  else
+    config.warnings.push_back(body.error().text());
+}
+
+// The files that a glob(3) pattern matches, sorted.
+std::vector<std::string> matches(const std::string& pattern) {
+  glob_t found{};
+  std::vector<std::string> paths;
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  return paths;
+}
+
+// One member of "packs": a body, the path of a file with one, or under "*" several bodies or a pattern of paths.
 void add_packs(std::string_view name, const json::value& value, const ConfigSource& source, ConfigForm form,
                PackReader read_pack, Config& config) {
   if (const auto* body = value.if_object()) {
@@ -121,16 +147,9 @@ void add_packs(std::string_view name, const json::value& value, const ConfigSour
   }
   const auto* path = value.if_string();
   if (!path) return;
-  const auto text = read_pack(std::string(view(*path)));
-  if (!text) {
-    config.warnings.push_back(fmt::format("Error reading the query pack named: {}", name));
-    return;
-  }
-  const auto body = parse_object(std::string(view(*path)), *text, form);
-  if (body)
-    add_pack(std::string(name), *body, source, config);
-  else
-    config.warnings.push_back(body.error().text());
+  if (name != "*") return add_pack_file(name, std::string(view(*path)), source, form, read_pack, config);
+  for (const auto& file : matches(std::string(view(*path))))
+    add_pack_file(std::filesystem::path(file).stem().string(), file, source, form, read_pack, config);
 }
 
 std::string sha1_hex(std::string_view bytes) {

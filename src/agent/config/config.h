@@ -49,6 +49,8 @@ std::string config_hash(const std::vector<ConfigSource>& sources);
 // Adds what a source says; later sources win. An error names the source, line and column.
 // `read_pack` reads the file that a pack is named by.
 using PackReader = Result<std::string> (*)(const std::string& path);
+// How the message of an error ends that is about nesting (32 levels are allowed).
+inline constexpr std::string_view kTooDeep = "too many nesting levels";
 Result<void> apply_source(const ConfigSource& source, ConfigForm form, PackReader read_pack, Config& config);
 
 // A file's text, 4 MiB at most.

@@ -1,7 +1,7 @@
 #include "agent/flags/command_line.h"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace osprey::agent {
 namespace {
 
-constexpr int kNestedFlagFiles = 8;  // a flag file may name others, itself among them
+constexpr int kMostFlagFiles = 32;  // a flag file may name others, itself among them
 
 const FlagDeclaration* find_by_any_name(std::string_view name) {
   const auto plain = [](std::string_view wanted) -> const FlagDeclaration* {
@@ -155,17 +155,15 @@ class Reader {
   }
 
   void read_files(std::string_view paths) {
-    if (nested_ == kNestedFlagFiles) return;
-    ++nested_;
     for (const auto path : split(paths, ',')) {
-      if (path.empty()) continue;
+      if (path.empty() || files_read_ == kMostFlagFiles) continue;
+      ++files_read_;
       const auto text = sources_.read_file(std::string(path));
       if (text)
         file(*text);
       else
         faults_.try_emplace("flagfile", CommandLine::Fault{{}, text.error().text(), {}});
     }
-    --nested_;
   }
 
   void read_environment(std::string_view names, bool must_exist) {
@@ -186,8 +184,7 @@ class Reader {
   }
 
   void fault(std::string_view flag, std::string message, std::string hint = {}) {
-    faults_.try_emplace(std::string(flag),
-                        CommandLine::Fault{std::string(flag), std::move(message), std::move(hint)});
+    faults_.try_emplace(std::string(flag), CommandLine::Fault{std::string(flag), std::move(message), std::move(hint)});
   }
 
   std::string_view program_;
@@ -195,7 +192,7 @@ class Reader {
   Flags& flags_;
   CommandLine& result_;
   std::map<std::string, CommandLine::Fault> faults_;
-  int nested_ = 0;
+  int files_read_ = 0;
 };
 
 }  // namespace

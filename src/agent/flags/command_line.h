@@ -19,7 +19,7 @@ struct CommandLine {
   std::vector<std::string> positional;
   // What is wrong, one message a flag, sorted by the flag's name.
   struct Fault {
-    std::string flag;     // empty: a flag file could not be read
+    std::string flag;  // empty: a flag file could not be read
     std::string message;
     std::string hint;  // the nearest right name; may be empty
   };

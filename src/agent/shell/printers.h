@@ -16,11 +16,11 @@ enum class Mode { pretty, line, csv, list, column, json, json_pretty };
 std::string_view mode_name(Mode mode) noexcept;
 
 struct PrinterOptions {
-  std::string separator = "|";       // list and csv
-  bool header = true;                // list, csv and column
-  std::string null_value;            // what stands for NULL
-  std::vector<int> widths;           // column; negative is right-aligned, 0 chooses
-  bool typed = false;                // JSON: numbers as numbers, NULL as null
+  std::string separator = "|";  // list and csv
+  bool header = true;           // list, csv and column
+  std::string null_value;       // what stands for NULL
+  std::vector<int> widths;      // column; negative is right-aligned, 0 chooses
+  bool typed = false;           // JSON: numbers as numbers, NULL as null
   // Behave as osquery does where we would rather not: text ends at a NUL byte, bytes that are not UTF-8 pass as they
   // are (but in JSON), widths count code points, and of columns with one name the last one's value stands for all.
   bool osquery_compatible = false;

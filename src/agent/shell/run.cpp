@@ -126,7 +126,11 @@ Result<void> read_config(const std::string& path, Program& program, Config& conf
   program.config_hash = config_hash(sources);
   program.config_valid = true;
   if (!first) return {};
-  if (program.osquery_compatible) return failure("Error reading config", "Error parsing the config JSON");
+  if (program.osquery_compatible)
+    return failure("Error reading config",
+                   first->message.ends_with(kTooDeep)
+                       ? "Error validating the config JSON: Configuration has too many nesting levels!"
+                       : "Error parsing the config JSON");
   return std::unexpected(*first);
 }
 

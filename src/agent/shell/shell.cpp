@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -143,9 +144,9 @@ sql::Connection& Shell::connection() {
   }
   for (const auto& [name, sql] : parts_.config.views) {
     const auto view = quoted_identifier(name);
-    if (const auto error = run_silently(*connection_, fmt::format("CREATE VIEW {} AS {}", view, sql)))
-      say(compatible() ? log_line(Level::info, fmt::format("Error creating view ({}): {}", name, error->message))
-                       : fmt::format("warning: view {}: {}\n", name, error->message));
+    const auto error = run_silently(*connection_, fmt::format("CREATE VIEW {} AS {}", view, sql));
+    // osquery says it below the level that its shell shows.
+    if (error && !compatible()) say(fmt::format("warning: view {}: {}\n", name, error->message));
   }
   return *connection_;
 }
@@ -172,7 +173,9 @@ std::optional<sql::QueryError> Shell::execute(std::string_view sql) {
   running.begin(limits_of(parts_.flags));
   if (progress_) progress_->start();
   auto error = step_through(sql, *printer);
-  printer->end();
+  // Who has pressed Ctrl-C does not want the table of what was read until then.
+  const bool dropped = interactive_ && settings_.mode == Mode::pretty && error && error->code == SQLITE_INTERRUPT;
+  if (!dropped) printer->end();
   if (progress_) progress_->stop();
   output_.flush();
   report_warnings();

@@ -61,6 +61,7 @@ class Shell {
   // The input has ended: runs what is pending and returns the exit status.
   int finish();
   bool pending() const { return reader_.pending(); }
+  std::string_view pending_text() const { return reader_.text(); }
   void drop_pending() { reader_.clear(); }
   // From now on errors do not name lines.
   void set_interactive() { interactive_ = true; }
@@ -86,7 +87,8 @@ class Shell {
   void print_plan(const sql::Statement& statement);
   void report_warnings();
   PrinterOptions printer_options() const;
-  int exit_status() const { return errors_ ? 1 : 0; }
+  // Who types sees the errors; osquery tells them at the end all the same.
+  int exit_status() const { return errors_ && (!interactive_ || compatible()) ? 1 : 0; }
 
   ShellParts parts_;
   Output& output_;

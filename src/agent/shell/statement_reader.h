@@ -22,6 +22,7 @@ class StatementReader {
   // Drops what has gathered.
   void clear() { pending_.clear(); }
 
+  std::string_view text() const noexcept { return pending_; }
   bool pending() const noexcept { return !pending_.empty(); }
   // The line, counted from 1, on which the text returned last, or that is pending, began.
   std::size_t first_line() const noexcept { return first_line_; }

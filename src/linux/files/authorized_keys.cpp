@@ -73,8 +73,8 @@ std::optional<std::string> AuthorizedKey::fingerprint_sha256() const {
   return ssh_fingerprint(*blob);
 }
 
-AuthorizedKeys parse_authorized_keys(std::string_view text) {
-  AuthorizedKeys keys;
+Parsed<AuthorizedKey> parse_authorized_keys(std::string_view text) {
+  Parsed<AuthorizedKey> keys;
   std::size_t number = 0;
   for (auto line : Lines(text)) {
     ++number;

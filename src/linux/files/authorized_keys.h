@@ -5,7 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "linux/files/parsed.h"
 
 namespace osprey::linux {
 
@@ -20,11 +21,7 @@ struct AuthorizedKey {
   std::optional<std::string> fingerprint_sha256() const;
 };
 
-struct AuthorizedKeys {
-  std::vector<AuthorizedKey> entries;
-  std::size_t skipped = 0;  // lines without a key of a known kind
-};
-
-AuthorizedKeys parse_authorized_keys(std::string_view text);
+// Comments are left out; lines without a key of a known kind are counted.
+Parsed<AuthorizedKey> parse_authorized_keys(std::string_view text);
 
 }  // namespace osprey::linux

@@ -25,10 +25,10 @@ std::string joined(std::string_view text) {
 
 }  // namespace
 
-Crontab parse_crontab(std::string_view text) {
+Parsed<CrontabEntry> parse_crontab(std::string_view text) {
   static constexpr std::array kTimes = {&CrontabEntry::minute, &CrontabEntry::hour, &CrontabEntry::day_of_month,
                                         &CrontabEntry::month, &CrontabEntry::day_of_week};
-  Crontab crontab;
+  Parsed<CrontabEntry> crontab;
   std::size_t number = 0;
   for (auto line : Lines(text)) {
     ++number;

@@ -5,7 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "linux/files/parsed.h"
 
 namespace osprey::linux {
 
@@ -20,11 +21,7 @@ struct CrontabEntry {
   std::string command;  // the rest, runs of blanks made one; a system table's user stands in front
 };
 
-struct Crontab {
-  std::vector<CrontabEntry> entries;
-  std::size_t skipped = 0;  // lines that are neither an entry, a comment nor a variable
-};
-
-Crontab parse_crontab(std::string_view text);
+// Comments and variables are left out.
+Parsed<CrontabEntry> parse_crontab(std::string_view text);
 
 }  // namespace osprey::linux

@@ -4,13 +4,13 @@
 
 namespace osprey::linux {
 
-std::vector<std::string> parse_known_hosts(std::string_view text) {
-  std::vector<std::string> entries;
+Parsed<std::string> parse_known_hosts(std::string_view text) {
+  Parsed<std::string> hosts;
   for (auto line : Lines(text)) {
     line = trim(line);
-    if (!line.empty() && line.front() != '#') entries.emplace_back(line);
+    if (!line.empty() && line.front() != '#') hosts.entries.emplace_back(line);
   }
-  return entries;
+  return hosts;
 }
 
 }  // namespace osprey::linux

@@ -3,11 +3,12 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "linux/files/parsed.h"
 
 namespace osprey::linux {
 
 // Each entry as it is written: markers (@cert-authority, @revoked), names or their hash, key type, key, comment.
-std::vector<std::string> parse_known_hosts(std::string_view text);
+Parsed<std::string> parse_known_hosts(std::string_view text);
 
 }  // namespace osprey::linux

@@ -3,26 +3,16 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include "base/temporary_tree.h"
 
 namespace osprey::linux {
 namespace {
 
-namespace fs = std::filesystem;
-
-class LinesOfAFile : public testing::Test {
+class LinesOfAFile : public TemporaryTree {
  protected:
-  LinesOfAFile() {
-    std::string name = (fs::temp_directory_path() / "line_reader_test.XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~LinesOfAFile() override { fs::remove_all(directory_); }
-
   std::vector<std::string> lines_of(const std::string& bytes) {
-    std::ofstream(directory_ / "file", std::ios::binary) << bytes;
-    auto reader = LineReader::open(*Root::at(directory_), "/file");
+    write("file", bytes);
+    auto reader = LineReader::open(root(), "/file");
     std::vector<std::string> lines;
     for (;;) {
       const auto line = reader->next(Interrupt::never());
@@ -34,7 +24,6 @@ class LinesOfAFile : public testing::Test {
     return lines;
   }
 
-  fs::path directory_;
   std::size_t cut_ = 0;
 };
 
@@ -66,10 +55,10 @@ TEST_F(LinesOfAFile, ManyLinesOverBlocks) {
 }
 
 TEST_F(LinesOfAFile, WhatIsNoRegularFileIsRefused) {
-  ASSERT_EQ(::mkfifo((directory_ / "fifo").c_str(), 0600), 0);
-  const auto root = *Root::at(directory_);
-  EXPECT_FALSE(LineReader::open(root, "/fifo"));
-  EXPECT_TRUE(LineReader::open(root, "/absent").error().absent());
+  ASSERT_EQ(::mkfifo((top / "fifo").c_str(), 0600), 0);
+  const auto tree = root();
+  EXPECT_FALSE(LineReader::open(tree, "/fifo"));
+  EXPECT_TRUE(LineReader::open(tree, "/absent").error().absent());
 }
 
 }  // namespace

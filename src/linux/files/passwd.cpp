@@ -8,8 +8,8 @@ bool is_account_line(std::string_view line) noexcept {
   return !text.empty() && text.front() != '#' && text.front() != '+' && text.front() != '-';
 }
 
-Accounts<PasswdEntry> parse_passwd(std::string_view text) {
-  Accounts<PasswdEntry> accounts;
+Parsed<PasswdEntry> parse_passwd(std::string_view text) {
+  Parsed<PasswdEntry> accounts;
   for (const auto line : Lines(text)) {
     if (!is_account_line(line)) continue;
     const auto parts = split(line, ':');
@@ -25,8 +25,8 @@ Accounts<PasswdEntry> parse_passwd(std::string_view text) {
   return accounts;
 }
 
-Accounts<GroupEntry> parse_group(std::string_view text) {
-  Accounts<GroupEntry> accounts;
+Parsed<GroupEntry> parse_group(std::string_view text) {
+  Parsed<GroupEntry> accounts;
   for (const auto line : Lines(text)) {
     if (!is_account_line(line)) continue;
     const auto parts = split(line, ':');
@@ -43,10 +43,8 @@ Accounts<GroupEntry> parse_group(std::string_view text) {
   return accounts;
 }
 
-Result<Accounts<PasswdEntry>> read_passwd(const Root& root) {
-  return parse_passwd(TRY(root.read("/etc/passwd")).bytes);
-}
+Result<Parsed<PasswdEntry>> read_passwd(const Root& root) { return parse_passwd(TRY(root.read("/etc/passwd")).bytes); }
 
-Result<Accounts<GroupEntry>> read_group(const Root& root) { return parse_group(TRY(root.read("/etc/group")).bytes); }
+Result<Parsed<GroupEntry>> read_group(const Root& root) { return parse_group(TRY(root.read("/etc/group")).bytes); }
 
 }  // namespace osprey::linux

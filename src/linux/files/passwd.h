@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/root.h"
+#include "linux/files/parsed.h"
 
 namespace osprey::linux {
 
@@ -27,19 +28,14 @@ struct GroupEntry {
   std::vector<std::string> members;
 };
 
-// Lines with too few fields, a number that is none, and NIS lines (+, -) are skipped and counted in `skipped`.
-template <class Entry>
-struct Accounts {
-  std::vector<Entry> entries;
-  std::size_t skipped = 0;
-};
 // Whether a line of these files (shadow(5) too) has an account of this host: not blank, not a comment, not a NIS line.
 bool is_account_line(std::string_view line) noexcept;
 
-Accounts<PasswdEntry> parse_passwd(std::string_view text);
-Accounts<GroupEntry> parse_group(std::string_view text);
+// Lines with too few fields, a number that is none, and those of NIS (+, -) are left out; all but NIS's are counted.
+Parsed<PasswdEntry> parse_passwd(std::string_view text);
+Parsed<GroupEntry> parse_group(std::string_view text);
 
-Result<Accounts<PasswdEntry>> read_passwd(const Root& root);
-Result<Accounts<GroupEntry>> read_group(const Root& root);
+Result<Parsed<PasswdEntry>> read_passwd(const Root& root);
+Result<Parsed<GroupEntry>> read_group(const Root& root);
 
 }  // namespace osprey::linux

@@ -52,6 +52,7 @@ bool matches_like(std::string_view pattern, std::string_view text, PatternDialec
 }
 
 bool PathPattern::Component::matches(std::string_view name, PatternDialect dialect) const noexcept {
+  if (any) return true;
   if (!wild) return text == name;
   if (dialect == PatternDialect::osquery && name.starts_with('.') && !text.starts_with('.')) return false;
   return matches_like(text, name, dialect);

@@ -25,6 +25,7 @@ struct PathPattern {
   struct Component {
     std::string text;
     bool wild = false;
+    bool any = false;  // every name, whatever the dialect makes of dots
     bool matches(std::string_view name, PatternDialect dialect) const noexcept;
   };
 

@@ -4,14 +4,16 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/interrupt.h"
 #include "base/result.h"
 #include "base/root.h"
+#include "linux/files/path_walk.h"
 
 namespace osprey::linux {
 
@@ -26,8 +28,7 @@ struct SetIdFile {
 };
 
 // Walks the tree below a directory depth first, in the order of names. It stays on the directory's filesystem and
-// does not descend through links, of which only those to files are followed. Only descriptors of the directories on
-// the way down are held, and no deeper than kMaxDepth.
+// does not descend through links, of which only those to files are followed, and no deeper than kMaxDepth.
 class SetIdWalk {
  public:
   static constexpr std::size_t kMaxDepth = 64;
@@ -39,19 +40,20 @@ class SetIdWalk {
   Result<std::optional<SetIdFile>> next(const Interrupt& interrupt);
 
  private:
+  using Device = std::pair<std::uint32_t, std::uint32_t>;
   struct Level {
+    Root::Directory directory;
     std::string path;  // ends in a slash
-    UniqueFd directory;
-    std::vector<DirectoryEntry> entries;
-    std::size_t position = 0;
+    DirectoryNames names;
   };
 
-  Result<void> enter(std::string path);
-  Result<std::optional<SetIdFile>> look_at(const Level& level, const DirectoryEntry& entry);
+  void push(Root::Directory directory, std::string path);
+  Result<void> start(const std::string& path);
+  Result<std::optional<SetIdFile>> look_at(const Level& level, DirectoryNames::Entry entry);
 
   Root root_;
   std::optional<std::string> start_;  // until the first step
-  dev_t device_ = 0;
+  Device device_;
   std::vector<Level> levels_;
 };
 

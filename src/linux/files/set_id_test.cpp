@@ -4,32 +4,22 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include "base/temporary_tree.h"
 
 namespace osprey::linux {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::ElementsAre;
 
-class SetId : public testing::Test {
+class SetId : public TemporaryTree {
  protected:
-  SetId() {
-    std::string name = (fs::temp_directory_path() / "set_id_test.XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~SetId() override { fs::remove_all(directory_); }
-
   void file(const std::string& name, mode_t mode) {
-    fs::create_directories((directory_ / name).parent_path());
-    std::ofstream(directory_ / name) << "x";
-    ASSERT_EQ(::chmod((directory_ / name).c_str(), mode), 0);
+    write(name, "x");
+    ASSERT_EQ(::chmod((top / name).c_str(), mode), 0);
   }
   // "path" and S, G or SG of every file found below `from`; errors as "error".
   std::vector<std::string> walk(const std::string& from) {
-    SetIdWalk walk(*Root::at(directory_), from);
+    SetIdWalk walk(root(), from);
     std::vector<std::string> found;
     for (;;) {
       const auto next = walk.next(Interrupt::never());
@@ -41,8 +31,6 @@ class SetId : public testing::Test {
         found.push_back((*next)->path + ((*next)->set_user() ? " S" : " ") + ((*next)->set_group() ? "G" : ""));
     }
   }
-
-  fs::path directory_;
 };
 
 TEST_F(SetId, BitsInATree) {
@@ -56,19 +44,19 @@ TEST_F(SetId, BitsInATree) {
 
 TEST_F(SetId, LinksToFilesAreFollowedWithinTheRoot) {
   file("bin/user", 04755);
-  fs::create_symlink("user", directory_ / "bin/a_link");
-  fs::create_symlink("/bin/user", directory_ / "bin/b_absolute");
-  fs::create_symlink("/nowhere", directory_ / "bin/c_dangling");
-  fs::create_symlink("d_loop", directory_ / "bin/d_loop");
-  fs::create_directory_symlink(".", directory_ / "bin/e_folder");
+  std::filesystem::create_symlink("user", top / "bin/a_link");
+  std::filesystem::create_symlink("/bin/user", top / "bin/b_absolute");
+  std::filesystem::create_symlink("/nowhere", top / "bin/c_dangling");
+  std::filesystem::create_symlink("d_loop", top / "bin/d_loop");
+  std::filesystem::create_directory_symlink(".", top / "bin/e_folder");
   EXPECT_THAT(walk("/bin"), ElementsAre("/bin/a_link S", "/bin/b_absolute S", "/bin/user S"));
 }
 
 TEST_F(SetId, SetGroupOnAFolderIsNone) {
   file("bin/sub/plain", 0755);
-  ASSERT_EQ(::chmod((directory_ / "bin/sub").c_str(), 02755), 0);
-  ASSERT_EQ(::mkfifo((directory_ / "bin/fifo").c_str(), 0600), 0);
-  ASSERT_EQ(::chmod((directory_ / "bin/fifo").c_str(), 04755), 0);
+  ASSERT_EQ(::chmod((top / "bin/sub").c_str(), 02755), 0);
+  ASSERT_EQ(::mkfifo((top / "bin/fifo").c_str(), 0600), 0);
+  ASSERT_EQ(::chmod((top / "bin/fifo").c_str(), 04755), 0);
   EXPECT_TRUE(walk("/bin").empty());
 }
 
@@ -86,7 +74,7 @@ TEST_F(SetId, Interrupted) {
   file("bin/user", 04755);
   Interrupt stop;
   stop.request();
-  SetIdWalk walk(*Root::at(directory_), "/bin");
+  SetIdWalk walk(root(), "/bin");
   const auto next = walk.next(stop);
   ASSERT_TRUE(next);
   EXPECT_FALSE(*next);

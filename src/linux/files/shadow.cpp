@@ -43,11 +43,11 @@ std::string_view name(PasswordStatus status) noexcept {
   return "active";
 }
 
-Accounts<ShadowEntry> parse_shadow(std::string_view text) {
+Parsed<ShadowEntry> parse_shadow(std::string_view text) {
   static constexpr std::array kNumbers = {&ShadowEntry::last_change, &ShadowEntry::min,      &ShadowEntry::max,
                                           &ShadowEntry::warning,     &ShadowEntry::inactive, &ShadowEntry::expire,
                                           &ShadowEntry::flag};
-  Accounts<ShadowEntry> accounts;
+  Parsed<ShadowEntry> accounts;
   for (const auto line : Lines(text)) {
     if (!is_account_line(line)) continue;
     const auto parts = split(line, ':');

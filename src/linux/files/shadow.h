@@ -29,6 +29,6 @@ struct ShadowEntry {
 };
 
 // Lines with fewer than two fields or a number that is none are skipped and counted.
-Accounts<ShadowEntry> parse_shadow(std::string_view text);
+Parsed<ShadowEntry> parse_shadow(std::string_view text);
 
 }  // namespace osprey::linux

@@ -12,8 +12,8 @@ bool opens_block(std::string_view line) {
 
 }  // namespace
 
-std::vector<SshOption> parse_ssh_config(std::string_view text) {
-  std::vector<SshOption> options;
+Parsed<SshOption> parse_ssh_config(std::string_view text) {
+  Parsed<SshOption> options;
   std::string block;
   for (const auto raw : Lines(text)) {
     auto line = to_lower(trim(raw));
@@ -21,7 +21,7 @@ std::vector<SshOption> parse_ssh_config(std::string_view text) {
     if (opens_block(line))
       block = std::move(line);
     else
-      options.push_back({block, std::move(line)});
+      options.entries.push_back({block, std::move(line)});
   }
   return options;
 }

@@ -3,7 +3,8 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "linux/files/parsed.h"
 
 namespace osprey::linux {
 
@@ -13,6 +14,6 @@ struct SshOption {
   std::string option;  // keyword and arguments, as written
 };
 
-std::vector<SshOption> parse_ssh_config(std::string_view text);
+Parsed<SshOption> parse_ssh_config(std::string_view text);
 
 }  // namespace osprey::linux

@@ -51,16 +51,17 @@ TEST(AuthorizedKeys, WhatIsNoKeyIsCounted) {
 }
 
 TEST(KnownHosts, EntriesAsWritten) {
-  EXPECT_THAT(parse_known_hosts("# c\n\n|1|salt=|hash= ssh-ed25519 AAAA\r\n @cert-authority *.x ssh-rsa AAAA c \n"),
-              ElementsAre("|1|salt=|hash= ssh-ed25519 AAAA", "@cert-authority *.x ssh-rsa AAAA c"));
+  EXPECT_THAT(
+      parse_known_hosts("# c\n\n|1|salt=|hash= ssh-ed25519 AAAA\r\n @cert-authority *.x ssh-rsa AAAA c \n").entries,
+      ElementsAre("|1|salt=|hash= ssh-ed25519 AAAA", "@cert-authority *.x ssh-rsa AAAA c"));
 }
 
 TEST(SshConfig, BlocksAndOptions) {
   std::vector<std::string> found;
-  for (const auto& one :
-       parse_ssh_config("# c\nInclude /etc/X\nHost *\n    SendEnv LANG LC_*\n\nMatch user Bob\nPort=22\n"
-                        "host=a\n\tUser b\nHostName h\n"))
-    found.push_back(one.block + "|" + one.option);
+  const auto parsed = parse_ssh_config(
+      "# c\nInclude /etc/X\nHost *\n    SendEnv LANG LC_*\n\nMatch user Bob\nPort=22\n"
+      "host=a\n\tUser b\nHostName h\n");
+  for (const auto& one : parsed.entries) found.push_back(one.block + "|" + one.option);
   EXPECT_THAT(found, ElementsAre("|include /etc/x", "host *|sendenv lang lc_*", "match user bob|port=22",
                                  "host=a|user b", "host=a|hostname h"));
 }

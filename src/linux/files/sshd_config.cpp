@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::string_view kFolder = "/etc/ssh/";
 constexpr int kMaxDepth = 16;  // as sshd
-constexpr int kMaxFiles = 256;
+constexpr int kMaxFiles = 64;
+constexpr std::size_t kFileCap = 1 << 20;
+constexpr std::size_t kMaxRules = 1024;
 
 class Reader {
  public:
@@ -20,7 +22,7 @@ class Reader {
 
   Result<void> read(const std::string& path, std::vector<std::string> match, int depth) {
     if (depth > kMaxDepth || ++files_ > kMaxFiles) return failure(path, "too many files are included");
-    const auto content = TRY(root_.read(path));
+    const auto content = TRY(root_.read(path, kFileCap));
     for (const auto line : Lines(content.bytes)) {
       auto words = split_sshd_line(line);
       if (words.empty()) continue;
@@ -28,7 +30,7 @@ class Reader {
       words.erase(words.begin());
       if (keyword == "match") {
         match = std::move(words);
-      } else if (keyword == "authorizedkeysfile") {
+      } else if (keyword == "authorizedkeysfile" && rules.size() < kMaxRules) {
         rules.push_back({match, std::move(words)});
       } else if (keyword == "include") {
         // What cannot be included is no reason to lose the rest.

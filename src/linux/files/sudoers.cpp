@@ -60,6 +60,7 @@ class Reader {
       return warn_(failure(path, "not read: too much is included").error());
     const auto content = read_all(file->get(), Root::kTextCap, path, interrupt_);
     if (!content) return warn_(content.error());
+    if (content->truncated) warn_(failure(path, "is too large, its end was not read").error());
     bytes_ += content->bytes.size();
     open_.push_back(identity);
     for (auto& line : parse_sudoers(content->bytes)) {

@@ -3,14 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include "base/temporary_tree.h"
 
 namespace osprey::linux {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::ElementsAre;
 
 std::vector<std::string> lines_of(std::string_view text) {
@@ -41,28 +38,17 @@ TEST(Sudoers, HugeLinesAndNuls) {
   EXPECT_THAT(lines_of(std::string("a\0b c\n", 6)), ElementsAre(std::string("a\0b|c", 5)));
 }
 
-class SudoersFiles : public testing::Test {
+class SudoersFiles : public TemporaryTree {
  protected:
-  SudoersFiles() {
-    std::string name = (fs::temp_directory_path() / "sudoers_test.XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~SudoersFiles() override { fs::remove_all(directory_); }
-
-  void write(const std::string& path, const std::string& text) {
-    fs::create_directories((directory_ / path).parent_path());
-    std::ofstream(directory_ / path) << text;
-  }
   // "source header" of each rule; what went wrong in errors_.
   std::vector<std::string> read() {
     std::vector<std::string> rules;
-    const auto found = read_sudoers(*Root::at(directory_), "/etc/sudoers", Interrupt::never(),
+    const auto found = read_sudoers(root(), "/etc/sudoers", Interrupt::never(),
                                     [&](const Error& error) { errors_.push_back(error.text()); });
     for (const auto& rule : found) rules.push_back(rule.source + " " + rule.line.header);
     return rules;
   }
 
-  fs::path directory_;
   std::vector<std::string> errors_;
 };
 

@@ -4,13 +4,11 @@
 #include <utmp.h>
 
 #include <cstring>
-#include <filesystem>
-#include <fstream>
+
+#include "base/temporary_tree.h"
 
 namespace osprey::linux {
 namespace {
-
-namespace fs = std::filesystem;
 
 std::string record(short type, int pid, const std::string& user, const std::string& line, const std::string& host,
                    int time) {
@@ -24,17 +22,10 @@ std::string record(short type, int pid, const std::string& user, const std::stri
   return {reinterpret_cast<const char*>(&entry), sizeof entry};
 }
 
-class UtmpOnDisk : public testing::Test {
+class UtmpOnDisk : public TemporaryTree {
  protected:
-  UtmpOnDisk() {
-    std::string name = (fs::temp_directory_path() / "utmp_test.XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~UtmpOnDisk() override { fs::remove_all(directory_); }
-
-  void write(const std::string& bytes) { std::ofstream(directory_ / "wtmp", std::ios::binary) << bytes; }
   std::vector<UtmpRecord> read_to_end() {
-    auto file = UtmpFile::open(*Root::at(directory_), "/wtmp");
+    auto file = UtmpFile::open(root(), "/wtmp");
     EXPECT_TRUE(file);
     std::vector<UtmpRecord> records;
     for (;;) {
@@ -47,7 +38,6 @@ class UtmpOnDisk : public testing::Test {
     return records;
   }
 
-  fs::path directory_;
   std::size_t left_over_ = 0;
 };
 
@@ -71,7 +61,7 @@ TEST(Utmp, TextThatFillsItsField) {
 TEST_F(UtmpOnDisk, MoreRecordsThanABlock) {
   std::string bytes;
   for (int i = 0; i < 1000; ++i) bytes += record(DEAD_PROCESS, i, "u", "tty1", "", i);
-  write(bytes);
+  write("wtmp", bytes);
   const auto records = read_to_end();
   ASSERT_EQ(records.size(), 1000u);
   EXPECT_EQ(records[999].pid, 999);
@@ -80,16 +70,16 @@ TEST_F(UtmpOnDisk, MoreRecordsThanABlock) {
 
 TEST_F(UtmpOnDisk, CutInHalf) {
   const auto whole = record(USER_PROCESS, 7, "alice", "tty1", "", 7);
-  write(whole + whole.substr(0, whole.size() / 2));
+  write("wtmp", whole + whole.substr(0, whole.size() / 2));
   EXPECT_EQ(read_to_end().size(), 1u);
   EXPECT_EQ(left_over_, whole.size() / 2);
 }
 
 TEST_F(UtmpOnDisk, EmptyAndInterrupted) {
-  write("");
+  write("wtmp", "");
   EXPECT_TRUE(read_to_end().empty());
-  write(record(USER_PROCESS, 7, "alice", "tty1", "", 7));
-  auto file = UtmpFile::open(*Root::at(directory_), "/wtmp");
+  write("wtmp", record(USER_PROCESS, 7, "alice", "tty1", "", 7));
+  auto file = UtmpFile::open(root(), "/wtmp");
   Interrupt stop;
   stop.request();
   EXPECT_FALSE(file->next(stop));

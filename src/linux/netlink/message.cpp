@@ -3,6 +3,7 @@
 #include <linux/netlink.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace osprey::linux {
 namespace {
@@ -49,7 +50,8 @@ Result<void> end_of_dump(const NetlinkMessage& message) {
   auto rest = message.payload;
   const int code = take_header<int>(rest).value_or(0);
   if (code >= 0) return {};
-  auto error = system_failure(-code, "netlink");
+  constexpr int kLargestErrno = 4095;
+  auto error = system_failure(code >= -kLargestErrno ? -code : EPROTO, "netlink");
   if (!(message.flags & NLM_F_ACK_TLVS)) return error;
   if (message.type == NLMSG_ERROR) {
     // The request stands here: all of it, or only its header.

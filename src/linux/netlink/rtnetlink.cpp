@@ -183,8 +183,17 @@ std::optional<Route> parse_route(std::string_view payload) {
   return route;
 }
 
-Result<NetlinkDump> dump_links(const Interrupt& interrupt) {
-  return dump(RTM_GETLINK, header_bytes(ifinfomsg{}), interrupt);
+Result<NetlinkDump> dump_links(Counters counters, const Interrupt& interrupt) {
+  struct Request {
+    ifinfomsg header;
+    nlattr attribute;
+    std::uint32_t mask;
+  };
+  static_assert(sizeof(Request) == sizeof(ifinfomsg) + sizeof(nlattr) + sizeof(std::uint32_t));
+  Request request{};
+  request.attribute = {sizeof request.attribute + sizeof request.mask, IFLA_EXT_MASK};
+  request.mask = counters == Counters::with ? 0 : RTEXT_FILTER_SKIP_STATS;
+  return dump(RTM_GETLINK, header_bytes(request), interrupt);
 }
 
 Result<NetlinkDump> dump_addresses(const Interrupt& interrupt) {

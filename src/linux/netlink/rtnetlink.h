@@ -55,7 +55,8 @@ std::optional<InterfaceAddress> parse_address(std::string_view payload);
 std::optional<Route> parse_route(std::string_view payload);
 
 // Dumps to be walked with take_message() and the functions above.
-Result<NetlinkDump> dump_links(const Interrupt& interrupt);
+enum class Counters { with, without };  // without them the kernel has much less to do
+Result<NetlinkDump> dump_links(Counters counters, const Interrupt& interrupt);
 Result<NetlinkDump> dump_addresses(const Interrupt& interrupt);
 // Of every routing table; `family` is AF_INET or AF_INET6.
 Result<NetlinkDump> dump_routes(int family, const Interrupt& interrupt);

@@ -159,7 +159,7 @@ TEST(Rtnetlink, RoutesOfOtherFamiliesAreLeftOut) {
 
 // Against the running kernel; that the values are right is shown by tests/integration/test_network.py.
 TEST(DumpSocket, TheLoopbackIsThere) {
-  const auto dump = dump_links(Interrupt::never());
+  const auto dump = dump_links(Counters::without, Interrupt::never());
   ASSERT_TRUE(dump) << dump.error().text();
   EXPECT_THAT(parse_messages(dump->messages, parse_link), Contains(Field(&Link::name, "lo")));
 }
@@ -174,7 +174,7 @@ TEST(DumpSocket, WhatTheKernelDoesNotKnowIsAnError) {
 TEST(DumpSocket, AnInterruptEndsIt) {
   Interrupt interrupt;
   interrupt.request();
-  EXPECT_FALSE(dump_links(interrupt));
+  EXPECT_FALSE(dump_links(Counters::with, interrupt));
 }
 
 }  // namespace

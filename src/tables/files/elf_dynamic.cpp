@@ -32,7 +32,7 @@ Table elf_dynamic() {
       .column(
           "tag", INTEGER, [](const Handle& h) { return h.entry.tag; }, "Number of the kind of entry: DT_* of elf.h.")
       .column(
-          "value", BIGINT, [](const Handle& h) { return h.entry.value; },
+          "value", INTEGER, [](const Handle& h) { return h.entry.value; },
           "Its value: a number, an address, or where a text begins.")
       .column(
           "class", INTEGER, [](const Handle& h) { return h.is_64 ? 64 : 32; }, "32 or 64 bits.")

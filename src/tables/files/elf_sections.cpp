@@ -37,12 +37,12 @@ Table elf_sections() {
       .column(
           "type", INTEGER, [](const Handle& h) { return h.section.type; }, "What it holds: SHT_* of elf.h.")
       .column(
-          "vaddr", BIGINT, [](const Handle& h) { return h.section.address; },
+          "vaddr", INTEGER, [](const Handle& h) { return h.section.address; },
           "Address in memory, 0 where it is not loaded.")
       .column(
-          "offset", BIGINT, [](const Handle& h) { return h.section.offset; }, "Where it begins in the file, in bytes.")
+          "offset", INTEGER, [](const Handle& h) { return h.section.offset; }, "Where it begins in the file, in bytes.")
       .column(
-          "size", BIGINT, [](const Handle& h) { return h.section.size; }, "Size in bytes, as stored.")
+          "size", INTEGER, [](const Handle& h) { return h.section.size; }, "Size in bytes, as stored.")
       .column(
           "flags", TEXT, [](const Handle& h) { return elf::section_flags(h.section.flags); },
           "Attributes such as write, alloc and execinstr, separated by |.")
@@ -50,7 +50,7 @@ Table elf_sections() {
           "link", TEXT, [](const Handle& h) { return std::to_string(h.section.link); },
           "Index of the section that it refers to.")
       .column(
-          "align", BIGINT, [](const Handle& h) { return h.section.alignment; }, "Alignment in memory, in bytes.")
+          "align", INTEGER, [](const Handle& h) { return h.section.alignment; }, "Alignment in memory, in bytes.")
       .column("path", TEXT, &Handle::path, kElfPathHelp, INDEX | REQUIRED)
       .in_mount_namespaces()
       .with_mount_namespace_id()

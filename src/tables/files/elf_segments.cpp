@@ -34,18 +34,18 @@ Table elf_segments() {
           "name", TEXT, [](const Handle& h) { return elf::segment_type_name(h.segment.type); },
           "The kind of segment: load, dynamic, interp, GNU_STACK…")
       .column(
-          "offset", BIGINT, [](const Handle& h) { return h.segment.offset; }, "Where it begins in the file, in bytes.")
+          "offset", INTEGER, [](const Handle& h) { return h.segment.offset; }, "Where it begins in the file, in bytes.")
       .column(
-          "vaddr", BIGINT, [](const Handle& h) { return h.segment.address; }, "Address in memory.")
+          "vaddr", INTEGER, [](const Handle& h) { return h.segment.address; }, "Address in memory.")
       .column(
-          "psize", BIGINT, [](const Handle& h) { return h.segment.file_size; }, "Size in the file, in bytes.")
+          "psize", INTEGER, [](const Handle& h) { return h.segment.file_size; }, "Size in the file, in bytes.")
       .column(
-          "msize", BIGINT, [](const Handle& h) { return h.segment.memory_size; }, "Size in memory, in bytes.")
+          "msize", INTEGER, [](const Handle& h) { return h.segment.memory_size; }, "Size in memory, in bytes.")
       .column(
           "flags", TEXT, [](const Handle& h) { return elf::segment_flags(h.segment.flags); },
           "Rights in memory: x, w and r, separated by |.")
       .column(
-          "align", BIGINT, [](const Handle& h) { return h.segment.alignment; }, "Alignment in memory, in bytes.")
+          "align", INTEGER, [](const Handle& h) { return h.segment.alignment; }, "Alignment in memory, in bytes.")
       .column("path", TEXT, &Handle::path, kElfPathHelp, INDEX | REQUIRED)
       .in_mount_namespaces()
       .with_mount_namespace_id()

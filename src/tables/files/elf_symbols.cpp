@@ -37,10 +37,10 @@ Table elf_symbols() {
       .column(
           "name", TEXT, [](const Handle& h) { return h.symbols.name(h.symbol); }, "The symbol's name, as stored.")
       .column(
-          "addr", BIGINT, [](const Handle& h) { return h.symbol.value; },
+          "addr", INTEGER, [](const Handle& h) { return h.symbol.value; },
           "Its value: an address, or an offset in its section.")
       .column(
-          "size", BIGINT, [](const Handle& h) { return h.symbol.size; }, "Size of what it names, in bytes.")
+          "size", INTEGER, [](const Handle& h) { return h.symbol.size; }, "Size of what it names, in bytes.")
       .column(
           "type", TEXT, [](const Handle& h) { return elf::symbol_type_name(h.symbol.type); },
           "notype, object, func, section, file, common, tls or gnu_ifunc.")

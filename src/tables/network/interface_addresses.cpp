@@ -37,7 +37,8 @@ struct Handle {
 
 Rows<Handle> scan(const Scan& scan) {
   std::map<int, Link> links;
-  for (auto& link : linux::parse_messages(take_messages(scan, linux::dump_links(scan.interrupt())), linux::parse_link))
+  for (auto& link : linux::parse_messages(
+           take_messages(scan, linux::dump_links(linux::Counters::without, scan.interrupt())), linux::parse_link))
     links[link.index] = std::move(link);
   const auto messages = take_messages(scan, linux::dump_addresses(scan.interrupt()));
   for (auto& address : linux::parse_messages(messages, linux::parse_address)) {

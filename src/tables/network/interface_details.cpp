@@ -41,7 +41,7 @@ template <auto field>
 constexpr auto counter = [](const Handle& handle) { return static_cast<std::uint64_t>(handle.link.statistics.*field); };
 
 Rows<Handle> scan(const Scan& scan) {
-  const auto messages = take_messages(scan, linux::dump_links(scan.interrupt()));
+  const auto messages = take_messages(scan, linux::dump_links(linux::Counters::with, scan.interrupt()));
   for (auto& link : linux::parse_messages(messages, linux::parse_link)) {
     Handle handle{std::move(link), &scan.root()};
     co_yield handle;
@@ -51,7 +51,7 @@ Rows<Handle> scan(const Scan& scan) {
 }  // namespace
 
 Table interface_details() {
-  using Counters = rtnl_link_stats64;
+  using Stats = rtnl_link_stats64;
   return table("interface_details", "Network interfaces, their settings and counters.", scan)
       .column(
           "interface", TEXT, [](const Handle& h) { return h.link.name; }, "Name of the interface.")
@@ -64,15 +64,15 @@ Table interface_details() {
       .column(
           "metric", INTEGER, [](const Handle&) { return 0; }, "Metric of the interface; Linux has none, always 0.")
       .column("flags", INTEGER, &Handle::flags, "Bits IFF_* of netdevice(7): 1 up, 2 broadcast, 256 promiscuous…")
-      .column("ipackets", BIGINT, counter<&Counters::rx_packets>, "Packets received.")
-      .column("opackets", BIGINT, counter<&Counters::tx_packets>, "Packets sent.")
-      .column("ibytes", BIGINT, counter<&Counters::rx_bytes>, "Bytes received.")
-      .column("obytes", BIGINT, counter<&Counters::tx_bytes>, "Bytes sent.")
-      .column("ierrors", BIGINT, counter<&Counters::rx_errors>, "Packets received with an error.")
-      .column("oerrors", BIGINT, counter<&Counters::tx_errors>, "Packets that could not be sent for an error.")
-      .column("idrops", BIGINT, counter<&Counters::rx_dropped>, "Received packets that were dropped.")
-      .column("odrops", BIGINT, counter<&Counters::tx_dropped>, "Packets to send that were dropped.")
-      .column("collisions", BIGINT, counter<&Counters::collisions>, "Collisions seen while sending.")
+      .column("ipackets", BIGINT, counter<&Stats::rx_packets>, "Packets received.")
+      .column("opackets", BIGINT, counter<&Stats::tx_packets>, "Packets sent.")
+      .column("ibytes", BIGINT, counter<&Stats::rx_bytes>, "Bytes received.")
+      .column("obytes", BIGINT, counter<&Stats::tx_bytes>, "Bytes sent.")
+      .column("ierrors", BIGINT, counter<&Stats::rx_errors>, "Packets received with an error.")
+      .column("oerrors", BIGINT, counter<&Stats::tx_errors>, "Packets that could not be sent for an error.")
+      .column("idrops", BIGINT, counter<&Stats::rx_dropped>, "Received packets that were dropped.")
+      .column("odrops", BIGINT, counter<&Stats::tx_dropped>, "Packets to send that were dropped.")
+      .column("collisions", BIGINT, counter<&Stats::collisions>, "Collisions seen while sending.")
       .column(
           "last_change", BIGINT, [](const Handle&) { return -1; },
           "Time of the last change, which Linux does not keep: always -1.")

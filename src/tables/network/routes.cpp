@@ -41,8 +41,8 @@ struct Handle {
 Rows<Handle> scan(const Scan& scan) {
   std::map<int, std::string> interfaces;
   if (scan.wants("interface"))
-    for (auto& link :
-         linux::parse_messages(take_messages(scan, linux::dump_links(scan.interrupt())), linux::parse_link))
+    for (auto& link : linux::parse_messages(
+             take_messages(scan, linux::dump_links(linux::Counters::without, scan.interrupt())), linux::parse_link))
       interfaces[link.index] = std::move(link.name);
   for (const int family : {AF_INET, AF_INET6}) {
     const auto messages = take_messages(scan, linux::dump_routes(family, scan.interrupt()));

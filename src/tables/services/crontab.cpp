@@ -2,8 +2,8 @@
 
 #include "base/text.h"
 #include "linux/files/folder.h"
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
-#include "tables/users/local_users.h"
 
 namespace osprey::tables {
 namespace {
@@ -45,11 +45,7 @@ std::vector<File> crontabs(const Scan& scan) {
 Rows<Job> scan(const Scan& scan) {
   for (const auto& file : crontabs(scan)) {
     if (scan.interrupted()) co_return;
-    const auto content = scan.take(scan.root().read(file.path));
-    if (!content) continue;
-    auto crontab = linux::parse_crontab(content->bytes);
-    warn_skipped(scan, file.path, crontab.skipped);
-    for (auto& entry : crontab.entries) {
+    for (auto& entry : entries_of(scan, file.path, linux::parse_crontab)) {
       Job job{std::move(entry), &file};
       co_yield job;
     }

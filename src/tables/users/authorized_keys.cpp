@@ -1,6 +1,7 @@
 #include "linux/files/authorized_keys.h"
 
 #include "linux/files/sshd_config.h"
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
 #include "tables/users/local_users.h"
 
@@ -27,14 +28,12 @@ std::vector<std::string> key_files(const std::vector<linux::KeyFilesRule>& rules
 
 Rows<Key> scan(const Scan& scan) {
   const auto rules = scan.take(linux::read_key_files_rules(scan.root()));
-  for (const auto& user : asked_users(scan)) {
+  std::set<std::pair<uid_t, std::string>> seen;
+  for (const auto& user : asked_accounts(scan)) {
     for (const auto& path : key_files(rules ? *rules : std::vector<linux::KeyFilesRule>{}, user)) {
       if (scan.interrupted()) co_return;
-      const auto content = scan.take(scan.root().read(path));
-      if (!content) continue;
-      auto keys = linux::parse_authorized_keys(content->bytes);
-      warn_skipped(scan, path, keys.skipped);
-      for (auto& entry : keys.entries) {
+      if (!seen.emplace(user.uid, path).second) continue;
+      for (auto& entry : entries_of(scan, path, linux::parse_authorized_keys)) {
         Key key{std::move(entry), user.uid, path};
         co_yield key;
       }

@@ -1,6 +1,6 @@
 #include "linux/files/passwd.h"
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
-#include "tables/users/local_users.h"
 
 namespace osprey::tables {
 namespace {
@@ -8,10 +8,7 @@ namespace {
 using linux::GroupEntry;
 
 Rows<GroupEntry> scan(const Scan& scan) {
-  auto groups = scan.take(linux::read_group(scan.root()));
-  if (!groups) co_return;
-  warn_skipped(scan, "/etc/group", groups->skipped);
-  for (auto& group : groups->entries)
+  for (auto& group : entries_of(scan, "/etc/group", linux::parse_group))
     if (scan.matches("gid", std::int64_t{group.gid})) co_yield group;
 }
 

@@ -1,5 +1,6 @@
 #include "linux/files/known_hosts.h"
 
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
 #include "tables/users/local_users.h"
 
@@ -17,9 +18,7 @@ Rows<Host> scan(const Scan& scan) {
     if (scan.interrupted()) co_return;
     const auto path = in_home(user, ".ssh/known_hosts");
     if (!path) continue;
-    const auto content = scan.take(scan.root().read(*path));
-    if (!content) continue;
-    for (const auto& entry : linux::parse_known_hosts(content->bytes)) {
+    for (const auto& entry : entries_of(scan, *path, linux::parse_known_hosts)) {
       Host host{user.uid, entry, *path};
       co_yield host;
     }

@@ -4,13 +4,20 @@
 
 namespace osprey::tables {
 
-std::vector<linux::PasswdEntry> asked_users(const Scan& scan) {
+std::vector<linux::PasswdEntry> asked_accounts(const Scan& scan) {
   auto accounts = scan.take(linux::read_passwd(scan.root()));
   if (!accounts) return {};
   const auto asked = scan.keys<std::int64_t>("uid", [] { return std::vector<std::int64_t>{::geteuid()}; });
   std::erase_if(accounts->entries,
                 [&](const auto& entry) { return std::ranges::find(asked, std::int64_t{entry.uid}) == asked.end(); });
   return std::move(accounts->entries);
+}
+
+std::vector<linux::PasswdEntry> asked_users(const Scan& scan) {
+  auto users = asked_accounts(scan);
+  std::set<std::pair<uid_t, std::string>> seen;
+  std::erase_if(users, [&](const auto& user) { return !seen.emplace(user.uid, user.directory).second; });
+  return users;
 }
 
 std::optional<std::string> in_home(const linux::PasswdEntry& user, std::string_view relative) {
@@ -21,8 +28,7 @@ std::optional<std::string> in_home(const linux::PasswdEntry& user, std::string_v
 }
 
 void warn_skipped(const Scan& scan, std::string_view path, std::size_t lines) {
-  if (lines == 0) return;
-  scan.warn(failure(std::string(path), std::to_string(lines) + " lines could not be parsed").error());
+  if (lines != 0) scan.warn(failure(std::string(path), std::to_string(lines) + " lines could not be parsed").error());
 }
 
 }  // namespace osprey::tables

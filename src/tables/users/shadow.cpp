@@ -1,7 +1,7 @@
 #include "linux/files/shadow.h"
 
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
-#include "tables/users/local_users.h"
 
 namespace osprey::tables {
 namespace {
@@ -9,11 +9,7 @@ namespace {
 using linux::ShadowEntry;
 
 Rows<ShadowEntry> scan(const Scan& scan) {
-  const auto file = scan.take(scan.root().read("/etc/shadow"));
-  if (!file) co_return;
-  auto accounts = linux::parse_shadow(file->bytes);
-  warn_skipped(scan, "/etc/shadow", accounts.skipped);
-  for (auto& entry : accounts.entries)
+  for (auto& entry : entries_of(scan, "/etc/shadow", linux::parse_shadow))
     if (scan.matches("username", entry.username)) co_yield entry;
 }
 

@@ -1,5 +1,6 @@
 #include "linux/files/ssh_config.h"
 
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
 #include "tables/users/local_users.h"
 
@@ -27,9 +28,7 @@ std::vector<File> files(const Scan& scan) {
 Rows<Setting> scan(const Scan& scan) {
   for (const auto& [uid, path] : files(scan)) {
     if (scan.interrupted()) co_return;
-    const auto content = scan.take(scan.root().read(path));
-    if (!content) continue;
-    for (auto& option : linux::parse_ssh_config(content->bytes)) {
+    for (auto& option : entries_of(scan, path, linux::parse_ssh_config)) {
       Setting setting{uid, std::move(option), path};
       co_yield setting;
     }

@@ -1,6 +1,6 @@
 #include "linux/nss/users.h"
+#include "tables/network/entries_of.h"
 #include "tables/table.h"
-#include "tables/users/local_users.h"
 
 namespace osprey::tables {
 namespace {
@@ -14,13 +14,6 @@ struct User {
   std::int32_t uid_signed() const { return static_cast<std::int32_t>(entry.uid); }
   std::int32_t gid_signed() const { return static_cast<std::int32_t>(entry.gid); }
 };
-
-std::vector<linux::PasswdEntry> local_users(const Scan& scan) {
-  auto accounts = scan.take(linux::read_passwd(scan.root()));
-  if (!accounts) return {};
-  warn_skipped(scan, "/etc/passwd", accounts->skipped);
-  return std::move(accounts->entries);
-}
 
 std::vector<linux::PasswdEntry> remote_users(const Scan& scan) {
   if (!scan.root().is_host()) {
@@ -45,7 +38,7 @@ Rows<User> scan(const Scan& scan) {
   const auto asked = scan.integers("include_remote").value_or(std::vector<std::int64_t>{0});
   for (const bool remote : {false, true}) {
     if (std::ranges::find(asked, std::int64_t{remote}) == asked.end()) continue;
-    for (auto& entry : remote ? remote_users(scan) : local_users(scan)) {
+    for (auto& entry : remote ? remote_users(scan) : entries_of(scan, "/etc/passwd", linux::parse_passwd)) {
       if (!scan.matches("uid", std::int64_t{entry.uid}) || !scan.matches("username", entry.username)) continue;
       User user{std::move(entry), remote};
       co_yield user;

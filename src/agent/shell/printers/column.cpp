@@ -35,8 +35,8 @@ class ColumnPrinter final : public Printer {
     columns_.clear();
     for (std::size_t i = 0; i < statement.size(); ++i) {
       const int asked = i < options_.widths.size() ? options_.widths[i] : 0;
-      const auto chosen = std::max({kNarrowest, width(statement.column_name(i), measure()),
-                                    width(values_.text(statement, i), measure())});
+      const auto chosen = std::max(
+          {kNarrowest, width(statement.column_name(i), measure()), width(values_.text(statement, i), measure())});
       columns_.push_back({asked ? static_cast<std::size_t>(std::abs(asked)) : chosen, asked < 0});
     }
     if (!options_.header) return;

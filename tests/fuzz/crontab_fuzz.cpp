@@ -1,0 +1,10 @@
+#include <cstddef>
+#include <cstdint>
+
+#include "linux/files/crontab.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  osprey::linux::parse_crontab(text);
+  return 0;
+}
