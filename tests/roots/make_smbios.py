@@ -16,7 +16,7 @@ def processor(handle, *strings, kind=3, status=0x41, cores=0, threads=0, cores2=
     """Type 4. Strings: socket, manufacturer, version."""
     fixed = struct.pack("<BBBBQBBHHHBB", 1, kind, 0xB3, 2, 0x000306F2, 3, 0x8A, 100, 4000, 2400, status, 0x2B)
     fixed += struct.pack("<HHHBBB", 0x0700, 0x0701, 0x0702, 0, 0, 0)  # caches; serial, asset, part
-    fixed += struct.pack("<BBBHH", cores, cores, threads, 0x00FC if wide else 0x0002, 0xB3)
+    fixed += struct.pack("<BBBHH", cores, cores, threads, 0x00FC if wide else 0x0008, 0xB3)
     fixed += struct.pack("<HHH", cores2 or cores, cores2 or cores, (cores2 or threads) * (2 if cores2 else 1))
     return structure(4, handle, fixed[: length - 4], *strings)
 

@@ -49,8 +49,9 @@ HardwareIds::HardwareIds(std::string text) : text_(std::move(text)) {
     open = nullptr;
   };
   while (!rest.empty()) {
-    const char* at = rest.data();
     auto line = take_until(rest, '\n');
+    const char* at = line.data();
+    const char* end = at + line.size();
     if (line.empty() || line.front() == '\t' || line.front() == '#') continue;
     close(at);
     // Vendors begin with their number, classes with a C; usb.ids has other lists, each with letters of its own.
@@ -61,7 +62,7 @@ HardwareIds::HardwareIds(std::string text) : text_(std::move(text)) {
     const auto [block, is_new] = (is_class ? classes_ : vendors_).try_emplace(entry->number, Block{entry->name, {}});
     if (!is_new) continue;
     open = &block->second;
-    start = rest.data();
+    start = end;
   }
   close(text_.data() + text_.size());
 }

@@ -42,6 +42,7 @@ TEST(HardwareIds, NamesOnEveryLevel) {
   EXPECT_EQ(ids.subclass(6, 1), "ISA bridge");
   EXPECT_EQ(ids.subclass(6, 0), std::nullopt);
   EXPECT_EQ(ids.subclass(7, 0), std::nullopt);
+  EXPECT_EQ(ids.subclass(0xff, 0), std::nullopt);  // the last line, which has no line end
 }
 
 TEST(HardwareIds, HostileText) {

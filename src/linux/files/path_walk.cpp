@@ -92,6 +92,7 @@ void PathWalk::add_pattern(std::string_view like) { tasks_.push_back({parse_path
 
 void PathWalk::add_directory(std::string path) {
   Task task;
+  task.by_directory = true;
   task.directory_slash = path.size() > 1 && path.ends_with('/');
   task.pattern.base = std::move(path);
   task.pattern.components.push_back({"%", true, true});
@@ -106,7 +107,7 @@ void PathWalk::add_directory_pattern(std::string_view like) {
   const bool slash = pattern.directories_only || options_.dialect == PatternDialect::osquery;
   pattern.directories_only = false;
   pattern.components.push_back({"%", true, true});
-  tasks_.push_back({std::move(pattern), slash});
+  tasks_.push_back({std::move(pattern), true, slash});
 }
 
 std::string_view PathWalk::directory() const noexcept {
@@ -152,7 +153,7 @@ const Result<struct statx>& PathWalk::facts() {
   if (!facts_) {
     if (type() != S_IFLNK) return own_facts();
     facts_ = root_.stat(path_, Links::follow);
-    if (!*facts_) return own_facts();
+    if (!*facts_) facts_ = own_facts();
   }
   return *facts_;
 }
@@ -244,12 +245,11 @@ PathWalk::Verdict PathWalk::judge() {
       return {false, kind == S_IFDIR || kind == S_IFLNK};
     }
   }
-  const bool shows_slash = pattern.directories_only || options_.dialect == PatternDialect::osquery;
+  // osquery's glob marks directories with a slash.
+  const bool marks = options_.dialect == PatternDialect::osquery && !task_.by_directory;
   const auto kind = type();
   const bool goes_down = pattern.recursive && (kind == S_IFDIR || kind == S_IFLNK);
-  // osquery's glob marks directories with a slash; one asked for by `directory` has none.
-  const bool by_directory = !pattern.components.empty() && task_.directory_slash;
-  if (shows_slash && !by_directory && leads_to_directory()) {
+  if ((pattern.directories_only || marks) && leads_to_directory()) {
     path_ += '/';
   } else if (pattern.directories_only) {
     return {false, goes_down};

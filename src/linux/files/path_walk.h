@@ -92,6 +92,7 @@ class PathWalk {
  private:
   struct Task {
     PathPattern pattern;
+    bool by_directory = false;     // asked for as what a directory contains: osquery's slash is not added then
     bool directory_slash = false;  // the `directory` of entries is shown with its trailing slash
   };
   struct Level {

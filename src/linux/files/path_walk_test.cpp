@@ -175,6 +175,10 @@ TEST_F(PathWalkTest, Directories) {
   EXPECT_EQ(slash.directory(), "/d/");
   EXPECT_THAT(all(slash), ElementsAre("/d/sub"));
 
+  auto plain = walk(PatternDialect::osquery);
+  plain.add_directory("/d");
+  EXPECT_THAT(all(plain), ElementsAre("/d/.hidden", "/d/sub"));  // no slash, dot files too
+
   auto pattern = walk();
   pattern.add_directory_pattern("/%");
   EXPECT_THAT(all(pattern), ElementsAre("/d/.hidden", "/d/sub", "/e/y"));
@@ -216,7 +220,7 @@ TEST_F(PathWalkTest, FactsFollowLinks) {
   EXPECT_EQ(one.facts()->stx_size, 4u);
   EXPECT_TRUE(S_ISLNK(one.own_facts()->stx_mode));
   ASSERT_TRUE(one.next());
-  EXPECT_TRUE(S_ISLNK(one.facts()->stx_mode));
+  for (int again = 0; again < 2; ++again) EXPECT_TRUE(S_ISLNK(one.facts()->stx_mode));
 }
 
 TEST_F(PathWalkTest, ThingsThatAreNoFiles) {

@@ -133,7 +133,7 @@ std::vector<std::string> system_python_sites(const Root& root, const Interrupt& 
 
 std::vector<std::string> home_python_sites(const Root& root, std::string_view home, const Interrupt& interrupt) {
   home = without_slash(home);
-  if (!home.starts_with('/') || home.find('%') != home.npos) return {};
+  if (!home.starts_with('/') || home == "/" || home.find('%') != home.npos) return {};
   const auto below = [&](std::string_view prefix) {
     return std::string(home).append("/").append(prefix).append(kSite);
   };

@@ -20,7 +20,7 @@ struct Processor {
   std::optional<std::int64_t> cores;     // cpu cores, of its package
   std::optional<std::int64_t> siblings;  // logical processors of its package
   std::optional<double> megahertz;       // now
-  bool long_mode = false;                // 64 bits wide
+  std::optional<bool> long_mode;         // x86: whether it can run 64-bit programs
 };
 
 std::vector<Processor> parse_cpuinfo(std::string_view text);

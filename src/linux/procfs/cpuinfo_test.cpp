@@ -20,15 +20,16 @@ TEST(Cpuinfo, X86) {
   EXPECT_EQ(processors[0].core, 1);
   EXPECT_EQ(processors[0].cores, 2);
   EXPECT_DOUBLE_EQ(processors[0].megahertz.value(), 2596.122);
-  EXPECT_TRUE(processors[0].long_mode);
+  EXPECT_EQ(processors[0].long_mode, true);
   EXPECT_EQ(processors[1].package, std::nullopt);
-  EXPECT_FALSE(processors[1].long_mode);
+  EXPECT_EQ(processors[1].long_mode, false);
 }
 
 TEST(Cpuinfo, ArmSaysLittle) {
   const auto processors = parse_cpuinfo(
       "Processor : ARMv7\nprocessor\t: 0\nBogoMIPS\t: 50.00\nCPU part\t: 0xd0c\n\nprocessor\t: 1\n\nHardware\t: x\n");
   EXPECT_EQ(processors.size(), 2u);
+  EXPECT_EQ(processors[0].long_mode, std::nullopt);
   EXPECT_TRUE(parse_cpuinfo(":\n\n: 1\nmodel : 1\n").empty());
 }
 

@@ -2,30 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <memory>
-
-#include "linux/files/hardware_ids.h"
 #include "linux/files/udev_database.h"
+#include "tables/devices/hardware_names.h"
 #include "tables/table.h"
 
 namespace osprey::tables {
 namespace {
 
-using linux::HardwareIds;
 using linux::PciDevice;
 using linux::PciId;
-
-// pci.ids is read once a scan, when the first name is asked for.
-struct Names {
-  const Scan* scan;
-  std::unique_ptr<HardwareIds> ids{};
-
-  const HardwareIds& get() {
-    if (!ids)
-      ids = std::make_unique<HardwareIds>(scan->take(linux::read_hardware_ids(scan->root(), "pci.ids")).value_or(""));
-    return *ids;
-  }
-};
 
 using Name = std::optional<std::string>;
 Name text(std::optional<std::string_view> name) { return name ? Name(*name) : std::nullopt; }
@@ -36,38 +21,38 @@ Name hexadecimal(std::optional<Number> number, int digits) {
 
 struct Handle {
   PciDevice device;
-  Names* names;
+  HardwareNames* names;
   std::optional<linux::UdevProperties> udev{};
 
   // What udevd knows, which has a database of its own.
   Name known(std::string_view property) {
-    if (!udev) udev = linux::read_udev_properties(names->scan->root(), "+pci:" + device.slot);
+    if (!udev) udev = linux::read_udev_properties(names->root(), "+pci:" + device.slot);
     const auto found = udev->find(property);
     return found == udev->end() ? std::nullopt : Name(found->second);
   }
   Name vendor() {
-    const auto name = device.id ? names->get().vendor(device.id->vendor) : std::nullopt;
+    const auto name = device.id ? names->ids().vendor(device.id->vendor) : std::nullopt;
     return name ? text(name) : known("ID_VENDOR_FROM_DATABASE");
   }
   Name model() {
-    const auto name = device.id ? names->get().device(device.id->vendor, device.id->device) : std::nullopt;
+    const auto name = device.id ? names->ids().device(device.id->vendor, device.id->device) : std::nullopt;
     return name ? text(name) : known("ID_MODEL_FROM_DATABASE");
   }
   Name pci_class() {
-    const auto name = device.device_class ? names->get().device_class(*device.device_class) : std::nullopt;
+    const auto name = device.device_class ? names->ids().device_class(*device.device_class) : std::nullopt;
     return name ? text(name) : known("ID_PCI_CLASS_FROM_DATABASE");
   }
   Name pci_subclass() {
     const auto name =
-        device.device_class ? names->get().subclass(*device.device_class, *device.subclass) : std::nullopt;
+        device.device_class ? names->ids().subclass(*device.device_class, *device.subclass) : std::nullopt;
     return name ? text(name) : known("ID_PCI_SUBCLASS_FROM_DATABASE");
   }
   Name subsystem_vendor() {
-    return device.subsystem ? text(names->get().vendor(device.subsystem->vendor)) : std::nullopt;
+    return device.subsystem ? text(names->ids().vendor(device.subsystem->vendor)) : std::nullopt;
   }
   Name subsystem_model() {
     if (!device.id || !device.subsystem) return std::nullopt;
-    return text(names->get().subsystem(device.id->vendor, device.id->device, device.subsystem->vendor,
+    return text(names->ids().subsystem(device.id->vendor, device.id->device, device.subsystem->vendor,
                                        device.subsystem->device));
   }
 };
@@ -81,7 +66,7 @@ Name id(const Handle& handle) {
 Rows<Handle> scan(const Scan& scan) {
   const auto slots = scan.take(linux::list_pci_devices(scan.root()));
   if (!slots) co_return;
-  Names names{&scan};
+  HardwareNames names(scan, "pci.ids");
   for (const auto& slot : *slots) {
     auto device = scan.take(linux::read_pci_device(scan.root(), slot));
     if (!device) continue;

@@ -1,34 +1,19 @@
 #include "linux/sysfs/usb_device.h"
 
-#include <memory>
-
 #include "base/text.h"
-#include "linux/files/hardware_ids.h"
 #include "linux/files/udev_database.h"
+#include "tables/devices/hardware_names.h"
 #include "tables/table.h"
 
 namespace osprey::tables {
 namespace {
 
-// usb.ids is read once a scan, when the first name is asked for.
-struct Names {
-  const Scan* scan;
-  std::unique_ptr<linux::HardwareIds> ids{};
-
-  const linux::HardwareIds& get() {
-    if (!ids)
-      ids = std::make_unique<linux::HardwareIds>(
-          scan->take(linux::read_hardware_ids(scan->root(), "usb.ids")).value_or(""));
-    return *ids;
-  }
-};
-
 struct Handle {
   std::string device;  // the folder's name
-  Names* names;
+  HardwareNames* names;
 
   Result<std::string> attribute(std::string_view name) const {
-    return linux::read_usb_attribute(names->scan->root(), device, name);
+    return linux::read_usb_attribute(names->root(), device, name);
   }
   template <class T>
   std::optional<T> number(std::string_view name, int base) const {
@@ -44,10 +29,11 @@ struct Handle {
   std::optional<std::string> name(std::optional<std::string_view> listed, std::string_view property,
                                   std::string_view own) const {
     if (listed) return std::string(*listed);
-    if (const auto address = number<int>("busnum", 10), port = number<int>("devnum", 10); address && port) {
+    if (const auto address = number<std::uint8_t>("busnum", 10), port = number<std::uint8_t>("devnum", 10);
+        address && port) {
       // Minor numbers run over all buses, 128 a bus (Documentation/admin-guide/devices.txt).
       const auto node = (*address - 1) * 128 + *port - 1;
-      const auto known = linux::read_udev_properties(names->scan->root(), "c189:" + std::to_string(node));
+      const auto known = linux::read_udev_properties(names->root(), "c189:" + std::to_string(node));
       if (const auto found = known.find(property); found != known.end()) return found->second;
     }
     auto called = attribute(own);
@@ -55,12 +41,12 @@ struct Handle {
   }
   std::optional<std::string> vendor() const {
     const auto maker = number<std::uint16_t>("idVendor", 16);
-    return name(maker ? names->get().vendor(*maker) : std::nullopt, "ID_VENDOR_FROM_DATABASE", "manufacturer");
+    return name(maker ? names->ids().vendor(*maker) : std::nullopt, "ID_VENDOR_FROM_DATABASE", "manufacturer");
   }
   std::optional<std::string> model() const {
     const auto maker = number<std::uint16_t>("idVendor", 16);
     const auto product = number<std::uint16_t>("idProduct", 16);
-    return name(maker && product ? names->get().device(*maker, *product) : std::nullopt, "ID_MODEL_FROM_DATABASE",
+    return name(maker && product ? names->ids().device(*maker, *product) : std::nullopt, "ID_MODEL_FROM_DATABASE",
                 "product");
   }
   Result<int> removable() const {
@@ -72,7 +58,7 @@ struct Handle {
 Rows<Handle> scan(const Scan& scan) {
   const auto devices = scan.take(linux::list_usb_devices(scan.root()));
   if (!devices) co_return;
-  Names names{&scan};
+  HardwareNames names(scan, "usb.ids");
   for (const auto& device : *devices) {
     Handle handle{device, &names};
     co_yield handle;

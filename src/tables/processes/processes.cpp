@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "linux/containers/cgroup_path.h"
+#include "linux/procfs/read_ahead.h"
 #include "linux/procfs/terminal.h"
 #include "tables/processes/asked_processes.h"
 
@@ -44,7 +45,7 @@ struct Executable {
 
 class Handle {
  public:
-  Handle(Host& host, pid_t pid) : host_(host), process_(host.proc(), pid) {}
+  Handle(Host& host, Process process) : host_(host), process_(std::move(process)) {}
 
   const Process& process() const { return process_; }
   pid_t pid() const { return process_.pid(); }
@@ -176,11 +177,24 @@ std::optional<std::string_view> Handle::exe_state() {
   if (found->path.empty()) return std::nullopt;
   if (found->deleted && found->path.starts_with("/memfd:")) return "memfd";
   const auto named = seen_by_process(found->path);
-  if (!named) return found->deleted ? "deleted" : "unreadable";
+  if (!named && found->deleted) return "deleted";
+  if (!named) return host_.root().is_host() ? std::optional<std::string_view>("unreadable") : std::nullopt;
   if (found->deleted) return "replaced";
   const auto running = process_.stat_target("exe");
   if (!running) return "unreadable";
   return same_file(*running, *named) ? "present" : "replaced";
+}
+
+bool wants_any(const Scan& scan, std::initializer_list<std::string_view> columns) {
+  return std::ranges::any_of(columns, [&](auto column) { return scan.wants(column); });
+}
+
+// What the columns in use will open for every process.
+linux::ReadAhead::Files files_of(const Scan& scan) {
+  return {.stat = wants_any(scan, {"name", "state", "cmdline", "total_size", "user_time", "system_time", "start_time",
+                                   "parent", "pgroup", "threads", "nice", "exe_state", "kernel_thread", "tty"}),
+          .status = wants_any(
+              scan, {"uid", "gid", "euid", "egid", "suid", "sgid", "resident_size", "namespace_pid", "memory_swap"})};
 }
 
 Rows<Handle> scan(const Scan& scan) {
@@ -189,9 +203,11 @@ Rows<Handle> scan(const Scan& scan) {
   Host host(scan.root(), std::move(*proc));
   // The list says what exists; a named process must be looked for.
   const bool open = scan.wants_other_than("pid") || scan.integers("pid");
-  for (const auto pid : asked_pids(scan, host.proc())) {
+  const auto files = scan.limit() ? linux::ReadAhead::Files{} : files_of(scan);
+  linux::ReadAhead processes(host.proc(), asked_pids(scan, host.proc()), files);
+  while (auto process = processes.next()) {
     if (scan.interrupted()) co_return;
-    Handle handle(host, pid);
+    Handle handle(host, std::move(*process));
     if (open) {
       if (const auto opened = handle.process().open(); !opened) {
         scan.warn(opened.error());

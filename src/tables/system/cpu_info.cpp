@@ -28,9 +28,10 @@ enum Offset : std::size_t {
   kCoreCount2 = 0x2a,
   kThreadCount2 = 0x2e,
 };
-constexpr std::uint16_t k64BitCapable = 1 << 2;  // of the characteristics
-constexpr std::uint8_t kPopulated = 1 << 6;      // of the status
-constexpr std::uint8_t kCentralProcessor = 3;    // of the types
+constexpr std::uint16_t kUnknown = 1 << 1;  // of the characteristics, as is the next
+constexpr std::uint16_t k64BitCapable = 1 << 2;
+constexpr std::uint8_t kPopulated = 1 << 6;    // of the status
+constexpr std::uint8_t kCentralProcessor = 3;  // of the types
 
 // A socket: what the firmware says of it, what the kernel says of the package in it, or both.
 struct Handle {
@@ -72,17 +73,22 @@ struct Handle {
   std::optional<std::string> address_width() const {
     if (firmware) {
       const auto characteristics = firmware->word(kCharacteristics);
-      if (characteristics) return *characteristics & k64BitCapable ? "64" : "32";
+      if (characteristics && !(*characteristics & kUnknown)) return *characteristics & k64BitCapable ? "64" : "32";
     }
-    if (!kernel || (firmware && kernel->vendor.empty())) return std::nullopt;
-    return kernel->long_mode ? "64" : "32";
+    if (!kernel || !kernel->long_mode) return std::nullopt;
+    return *kernel->long_mode ? "64" : "32";
+  }
+  // In MHz; SMBIOS has 0 for what is not known.
+  std::optional<std::int64_t> speed(Offset offset) const {
+    const auto megahertz = firmware->word(offset);
+    return megahertz && *megahertz ? std::optional<std::int64_t>(*megahertz) : std::nullopt;
   }
   std::optional<std::int64_t> current_clock_speed() const {
-    if (firmware) return firmware->word(kCurrentSpeed);
+    if (firmware) return speed(kCurrentSpeed);
     return kernel->megahertz ? std::optional(std::lround(*kernel->megahertz)) : std::nullopt;
   }
   std::optional<std::int64_t> max_clock_speed() const {
-    if (firmware) return firmware->word(kMaxSpeed);
+    if (firmware) return speed(kMaxSpeed);
     const auto kilohertz = root->read_trimmed("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq");
     const auto highest = kilohertz ? parse<std::int64_t>(*kilohertz) : std::nullopt;
     return highest ? std::optional(*highest / 1000) : std::nullopt;
@@ -111,7 +117,9 @@ Rows<Handle> scan(const Scan& scan) {
       described = true;
       handle.firmware = structure;
       handle.kernel.reset();
-      if (structure.byte(kStatus).value_or(0) & kPopulated && package != kernel.end())
+      // The kernel's packages are taken to be the central processors in the order of their sockets.
+      const bool in_use = (structure.byte(kStatus).value_or(0) & kPopulated) != 0;
+      if (in_use && handle.type_byte() == kCentralProcessor && package != kernel.end())
         handle.kernel = (package++)->second;
       co_yield handle;
       if (handle.device_id()) ++handle.number;
