@@ -4,6 +4,8 @@
 
 #include <thread>
 
+#include "sql/virtual_table.h"
+
 namespace osprey::sql {
 namespace {
 
@@ -88,7 +90,31 @@ Rows<Word> scan_throws(const Scan&) {
 
 Table throws() { return table("throws", "Throws.", scan_throws).column("word", TEXT, &Word::text, "A word."); }
 
-constexpr TableEntry kEntries[] = {{"numbers", numbers}, {"endless", endless}, {"words", words}, {"throws", throws}};
+// What a scan is told: one row about itself.
+struct Told {
+  std::int64_t id = 1;
+  std::int64_t kind = 2;
+  std::int64_t kinds_asked = 0;
+};
+
+bool last_wanted_more_than_id;
+
+Rows<Told> scan_told(const Scan& scan) {
+  Told told;
+  if (const auto kinds = scan.integers("kind")) told.kinds_asked = static_cast<std::int64_t>(kinds->size());
+  last_wanted_more_than_id = scan.wants_other_than("id");
+  co_yield told;
+}
+
+Table told() {
+  return table("told", "What a scan is told.", scan_told)
+      .column("id", BIGINT, &Told::id, "Always 1.", INDEX)
+      .column("kind", BIGINT, &Told::kind, "Always 2.", PASSED)
+      .column("kinds_asked", BIGINT, &Told::kinds_asked, "How many values kind may have.");
+}
+
+constexpr TableEntry kEntries[] = {
+    {"numbers", numbers}, {"endless", endless}, {"words", words}, {"throws", throws}, {"told", told}};
 
 class ConnectionTest : public testing::Test {
  protected:
@@ -164,6 +190,22 @@ TEST_F(ConnectionTest, JoinsVisitTheIndexedSide) {
 TEST_F(ConnectionTest, OrOnAKeyIsTwoLookUps) {
   EXPECT_EQ(rows("SELECT id FROM numbers WHERE id = 1 OR id = 2").size(), 2u);
   EXPECT_EQ(counters.rows, 2);
+}
+
+TEST_F(ConnectionTest, PassedColumnsTellTheirConstraintsAndAreNoKeys) {
+  EXPECT_EQ(rows("SELECT kinds_asked FROM told"), (std::vector<std::string>{"0"}));
+  EXPECT_EQ(rows("SELECT kinds_asked FROM told WHERE kind IN (2, 5, 7)"), (std::vector<std::string>{"3"}));
+  EXPECT_EQ(declaration(told(), "told"),
+            "CREATE TABLE told(`id` BIGINT, `kind` BIGINT, `kinds_asked` BIGINT, PRIMARY KEY (`id`)) WITHOUT ROWID");
+}
+
+TEST_F(ConnectionTest, ScansKnowThatOnlyTheKeyIsRead) {
+  rows("SELECT id FROM told");
+  EXPECT_FALSE(last_wanted_more_than_id);
+  rows("SELECT count(*) FROM told");
+  EXPECT_FALSE(last_wanted_more_than_id);
+  rows("SELECT id FROM told WHERE kinds_asked = 0");
+  EXPECT_TRUE(last_wanted_more_than_id);
 }
 
 TEST_F(ConnectionTest, LimitStopsTheScan) { EXPECT_EQ(rows("SELECT id FROM endless LIMIT 3").size(), 3u); }

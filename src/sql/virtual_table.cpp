@@ -190,6 +190,8 @@ class Cursor : public sqlite3_vtab_cursor {
         ++row_;
         ++connection.rows_scanned_;
         connection.scanning_ = table_.table.name;
+        // SQLite itself asks only every few hundred rows, which may take a minute where a row costs a long read.
+        if (connection.progress_) connection.progress_();
         return SQLITE_OK;
       }
       // A scan that was interrupted ends early; its rows must not pass for all of them.

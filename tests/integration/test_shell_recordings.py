@@ -173,6 +173,13 @@ WHOLE_HOST = {
 }
 
 
+@pytest.mark.parametrize("flag", ["--json", "--json_pretty"])
+def test_json_is_valid_where_the_real_one_is_not(flag):
+    query = next(case for case in CASES if case["id"] == "mode/json/nonutf8")["argv"][-1]
+    done = subprocess.run([OSQUERYI, flag, query], capture_output=True, timeout=60)
+    assert json.loads(done.stdout) == [{"bad": "A\\xFF\\x80", "blob": "", "k": "1", "nul": "A"}]
+
+
 def test_help_lists_the_flags_in_order():
     done = subprocess.run([OSQUERYI, "--help"], capture_output=True, text=True, timeout=60)
     recorded = json.loads((RECORDINGS / "help_flag_names.json").read_text())

@@ -21,7 +21,7 @@ class Terminal:
     """A program whose terminal we are. Text is what it wrote, without escape sequences."""
 
     def __init__(self, *argv, columns=80, home=None, term="xterm", program="osprey"):
-        self.pid, self.fd = pty.fork()
+        self.pid, self.fd = pty.fork()  # a pseudo-terminal as standard input, output and error
         if self.pid == 0:
             environment = {"PATH": os.environ["PATH"], "HOME": str(home or "/nonexistent"), "TERM": term,
                            "LANG": "C.UTF-8"}
@@ -189,6 +189,16 @@ def test_progress_of_a_slow_query(terminal):
     shell.read(0.5)
     assert "\r\x1b[K" in shell.raw, "the line is erased"
     shell.wait_for(r"osprey> $")
+
+
+def test_ctrl_c_ends_a_single_query_as_ever(tmp_path):
+    shell = Terminal(ENDLESS, home=tmp_path)
+    try:
+        shell.wait_for(r"rows scanned, [12] s", 5)
+        assert shell.leave("\x03") == -signal.SIGINT
+        assert shell.raw.endswith("\r\x1b[K"), "no half line stays on the screen"
+    finally:
+        shell.end()
 
 
 def test_no_progress_where_it_is_not_wanted(terminal):

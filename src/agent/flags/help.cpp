@@ -14,7 +14,7 @@ std::string usage(const FlagDeclaration& flag) {
   const auto dashes = flag.name.size() == 1 ? "-" : "--";
   switch (flag.type) {
     case FlagType::boolean:
-      return flag.default_value == "true" ? fmt::format("--no{}", flag.name) : fmt::format("{}{}", dashes, flag.name);
+      return flag.default_value == "true" ? fmt::format("--[no]{}", flag.name) : fmt::format("{}{}", dashes, flag.name);
     case FlagType::text:
       return fmt::format("{}{} TEXT", dashes, flag.name);
     default:
@@ -24,11 +24,8 @@ std::string usage(const FlagDeclaration& flag) {
 
 std::string help_line(const FlagDeclaration& flag) {
   std::string line = fmt::format("  {:<34} {}", usage(flag), flag.meaning);
-  // A flag that is on is shown by how to put it off.
-  if (flag.type == FlagType::boolean && flag.default_value == "true")
-    line += " (on by default)";
-  else if (flag.type != FlagType::boolean && !flag.default_value.empty())
-    line += fmt::format(" [{}]", flag.default_value);
+  if (flag.type == FlagType::boolean && flag.default_value == "true") line += " [yes]";
+  if (flag.type != FlagType::boolean && !flag.default_value.empty()) line += fmt::format(" [{}]", flag.default_value);
   return line + '\n';
 }
 
@@ -60,7 +57,7 @@ bool in_help(const FlagDeclaration& flag) { return flag.kind != FlagKind::hidden
 std::string own_help(std::string_view program) {
   auto text = fmt::format(
       "{0} answers SQL about this host.\n\n"
-      "Usage: {0} [FLAG…] [SQL | .COMMAND]     without either: reads statements from standard input\n\n"
+      "Usage: {0} [FLAG…] [SQL | .COMMAND]     without either it reads statements from standard input\n\n"
       "  {0} \"SELECT name, pid FROM processes ORDER BY resident_size DESC LIMIT 5\"\n"
       "  {0} --json \"SELECT * FROM listening_ports JOIN processes USING (pid)\"\n"
       "  {0} \".help users\"\n\n"

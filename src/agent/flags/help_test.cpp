@@ -14,7 +14,7 @@ TEST(Help, TeachesByExamplesAndGroups) {
   EXPECT_THAT(text, HasSubstr("Usage: osprey"));
   EXPECT_THAT(text, HasSubstr("SELECT name, pid FROM processes"));
   EXPECT_THAT(text, HasSubstr("\nHow rows are printed\n"));
-  EXPECT_THAT(text, HasSubstr("--noheader"));
+  EXPECT_THAT(text, HasSubstr("--[no]header"));
   EXPECT_THAT(text, Not(HasSubstr("aws_")));
 }
 

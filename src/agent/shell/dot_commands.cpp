@@ -240,6 +240,7 @@ Leave show(Shell& shell, const Words&) {
 Leave tables(Shell& shell, const Words& words) {
   const std::string_view prefix = words.size() > 1 ? std::string_view(words[1]) : "";
   // Always to standard output, wherever rows go.
+  shell.output().flush();
   Output standard(STDOUT_FILENO);
   for (const auto name : shell.parts().registry.names())
     if (name.starts_with(prefix)) standard.add(fmt::format("  => {}\n", name));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <string>
 
 #include "agent/shell/terminal.h"
@@ -11,12 +12,24 @@
 namespace osprey::agent::shell {
 namespace {
 
+constexpr std::string_view kErase = "\r\033[K";
+
 void write(int fd, std::string_view text) {
   // A line that cannot be shown is not worth an error.
   [[maybe_unused]] const auto written = ::write(fd, text.data(), text.size());
 }
 
 }  // namespace
+
+void Progress::erase_on_interrupt() {
+  struct sigaction action{};
+  action.sa_handler = [](int signal) {
+    write(STDERR_FILENO, kErase);
+    ::raise(signal);
+  };
+  action.sa_flags = SA_RESETHAND | SA_NODEFER;
+  ::sigaction(SIGINT, &action, nullptr);
+}
 
 void Progress::start() {
   started_ = Clock::now();
@@ -37,7 +50,7 @@ void Progress::tick() {
 
 void Progress::erase() {
   if (!shown_) return;
-  write(fd_, "\r\033[K");
+  write(fd_, kErase);
   shown_ = false;
 }
 

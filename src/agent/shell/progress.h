@@ -16,6 +16,9 @@ class Progress {
   // Writes to `fd`, a terminal.
   Progress(const sql::Connection& connection, int fd) : connection_(connection), fd_(fd) {}
 
+  // Has Ctrl-C take the line off standard error before it ends the process as ever.
+  static void erase_on_interrupt();
+
   // A query starts, or is over.
   void start();
   void stop() { erase(); }

@@ -1,6 +1,7 @@
 #include "agent/shell/schema_text.h"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 
@@ -27,9 +28,14 @@ std::string traits(const sql::Column& column) {
   return text;
 }
 
+// A name as SQL has to write it: those that are keywords as well stand in quotes.
+std::string in_sql(const std::string& name) {
+  return sqlite3_keyword_check(name.data(), static_cast<int>(name.size())) ? fmt::format("\"{}\"", name) : name;
+}
+
 std::size_t widest_name(const sql::Table& table) {
   std::size_t widest = 0;
-  for (const auto& column : table.columns) widest = std::max(widest, column.name.size());
+  for (const auto& column : table.columns) widest = std::max(widest, in_sql(column.name).size());
   return widest;
 }
 
@@ -38,7 +44,7 @@ std::size_t widest_name(const sql::Table& table) {
 std::string schema_line(const sql::Table& table) { return sql::declaration(table, table.name) + ";\n"; }
 
 std::string schema_listing(const sql::Table& table) {
-  auto text = fmt::format("CREATE TABLE {} (\n", table.name);
+  auto text = fmt::format("CREATE TABLE {} (\n", in_sql(table.name));
   const auto widest = widest_name(table);
   std::size_t widest_type = 0;
   for (const auto& column : table.columns) widest_type = std::max(widest_type, sql_name(column.type).size());
@@ -47,9 +53,9 @@ std::string schema_listing(const sql::Table& table) {
     const auto type = fmt::format("{}{}", sql_name(column.type), i + 1 < table.columns.size() ? "," : "");
     const auto comment = traits(column);
     if (comment.empty())
-      text += fmt::format("  {:{}} {}\n", column.name, widest, type);
+      text += fmt::format("  {:{}} {}\n", in_sql(column.name), widest, type);
     else
-      text += fmt::format("  {:{}} {:{}} -- {}\n", column.name, widest, type, widest_type + 1, comment);
+      text += fmt::format("  {:{}} {:{}} -- {}\n", in_sql(column.name), widest, type, widest_type + 1, comment);
   }
   text += ");\n";
   if (!table.aliases.empty()) text += fmt::format("-- also called {}\n", fmt::join(table.aliases, ", "));

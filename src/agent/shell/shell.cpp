@@ -141,6 +141,7 @@ sql::Connection& Shell::connection() {
     progress_ = std::make_unique<Progress>(*connection_, STDERR_FILENO);
     connection_->on_progress([this] { progress_->tick(); });
     output_.before_write([this] { progress_->erase(); });
+    if (!interactive_) Progress::erase_on_interrupt();
   }
   for (const auto& [name, sql] : parts_.config.views) {
     const auto view = quoted_identifier(name);
@@ -203,10 +204,12 @@ std::optional<sql::QueryError> Shell::step_through(std::string_view sql, Printer
 
 void Shell::report_warnings() {
   const auto& warnings = connection_->warnings();
-  for (const auto& warning : warnings.list()) {
-    auto text = warning.error.text();
-    if (!warning.table.empty()) text = fmt::format("{}: {}", warning.table, text);
+  const auto warn = [&](std::string_view text) {
     say(compatible() ? log_line(Level::warning, text) : fmt::format("warning: {}\n", text));
+  };
+  for (const auto& warning : warnings.list()) {
+    const auto text = warning.error.text();
+    warn(warning.table.empty() ? text : fmt::format("{}: {}", warning.table, text));
   }
   if (warnings.beyond_cap() > 0) say(fmt::format("warning: {} more warnings are not shown\n", warnings.beyond_cap()));
 }

@@ -162,33 +162,58 @@ Effect effect_of_assignment(std::string_view name, std::string_view value, const
   return Effect::none;
 }
 
-// Which setting a statement is about, and what it does to it.
+// Which setting a statement is about, what it does to it, and the statement as far as it is about that: what else
+// stands on the line may be a secret.
 struct Judged {
-  std::string_view setting;
+  std::string_view setting = {};
   Effect effect = Effect::none;
+  std::string_view statement = {};
 };
+
+// `statement` up to the end of `word`, a part of it.
+std::string_view up_to(std::string_view statement, std::string_view word) {
+  return statement.substr(0, static_cast<std::size_t>(word.data() + word.size() - statement.data()));
+}
+
+Judged judge_unset(std::string_view statement, std::string_view names, const HistoryVariables& variables) {
+  for (auto name = take_field(names); !name.empty(); name = take_field(names))
+    if (name == variables.file && variables.unset_means_off) return {name, Effect::off, up_to(statement, name)};
+  return {};
+}
+
+Judged judge_set(std::string_view statement, std::string_view arguments) {
+  const auto sign = take_field(arguments);
+  const auto option = take_field(arguments);
+  if (option != "history" || (sign != "+o" && sign != "-o")) return {};
+  return {"set", sign == "+o" ? Effect::off : Effect::on, up_to(statement, option)};
+}
+
+// "NAME=VALUE …", also behind export and the like. In front of a command an assignment is for that alone.
+Judged judge_assignments(std::string_view statement, const HistoryVariables& variables) {
+  auto rest = statement;
+  auto word = take_field(rest);
+  const bool exported = word == "export" || word == "readonly" || word == "declare" || word == "typeset";
+  if (exported) word = take_field(rest);
+  Judged found;
+  for (; !word.empty() && word.front() != '#'; word = take_field(rest)) {
+    const auto equals = word.find('=');
+    if (equals == word.npos) {
+      if (!exported) return {};
+      continue;
+    }
+    const auto name = word.substr(0, equals);
+    const auto effect = effect_of_assignment(name, word.substr(equals + 1), variables);
+    if (effect != Effect::none && found.effect == Effect::none) found = {name, effect, up_to(statement, word)};
+  }
+  return found;
+}
 
 Judged judge(std::string_view statement, const HistoryVariables& variables) {
   auto rest = statement;
-  auto word = take_field(rest);
-  if (word == "set" && variables.set_o) {
-    const auto sign = take_field(rest);
-    if (take_field(rest) == "history" && (sign == "+o" || sign == "-o"))
-      return {"set", sign == "+o" ? Effect::off : Effect::on};
-    return {};
-  }
-  if (word == "unset") {
-    for (word = take_field(rest); !word.empty(); word = take_field(rest))
-      if (!variables.file.empty() && word == variables.file && variables.unset_means_off) return {word, Effect::off};
-    return {};
-  }
-  // export, readonly, declare -x, typeset -x NAME=VALUE
-  if (word == "export" || word == "readonly" || word == "declare" || word == "typeset") word = take_field(rest);
-  while (word.starts_with('-')) word = take_field(rest);
-  const auto equals = word.find('=');
-  if (equals == word.npos) return {};
-  const auto name = word.substr(0, equals);
-  return {name, effect_of_assignment(name, word.substr(equals + 1), variables)};
+  const auto word = take_field(rest);
+  if (word == "set") return variables.set_o ? judge_set(statement, rest) : Judged{};
+  if (word == "unset") return judge_unset(statement, rest, variables);
+  return judge_assignments(statement, variables);
 }
 
 }  // namespace
@@ -208,7 +233,7 @@ void HistorySwitches::read(std::string_view path, std::string_view script) {
       if (found == settings_.end()) found = settings_.insert(found, {std::string(judged.setting), std::nullopt});
       found->second.reset();
       if (judged.effect == Effect::off)
-        found->second = std::string(path) + ":" + std::to_string(number) + ": " + std::string(statement);
+        found->second = std::string(path) + ":" + std::to_string(number) + ": " + std::string(judged.statement);
     }
   }
 }

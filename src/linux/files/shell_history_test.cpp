@@ -80,12 +80,19 @@ TEST(HistorySwitches, WhatSwitchesItOff) {
   EXPECT_EQ(off("declare -x HISTSIZE='0'", kBash), "rc:1: declare -x HISTSIZE='0'");
   EXPECT_EQ(off("[ -n x ] && set +o history", kBash), "rc:1: set +o history");
   EXPECT_EQ(off("HISTFILE=\n", kBash), "rc:1: HISTFILE=");
+  EXPECT_EQ(off("LANG=C HISTSIZE=0 # off", kBash), "rc:1: LANG=C HISTSIZE=0");
+}
+
+TEST(HistorySwitches, NothingElseOfTheLineIsTold) {
+  EXPECT_EQ(off("export HISTSIZE=0 TOKEN=secret", {.size = "HISTSIZE"}), "rc:1: export HISTSIZE=0");
+  EXPECT_EQ(off("unset HISTFILE secret", {.file = "HISTFILE", .unset_means_off = true}), "rc:1: unset HISTFILE");
 }
 
 TEST(HistorySwitches, WhatDoesNot) {
   constexpr HistoryVariables kBash{.file = "HISTFILE", .unset_means_off = true, .size = "HISTSIZE", .set_o = true};
   EXPECT_EQ(off("# unset HISTFILE\nHISTSIZE=1000\nHISTFILE=~/.h\nset -o vi\nunset FOO\nMYHISTSIZE=0", kBash), "");
   EXPECT_EQ(off("HISTSIZE=0\nHISTSIZE=500\n", kBash), "");
+  EXPECT_EQ(off("HISTFILE=/dev/null HISTSIZE=0 bash", kBash), "");
   EXPECT_EQ(off("unset LESSHISTFILE", {.file = "LESSHISTFILE"}), "");
   EXPECT_EQ(off("set +o history\n=\nunset\nexport\n", {}), "");
 }

@@ -15,8 +15,10 @@ Parsed<KernelModule> parse_modules(std::string_view text) {
       ++found.skipped;
       continue;
     }
+    auto used_by = parts[3];
+    if (used_by.ends_with(',')) used_by.remove_suffix(1);
     KernelModule module{
-        std::string(parts[0]), *size, parse<std::int64_t>(parts[2]), std::string(parts[3]), std::string(parts[4]),
+        std::string(parts[0]), *size, parse<std::int64_t>(parts[2]), std::string(used_by), std::string(parts[4]),
         std::string(parts[5]), {}};
     if (parts.size() > 6 && parts[6].starts_with('(') && parts[6].ends_with(')'))
       module.taints = parts[6].substr(1, parts[6].size() - 2);

@@ -14,7 +14,7 @@ struct KernelModule {
   std::string name;
   std::int64_t size = 0;                 // bytes
   std::optional<std::int64_t> refcount;  // empty where the kernel cannot unload modules
-  std::string used_by;                   // "a,b," as the kernel writes it, or "-"
+  std::string used_by;                   // "a,b", or "-" for none
   std::string status;                    // Live, Loading or Unloading
   std::string address;                   // zeros without the right to see it
   std::string taints;                    // letters such as OE (out of tree, unsigned); mostly empty

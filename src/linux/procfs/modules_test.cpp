@@ -13,7 +13,7 @@ TEST(Modules, EveryField) {
   EXPECT_EQ(found.entries[0].name, "nf_tables");
   EXPECT_EQ(found.entries[0].size, 372736);
   EXPECT_EQ(found.entries[0].refcount, 561);
-  EXPECT_EQ(found.entries[0].used_by, "nft_ct,nft_chain_nat,");
+  EXPECT_EQ(found.entries[0].used_by, "nft_ct,nft_chain_nat");
   EXPECT_EQ(found.entries[0].status, "Live");
   EXPECT_EQ(found.entries[0].address, "0xffffffffc0b11000");
   EXPECT_EQ(found.entries[0].taints, "");

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "linux/procfs/read_ahead.h"
 
@@ -194,6 +195,41 @@ TEST(HostProcess, EndsWhileItIsHeld) {
   EXPECT_TRUE(process.command_line().error().absent());
   EXPECT_TRUE(process.link("cwd").error().absent());
   EXPECT_TRUE(Descriptors::open(process).error().absent());
+}
+
+TEST(HostProcess, InUninterruptibleSleepIsReadByAHelper) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // Until its own child ends, whoever calls vfork(2) sleeps uninterruptibly.
+    if (::vfork() == 0) {
+      if (::write(ready[1], "x", 1) == 1) ::pause();
+      ::_exit(0);
+    }
+    ::_exit(0);
+  }
+  char byte;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  const auto proc = Proc::open(Root::host());
+  std::optional<Process> process;
+  for (int attempt = 0; attempt < 100 && !(process && process->stat()->state == 'D'); ++attempt) {
+    ::usleep(10000);
+    process.emplace(*proc, child);
+    ASSERT_TRUE(process->stat());
+  }
+  EXPECT_EQ(process->stat()->state, 'D');
+  EXPECT_EQ(process->command_line().value(), Process(*proc, ::getpid()).command_line().value());
+  EXPECT_FALSE(process->memory_maps()->empty());
+  const auto grandchild =
+      std::ifstream("/proc/" + std::to_string(child) + "/task/" + std::to_string(child) + "/children");
+  std::stringstream text;
+  text << grandchild.rdbuf();
+  pid_t sleeper = 0;
+  if (text >> sleeper; sleeper > 0) ::kill(sleeper, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
 }
 
 TEST_F(ProcTree, ReadAheadKeepsTheOrderAndReadsWhatItShould) {

@@ -99,7 +99,7 @@ Table usb_devices() {
       .column("removable", INTEGER, &Handle::removable,
               "1 if a person can unplug it, 0 if it is built in, -1 if that is not known.")
       .example("SELECT vendor, model, serial FROM usb_devices WHERE removable = 1")
-      .note("Proven on a hand-made tree: the machine that osprey is built on has no USB.");
+      .note("Proven on a hand-made tree and in a guest (tests/guest): the machine that osprey is built on has no USB.");
 }
 
 }  // namespace osprey::tables

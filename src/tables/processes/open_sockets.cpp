@@ -114,7 +114,7 @@ OpenSockets::Namespace& OpenSockets::namespace_of(std::uint64_t inode) {
 
 void OpenSockets::look_at(pid_t pid) {
   const linux::Process process(proc_, pid);
-  if (!process.open()) return;
+  if (const auto opened = process.open(); !opened) return scan_.warn(opened.error());
   const auto space = scan_.take(process.namespace_inode("ns/net"));
   if (space) namespace_of(*space).members.push_back(pid);
   auto descriptors = scan_.take(linux::Descriptors::open(process));

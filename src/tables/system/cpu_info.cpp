@@ -166,8 +166,8 @@ Table cpu_info() {
       .foreign(INTEGER, {"load_percentage", "number_of_efficiency_cores", "number_of_performance_cores"})
       .example("SELECT model, number_of_cores, logical_processors FROM cpu_info")
       .note(
-          "From SMBIOS; without one, from what the kernel tells of each package. SMBIOS is proven on a hand-made "
-          "table.");
+          "From SMBIOS; without one, from what the kernel tells of each package. SMBIOS is proven on a hand-made table "
+          "and in a guest (tests/guest).");
 }
 
 }  // namespace osprey::tables

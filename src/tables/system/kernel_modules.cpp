@@ -30,7 +30,7 @@ Table kernel_modules() {
           "size", BIGINT, [](const Handle& h) { return h.module.size; }, "Memory it takes, in bytes.")
       .column(
           "used_by", TEXT, [](const Handle& h) -> std::string_view { return h.module.used_by; },
-          "Modules that need it, each followed by a comma, or a dash.")
+          "Modules that need it, separated by commas, or a dash.")
       .column(
           "status", TEXT, [](const Handle& h) -> std::string_view { return h.module.status; },
           "Live, Loading or Unloading.")
@@ -46,7 +46,8 @@ Table kernel_modules() {
       .column("srcversion", &Handle::srcversion, "Checksum of the source it was built from.", HIDDEN)
       .example("SELECT name, size, used_by FROM kernel_modules WHERE status = 'Live'")
       .example("SELECT name, taints FROM kernel_modules WHERE taints <> ''")
-      .note("Proven on captured text: the machine that osprey is built on has no modules.");
+      .note(
+          "Proven on captured text and in a guest (tests/guest): the machine that osprey is built on has no modules.");
 }
 
 }  // namespace osprey::tables

@@ -53,8 +53,8 @@ Table msr() {
       .host_only()
       .example("SELECT processor_number, turbo_disabled FROM msr")
       .note(
-          "Rows only where the msr module is loaded: it is never loaded by asking. Registers are proven by recorded "
-          "values; no machine with that module was at hand.");
+          "Rows only where the msr module is loaded: it is never loaded by asking. Proven in a guest (tests/guest), "
+          "whose emulated processor has few of the registers.");
 }
 
 }  // namespace osprey::tables

@@ -121,7 +121,9 @@ Table system_info() {
       .column("local_hostname", TEXT, &Handle::hostname, "The same as hostname.")
       .foreign(TEXT, {"emulated_cpu_type"})
       .example("SELECT hostname, cpu_brand, cpu_logical_cores, physical_memory FROM system_info")
-      .note("Hardware columns are proven on a hand-made tree: the machine that osprey is built on has no DMI.");
+      .note(
+          "Hardware columns are proven on a hand-made tree and in a guest (tests/guest): the machine that osprey is "
+          "built on has no DMI.");
 }
 
 }  // namespace osprey::tables

@@ -16,18 +16,21 @@ struct Program {
   std::string_view file;
   HistoryFormat format;
   const HistoryVariables* variables;
-  std::span<const std::string_view> scripts;  // in the order of their reading; relative ones are in the home
-  // Whether those settings mean this file and no other, so that they count where the file does not even exist.
-  bool own_settings = false;
+  // In the order of their reading; relative ones are in the home, of a folder (with a slash) those ending in .sh count.
+  std::span<const std::string_view> scripts;
+  // The login shell whose users are expected to have the file, so that the settings count where it does not even exist.
+  std::string_view login_shell = {};
 };
 
-constexpr std::string_view kBashScripts[] = {"/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", ".bash_profile",
-                                             ".bash_login",  ".profile",         ".bashrc"};
-constexpr std::string_view kZshScripts[] = {"/etc/zsh/zshenv", "/etc/zsh/zshrc", "/etc/zshenv", "/etc/zshrc",
-                                            ".zshenv",         ".zprofile",      ".zshrc"};
-constexpr std::string_view kPlainScripts[] = {"/etc/profile", ".profile", ".kshrc", ".mkshrc", ".shrc"};
-constexpr std::string_view kAnyScripts[] = {"/etc/profile", ".profile", ".bash_profile",
-                                            ".bashrc",      ".zshenv",  ".zshrc"};
+constexpr std::string_view kBashScripts[] = {"/etc/environment", "/etc/profile", "/etc/profile.d/",
+                                             "/etc/bash.bashrc", "/etc/bashrc",  ".bash_profile",
+                                             ".bash_login",      ".profile",     ".bashrc"};
+constexpr std::string_view kZshScripts[] = {"/etc/environment", "/etc/zsh/zshenv", "/etc/zsh/zshrc", "/etc/zshenv",
+                                            "/etc/zshrc",       ".zshenv",         ".zprofile",      ".zshrc"};
+constexpr std::string_view kPlainScripts[] = {
+    "/etc/environment", "/etc/profile", "/etc/profile.d/", ".profile", ".kshrc", ".mkshrc", ".shrc"};
+constexpr std::string_view kAnyScripts[] = {"/etc/environment", "/etc/profile", "/etc/profile.d/", ".profile",
+                                            ".bash_profile",    ".bashrc",      ".zshenv",         ".zshrc"};
 constexpr HistoryVariables kBash{
     .file = "HISTFILE", .unset_means_off = true, .size = "HISTSIZE", .file_size = "HISTFILESIZE", .set_o = true};
 constexpr HistoryVariables kZsh{.file = "HISTFILE", .unset_means_off = true, .size = "SAVEHIST"};
@@ -38,24 +41,25 @@ constexpr HistoryVariables kPsql{.file = "PSQL_HISTORY"};
 constexpr HistoryVariables kSqlite{.file = "SQLITE_HISTORY"};
 constexpr HistoryVariables kLess{.file = "LESSHISTFILE", .size = "LESSHISTSIZE"};
 constexpr HistoryVariables kNone{};
+constexpr std::string_view kAnyShell = "*";
 
 // osquery's five come first, in its order.
 constexpr Program kPrograms[] = {
-    {".bash_history", HistoryFormat::shell, &kBash, kBashScripts, true},
-    {".zsh_history", HistoryFormat::zsh, &kZsh, kZshScripts, true},
+    {".bash_history", HistoryFormat::shell, &kBash, kBashScripts, "bash"},
+    {".zsh_history", HistoryFormat::zsh, &kZsh, kZshScripts, "zsh"},
     {".zhistory", HistoryFormat::zsh, &kZsh, kZshScripts},
     {".history", HistoryFormat::shell, &kNone, {}},
-    {".sh_history", HistoryFormat::shell, &kKsh, kPlainScripts},
-    {".ash_history", HistoryFormat::shell, &kKsh, kPlainScripts},
+    {".sh_history", HistoryFormat::shell, &kKsh, kPlainScripts, "ksh"},
+    {".ash_history", HistoryFormat::shell, &kKsh, kPlainScripts, "ash"},
     {".ksh_history", HistoryFormat::shell, &kKsh, kPlainScripts},
     {".local/share/fish/fish_history", HistoryFormat::fish, &kNone, {}},
     {".config/fish/fish_history", HistoryFormat::fish, &kNone, {}},
-    {".python_history", HistoryFormat::plain, &kPython, kAnyScripts, true},
-    {".mysql_history", HistoryFormat::plain, &kMysql, kAnyScripts, true},
+    {".python_history", HistoryFormat::plain, &kPython, kAnyScripts, kAnyShell},
+    {".mysql_history", HistoryFormat::plain, &kMysql, kAnyScripts, kAnyShell},
     {".mariadb_history", HistoryFormat::plain, &kMysql, kAnyScripts},
-    {".psql_history", HistoryFormat::plain, &kPsql, kAnyScripts, true},
-    {".sqlite_history", HistoryFormat::plain, &kSqlite, kAnyScripts, true},
-    {".lesshst", HistoryFormat::less, &kLess, kAnyScripts, true},
+    {".psql_history", HistoryFormat::plain, &kPsql, kAnyScripts, kAnyShell},
+    {".sqlite_history", HistoryFormat::plain, &kSqlite, kAnyScripts, kAnyShell},
+    {".lesshst", HistoryFormat::less, &kLess, kAnyScripts, kAnyShell},
     {".local/state/lesshst", HistoryFormat::less, &kLess, kAnyScripts},
 };
 
@@ -94,22 +98,41 @@ std::vector<File> files_of(const Scan& scan, const linux::PasswdEntry& user) {
   return files;
 }
 
+// Whether `user` would have this history if nothing switched it off.
+bool expects_history(const linux::PasswdEntry& user, const Program& program) {
+  const auto shell = std::string_view(user.shell).substr(user.shell.rfind('/') + 1);
+  if (program.login_shell == kAnyShell) return !shell.empty() && shell != "nologin" && shell != "false";
+  return shell == program.login_shell && !shell.empty();
+}
+
 // The usual way of keeping no history.
 bool leads_to_null(const Scan& scan, const std::string& path) {
   return scan.root().read_link(path).value_or("") == "/dev/null";
+}
+
+std::vector<std::string> scripts_of(const Scan& scan, const linux::PasswdEntry& user, const Program& program) {
+  std::vector<std::string> paths;
+  for (const auto script : program.scripts) {
+    if (!script.starts_with('/')) {
+      if (auto path = in_home(user, script)) paths.push_back(std::move(*path));
+    } else if (!script.ends_with('/')) {
+      paths.emplace_back(script);
+    } else if (const auto names = scan.take(linux::file_names(scan.root(), script))) {
+      for (const auto& name : *names)
+        if (name.ends_with(".sh")) paths.push_back(std::string(script) + name);
+    }
+  }
+  return paths;
 }
 
 // What keeps a program from writing its history: the file itself, or a statement in a start-up file.
 std::optional<std::string> find_disabled_by(const Scan& scan, const linux::PasswdEntry& user, const File& file) {
   if (leads_to_null(scan, file.path)) return "link to /dev/null";
   if (const auto info = scan.root().stat(file.path); info && S_ISDIR(info->stx_mode)) return "a directory in its place";
-  if (!file.program->own_settings && !scan.root().exists(file.path)) return std::nullopt;
+  if (!expects_history(user, *file.program) && !scan.root().exists(file.path)) return std::nullopt;
   linux::HistorySwitches switches(*file.program->variables);
-  for (const auto script : file.program->scripts) {
-    const auto path = script.starts_with('/') ? std::string(script) : in_home(user, script);
-    if (!path) continue;
-    if (const auto content = scan.take(scan.root().read(*path))) switches.read(*path, content->bytes);
-  }
+  for (const auto& path : scripts_of(scan, user, *file.program))
+    if (const auto content = scan.take(scan.root().read(path))) switches.read(path, content->bytes);
   return switches.off();
 }
 

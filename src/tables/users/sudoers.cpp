@@ -24,7 +24,8 @@ Table sudoers() {
       .column(
           "rule_details", TEXT, [](const SudoersRule& r) -> std::string_view { return r.line.details; },
           "The rest of the line; continued lines are joined.")
-      .example("SELECT source, header FROM sudoers WHERE rule_details LIKE '%NOPASSWD%'");
+      .example("SELECT source, header FROM sudoers WHERE rule_details LIKE '%NOPASSWD%'")
+      .note("A rule for a numeric user id (#1000 ALL=…) is shown, though it looks like a comment.");
 }
 
 }  // namespace osprey::tables
