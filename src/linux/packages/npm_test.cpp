@@ -92,17 +92,17 @@ TEST_F(NpmTree, NestedAndScoped) {
 
 TEST_F(NpmTree, LinksThatLeadBackEnd) {
   package("l/node_modules/a");
-  fs::create_topsymlink("../..", top / "l/node_modules/a/node_modules");
+  fs::create_directory_symlink("../..", top / "l/node_modules/a/node_modules");
   fs::create_symlink("self", top / "l/node_modules/self");
-  fs::create_topsymlink("../../l", top / "l/node_modules/up");
+  fs::create_directory_symlink("../../l", top / "l/node_modules/up");
   EXPECT_THAT(walk("/l", -1), ElementsAre("0 /l/node_modules/a"));
 }
 
 TEST_F(NpmTree, PnpmStore) {
   package("g/node_modules/.pnpm/a@1/node_modules/a");
   package("g/node_modules/.pnpm/b@2/node_modules/b");
-  fs::create_topsymlink("../../b@2/node_modules/b", top / "g/node_modules/.pnpm/a@1/node_modules/b");
-  fs::create_topsymlink(".pnpm/a@1/node_modules/a", top / "g/node_modules/a");
+  fs::create_directory_symlink("../../b@2/node_modules/b", top / "g/node_modules/.pnpm/a@1/node_modules/b");
+  fs::create_directory_symlink(".pnpm/a@1/node_modules/a", top / "g/node_modules/a");
   EXPECT_THAT(walk("/g"), ElementsAre("0 /g/node_modules/a", "1 /g/node_modules/.pnpm/a@1/node_modules/b"));
 }
 
