@@ -4,8 +4,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
-#include <filesystem>
-#include <fstream>
+#include "base/temporary_tree.h"
 
 namespace osprey::linux {
 namespace {
@@ -14,24 +13,18 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class SqliteFileTest : public testing::Test {
+class SqliteFileTest : public TemporaryTree {
  protected:
-  SqliteFileTest() : directory_(fs::temp_directory_path() / ("sqlite_test." + std::to_string(::getpid()))) {
-    fs::create_directories(directory_);
-  }
-  ~SqliteFileTest() override {
-    sqlite3_close_v2(owner_);
-    fs::remove_all(directory_);
-  }
+  ~SqliteFileTest() override { sqlite3_close_v2(owner_); }
   // The program whose database it is: it keeps its connection, and so its write-ahead log, open.
   void owner(const char* sql) {
     if (!owner_) {
-      ASSERT_EQ(sqlite3_open((directory_ / "x.db").c_str(), &owner_), SQLITE_OK);
+      ASSERT_EQ(sqlite3_open((top / "x.db").c_str(), &owner_), SQLITE_OK);
     }
     ASSERT_EQ(sqlite3_exec(owner_, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(owner_);
   }
   Result<std::vector<std::string>> read(std::string_view sql) const {
-    auto file = TRY(SqliteFile::open(*Root::at(directory_), "/x.db", Interrupt::never()));
+    auto file = TRY(SqliteFile::open(root(), "/x.db", Interrupt::never()));
     auto query = TRY(file.query(sql));
     std::vector<std::string> rows;
     while (TRY(query.next())) rows.emplace_back(query.bytes(0));
@@ -39,12 +32,11 @@ class SqliteFileTest : public testing::Test {
   }
   std::vector<std::string> names() const {
     std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator(directory_)) found.push_back(entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(top)) found.push_back(entry.path().filename());
     std::ranges::sort(found);
     return found;
   }
 
-  fs::path directory_;
   sqlite3* owner_ = nullptr;
 };
 
@@ -88,18 +80,18 @@ TEST_F(SqliteFileTest, HalfAFileAndNoDatabaseAtAll) {
   owner("CREATE TABLE t(a)");
   for (int i = 0; i < 100; ++i) owner("INSERT INTO t VALUES(randomblob(1000))");
   sqlite3_close_v2(std::exchange(owner_, nullptr));
-  fs::resize_file(directory_ / "x.db", fs::file_size(directory_ / "x.db") / 2);
+  fs::resize_file(top / "x.db", fs::file_size(top / "x.db") / 2);
   EXPECT_FALSE(read("SELECT a FROM t"));
-  std::ofstream(directory_ / "x.db") << std::string(5000, 'x');
+  std::ofstream(top / "x.db") << std::string(5000, 'x');
   EXPECT_THAT(read("SELECT 1 FROM sqlite_schema").error().text(), HasSubstr("/x.db: file is not a database"));
-  fs::remove(directory_ / "x.db");
+  fs::remove(top / "x.db");
   EXPECT_TRUE(read("SELECT 1").error().absent());
 }
 
 TEST_F(SqliteFileTest, Interrupted) {
   owner("CREATE TABLE t(a)");
   Interrupt interrupt;
-  auto file = SqliteFile::open(*Root::at(directory_), "/x.db", interrupt).value();
+  auto file = SqliteFile::open(root(), "/x.db", interrupt).value();
   auto query = file.query("WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a FROM n) SELECT count(*) FROM n").value();
   interrupt.request();
   EXPECT_EQ(query.next().error().code, ECANCELED);

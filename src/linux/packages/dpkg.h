@@ -80,7 +80,6 @@ class DpkgDatabase {
   // The next package; empty at the end. Its views live until the next call.
   std::optional<DpkgPackage> next();
 
-  const std::string& directory() const noexcept { return directory_; }
   // When the package was last unpacked: its list of files was written then. Unix seconds.
   Result<std::int64_t> install_time(const DpkgPackage& package) const;
   // Whether apt installed it for the sake of others; an absent() error where apt keeps no record here.

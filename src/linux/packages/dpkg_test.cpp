@@ -4,13 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <filesystem>
-#include <fstream>
+#include "base/temporary_tree.h"
 
 namespace osprey::linux {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -96,18 +94,14 @@ TEST(DpkgReader, BadLinesAreSkippedAndCounted) {
   EXPECT_EQ(reader.malformed(), 5u);
 }
 
-class Database : public testing::Test {
+class Database : public TemporaryTree {
  protected:
-  Database() : directory_(fs::temp_directory_path() / ("dpkg_test." + std::to_string(::getpid()))) {
-    fs::create_directories(directory_ / "db/updates");
-    fs::create_directories(directory_ / "db/status.d");
-    fs::create_directories(directory_ / "db/info");
-    fs::create_directories(directory_ / "apt");
+  Database() {
+    std::filesystem::create_directories(top / "db/status.d");
+    std::filesystem::create_directories(top / "db/updates");
   }
-  ~Database() override { fs::remove_all(directory_); }
-  void write(const std::string& name, std::string_view text) const { std::ofstream(directory_ / name) << text; }
   std::vector<std::string> names() {
-    DpkgDatabase database(*Root::at(directory_), "/db", Interrupt::never(),
+    DpkgDatabase database(root(), "/db", Interrupt::never(),
                           [&](const Error& error) { errors_.push_back(error.text()); });
     std::vector<std::string> found;
     while (const auto package = database.next())
@@ -117,7 +111,6 @@ class Database : public testing::Test {
     return found;
   }
 
-  fs::path directory_;
   std::vector<std::string> errors_;
 };
 
@@ -147,8 +140,8 @@ TEST_F(Database, StatusDirectoryOfMinimalImages) {
 }
 
 TEST_F(Database, WhatIsNoRegularFileIsSaidAndTheRestRead) {
-  ASSERT_EQ(::mkfifo((directory_ / "db/status").c_str(), 0600), 0);
-  fs::create_symlink("loop", directory_ / "db/status.d/loop");
+  ASSERT_EQ(::mkfifo((top / "db/status").c_str(), 0600), 0);
+  std::filesystem::create_symlink("loop", top / "db/status.d/loop");
   write("db/status.d/ok", "Package: ok\nVersion: 1\n");
   EXPECT_THAT(names(), ElementsAre("ok 1 install ok installed"));
   EXPECT_THAT(errors_, ElementsAre(HasSubstr("FIFO"), HasSubstr("loop")));
@@ -164,7 +157,7 @@ TEST_F(Database, FilesBesideThePackage) {
   write("db/status", kStatus);
   write("db/info/libc6:amd64.list", "/.\n");
   write("apt/extended_states", "Package: login\nArchitecture: amd64\nAuto-Installed: 1\n\n");
-  DpkgDatabase database(*Root::at(directory_), "/db/", Interrupt::never(), [](const Error&) {});
+  DpkgDatabase database(root(), "/db/", Interrupt::never(), [](const Error&) {});
   const auto libc = database.next();
   EXPECT_GT(database.install_time(*libc).value_or(0), 1600000000);
   EXPECT_EQ(database.automatic(*libc).value(), false);
@@ -175,7 +168,7 @@ TEST_F(Database, FilesBesideThePackage) {
 
 TEST_F(Database, WithoutAptNobodyKnowsWhatIsAutomatic) {
   write("db/status", kStatus);
-  DpkgDatabase database(*Root::at(directory_), "/db", Interrupt::never(), [](const Error&) {});
+  DpkgDatabase database(root(), "/db", Interrupt::never(), [](const Error&) {});
   EXPECT_TRUE(database.automatic(*database.next()).error().absent());
 }
 

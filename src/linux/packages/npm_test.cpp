@@ -4,8 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <filesystem>
-#include <fstream>
+#include "base/temporary_tree.h"
 
 namespace osprey::linux {
 namespace {
@@ -60,24 +59,16 @@ TEST(NpmLock, Packages) {
   EXPECT_TRUE(lock->begin()->second.install_script);
 }
 
-class NpmTree : public testing::Test {
+class NpmTree : public TemporaryTree {
  protected:
-  NpmTree() : directory_(fs::temp_directory_path() / ("npm_test." + std::to_string(::getpid()))) {
-    fs::create_directories(directory_);
-  }
-  ~NpmTree() override { fs::remove_all(directory_); }
-  void package(const std::string& path) const {
-    fs::create_directories(directory_ / path);
-    std::ofstream(directory_ / path / "package.json") << "{}";
-  }
+  void package(const std::string& path) { write(path + "/package.json", "{}"); }
   std::vector<std::string> walk(const std::string& folder, std::int64_t max_depth = 100) const {
-    NpmWalk packages(*Root::at(directory_), folder, max_depth, Interrupt::never());
+    NpmWalk packages(root(), folder, max_depth, Interrupt::never());
     std::vector<std::string> found;
     while (const auto package = packages.next())
       found.push_back(std::to_string(package->depth) + " " + std::string(package->folder()));
     return found;
   }
-  fs::path directory_;
 };
 
 TEST_F(NpmTree, NestedAndScoped) {
@@ -87,7 +78,7 @@ TEST_F(NpmTree, NestedAndScoped) {
   package("l/node_modules/npm/node_modules/@npmcli/fs/node_modules/semver");
   package("l/node_modules/corepack");
   package("l/node_modules/.bin");
-  fs::create_directories(directory_ / "l/node_modules/empty");
+  fs::create_directories(top / "l/node_modules/empty");
   EXPECT_THAT(walk("/l/"),
               ElementsAre("0 /l/node_modules/corepack", "0 /l/node_modules/npm",
                           "1 /l/node_modules/npm/node_modules/abbrev", "1 /l/node_modules/npm/node_modules/@npmcli/fs",
@@ -101,17 +92,17 @@ TEST_F(NpmTree, NestedAndScoped) {
 
 TEST_F(NpmTree, LinksThatLeadBackEnd) {
   package("l/node_modules/a");
-  fs::create_directory_symlink("../..", directory_ / "l/node_modules/a/node_modules");
-  fs::create_symlink("self", directory_ / "l/node_modules/self");
-  fs::create_directory_symlink("../../l", directory_ / "l/node_modules/up");
+  fs::create_directory_symlink("../..", top / "l/node_modules/a/node_modules");
+  fs::create_symlink("self", top / "l/node_modules/self");
+  fs::create_directory_symlink("../../l", top / "l/node_modules/up");
   EXPECT_THAT(walk("/l", -1), ElementsAre("0 /l/node_modules/a"));
 }
 
 TEST_F(NpmTree, PnpmStore) {
   package("g/node_modules/.pnpm/a@1/node_modules/a");
   package("g/node_modules/.pnpm/b@2/node_modules/b");
-  fs::create_directory_symlink("../../b@2/node_modules/b", directory_ / "g/node_modules/.pnpm/a@1/node_modules/b");
-  fs::create_directory_symlink(".pnpm/a@1/node_modules/a", directory_ / "g/node_modules/a");
+  fs::create_directory_symlink("../../b@2/node_modules/b", top / "g/node_modules/.pnpm/a@1/node_modules/b");
+  fs::create_directory_symlink(".pnpm/a@1/node_modules/a", top / "g/node_modules/a");
   EXPECT_THAT(walk("/g"), ElementsAre("0 /g/node_modules/a", "1 /g/node_modules/.pnpm/a@1/node_modules/b"));
 }
 
@@ -119,23 +110,22 @@ TEST_F(NpmTree, Folders) {
   for (const auto* folder :
        {"usr/lib", "usr/local/lib", "home/a/.nvm/versions/node/v20.1.0/lib", "home/a/.config/yarn/global",
         "home/a/.bun/install/global", "home/a/.local/share/pnpm/global/5", "srv/app", "srv/shop"})
-    fs::create_directories(directory_ / folder / "node_modules");
-  EXPECT_THAT(system_npm_folders(*Root::at(directory_), Interrupt::never()),
-              UnorderedElementsAre("/usr/lib/", "/usr/local/lib/"));
-  EXPECT_THAT(home_npm_folders(*Root::at(directory_), "/home/a", Interrupt::never()),
+    fs::create_directories(top / folder / "node_modules");
+  EXPECT_THAT(system_npm_folders(root(), Interrupt::never()), UnorderedElementsAre("/usr/lib/", "/usr/local/lib/"));
+  EXPECT_THAT(home_npm_folders(root(), "/home/a", Interrupt::never()),
               UnorderedElementsAre("/home/a/.nvm/versions/node/v20.1.0/lib/", "/home/a/.config/yarn/global/",
                                    "/home/a/.bun/install/global/", "/home/a/.local/share/pnpm/global/5/"));
-  const auto process = [&](const std::string& pid, const char* exe, const char* cwd, const char* root) {
-    fs::create_directories(directory_ / "proc" / pid);
-    fs::create_symlink(exe, directory_ / "proc" / pid / "exe");
-    fs::create_symlink(cwd, directory_ / "proc" / pid / "cwd");
-    fs::create_symlink(root, directory_ / "proc" / pid / "root");
+  const auto process = [&](const std::string& pid, const char* exe, const char* cwd, const char* jail) {
+    fs::create_directories(top / "proc" / pid);
+    fs::create_symlink(exe, top / "proc" / pid / "exe");
+    fs::create_symlink(cwd, top / "proc" / pid / "cwd");
+    fs::create_symlink(jail, top / "proc" / pid / "root");
   };
   process("10", "/usr/bin/node", "/srv/app/dist/server", "/");
   process("11", "/usr/bin/node", "/srv/shop", "/srv/jail");
   process("12", "/usr/bin/python3", "/srv/shop", "/");
   process("13", "/usr/bin/node", "/", "/");
-  EXPECT_THAT(process_npm_folders(*Root::at(directory_), Interrupt::never()), ElementsAre("/srv/app/"));
+  EXPECT_THAT(process_npm_folders(root(), Interrupt::never()), ElementsAre("/srv/app/"));
 }
 
 }  // namespace

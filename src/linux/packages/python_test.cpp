@@ -4,8 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <filesystem>
-#include <fstream>
+#include "base/temporary_tree.h"
 
 namespace osprey::linux {
 namespace {
@@ -42,19 +41,7 @@ TEST(PythonMetadata, Environment) {
   EXPECT_EQ(python_environment("/x/"), "");
 }
 
-class PythonSites : public testing::Test {
- protected:
-  PythonSites() : directory_(fs::temp_directory_path() / ("python_test." + std::to_string(::getpid()))) {
-    fs::create_directories(directory_);
-  }
-  ~PythonSites() override { fs::remove_all(directory_); }
-  void write(const std::string& path, std::string_view text) const {
-    fs::create_directories((directory_ / path).parent_path());
-    std::ofstream(directory_ / path) << text;
-  }
-  Root root() const { return *Root::at(directory_); }
-  fs::path directory_;
-};
+using PythonSites = TemporaryTree;
 
 TEST_F(PythonSites, PackagesOfEveryKind) {
   write("s/a-1.0.dist-info/METADATA", "Name: a\nVersion: 1.0\n");
@@ -64,10 +51,10 @@ TEST_F(PythonSites, PackagesOfEveryKind) {
   write("s/c-3.egg-info", "Name: c\nVersion: 3\n");
   write("s/d_e-4.0-py3.dist-info/METADATA", "Summary: without a name\n");
   write("s/file.dist-info", "not a directory");
-  fs::create_directories(directory_ / "s/gone-1.dist-info");
-  fs::create_symlink("loop.dist-info", directory_ / "s/loop.dist-info");
-  fs::create_directories(directory_ / "s/pipe-1.dist-info");
-  ASSERT_EQ(::mkfifo((directory_ / "s/pipe-1.dist-info/METADATA").c_str(), 0600), 0);
+  fs::create_directories(top / "s/gone-1.dist-info");
+  fs::create_symlink("loop.dist-info", top / "s/loop.dist-info");
+  fs::create_directories(top / "s/pipe-1.dist-info");
+  ASSERT_EQ(::mkfifo((top / "s/pipe-1.dist-info/METADATA").c_str(), 0600), 0);
   const auto packages = python_packages_in(root(), "/s").value();
   std::vector<std::string> answers;
   for (const auto& package : packages) {
@@ -92,9 +79,9 @@ TEST_F(PythonSites, WhereTheyAre) {
         "home/a/.local/lib/python3.11/site-packages", "home/a/.pyenv/versions/3.12.1/lib/python3.12/site-packages",
         "home/a/miniconda3/lib/python3.11/site-packages", "home/a/project/.venv/lib/python3.11/site-packages",
         "srv/conda/lib/python3.8/site-packages", "home/b/.local/lib/python3.11/site-packages"})
-    fs::create_directories(directory_ / site);
-  fs::create_symlink("lib", directory_ / "home/a/project/.venv/lib64");
-  fs::create_symlink("3.12.1", directory_ / "home/a/.pyenv/versions/3.12");
+    fs::create_directories(top / site);
+  fs::create_symlink("lib", top / "home/a/project/.venv/lib64");
+  fs::create_symlink("3.12.1", top / "home/a/.pyenv/versions/3.12");
   write("home/a/.conda/environments.txt", "/srv/conda\n/gone\nrelative\n");
   EXPECT_THAT(
       system_python_sites(root(), Interrupt::never()),

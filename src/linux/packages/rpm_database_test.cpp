@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <filesystem>
-#include <fstream>
 #include <sstream>
+
+#include "base/temporary_tree.h"
 
 namespace osprey::linux {
 namespace {
@@ -42,20 +42,14 @@ Answer read(const fs::path& root, std::optional<std::vector<std::string>> names 
   return answer;
 }
 
-class RpmFormats : public testing::TestWithParam<std::pair<std::string, std::string>> {
+class RpmFormats : public TemporaryTree, public testing::WithParamInterface<std::pair<std::string, std::string>> {
  protected:
-  RpmFormats() : copy_(fs::temp_directory_path() / ("rpm_test." + std::to_string(::getpid()))) {
-    fs::remove_all(copy_);
-    fs::create_directories((copy_ / GetParam().second).parent_path());
-    fs::copy(kRoots / GetParam().first / GetParam().second, copy_ / GetParam().second);
-  }
-  ~RpmFormats() override { fs::remove_all(copy_); }
-  fs::path file() const { return copy_ / GetParam().second; }
-  fs::path copy_;
+  RpmFormats() { write(GetParam().second, read_file(kRoots / GetParam().first / GetParam().second)); }
+  fs::path file() const { return top / GetParam().second; }
 };
 
 TEST_P(RpmFormats, AllPackages) {
-  const auto answer = read(copy_);
+  const auto answer = read(top);
   EXPECT_THAT(answer.names, testing::UnorderedElementsAre("alpha", "beta-libs", "gamma"));
   EXPECT_THAT(answer.errors, IsEmpty());
 }
@@ -65,7 +59,7 @@ TEST_P(RpmFormats, CutAnywhere) {
   const auto whole = fs::file_size(file());
   for (auto size = whole - 1; size > 0; size -= std::min<std::uintmax_t>(size, whole / 101)) {
     fs::resize_file(file(), size);
-    const auto answer = read(copy_);
+    const auto answer = read(top);
     EXPECT_TRUE(answer.names.size() == 3 || !answer.errors.empty()) << size;
   }
 }
@@ -75,15 +69,15 @@ TEST_P(RpmFormats, EveryByteFlippedInTurn) {
   for (std::size_t at = 0; at < bytes.size(); at += 97) {
     auto broken = bytes;
     broken[at] = static_cast<char>(~broken[at]);
-    std::ofstream(file(), std::ios::binary) << broken;
-    EXPECT_LE(read(copy_).names.size(), 3u) << at;
+    write(GetParam().second, broken);
+    EXPECT_LE(read(top).names.size(), 3u) << at;
   }
 }
 
 TEST_P(RpmFormats, NotAFileAtAll) {
   fs::remove(file());
   ASSERT_EQ(::mkfifo(file().c_str(), 0600), 0);
-  EXPECT_THAT(read(copy_).errors, ElementsAre(HasSubstr("is a FIFO")));
+  EXPECT_THAT(read(top).errors, ElementsAre(HasSubstr("is a FIFO")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Rpm, RpmFormats,

@@ -4,12 +4,11 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
-#include <filesystem>
+#include "base/temporary_tree.h"
 
 namespace osprey::linux {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::Pair;
 
@@ -26,12 +25,13 @@ TEST(RpmReasons, Zypper) {
   EXPECT_EQ(rpm_reason(reasons, "vim", "x86_64"), std::nullopt);
 }
 
+using Dnf4 = TemporaryTree;
+
 // The tables as libdnf 0.70 creates them, less the columns that are not read.
-TEST(RpmReasons, Dnf4History) {
-  const auto root = fs::temp_directory_path() / ("rpm_reasons_test." + std::to_string(::getpid()));
-  fs::create_directories(root / "var/lib/dnf");
+TEST_F(Dnf4, History) {
+  std::filesystem::create_directories(top / "var/lib/dnf");
   sqlite3* connection = nullptr;
-  ASSERT_EQ(sqlite3_open((root / "var/lib/dnf/history.sqlite").c_str(), &connection), SQLITE_OK);
+  ASSERT_EQ(sqlite3_open((top / "var/lib/dnf/history.sqlite").c_str(), &connection), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(connection,
                          "CREATE TABLE trans(id INTEGER PRIMARY KEY, state INTEGER);"
                          "CREATE TABLE rpm(item_id INTEGER, name TEXT, arch TEXT);"
@@ -45,9 +45,8 @@ TEST(RpmReasons, Dnf4History) {
             SQLITE_OK)
       << sqlite3_errmsg(connection);
   sqlite3_close(connection);
-  EXPECT_THAT(read_rpm_reasons(*Root::at(root), Interrupt::never()).value(),
+  EXPECT_THAT(read_rpm_reasons(root(), Interrupt::never()).value(),
               ElementsAre(Pair("bash.x86_64", "user"), Pair("glibc.x86_64", "group")));
-  fs::remove_all(root);
 }
 
 }  // namespace
