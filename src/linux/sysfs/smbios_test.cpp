@@ -29,7 +29,8 @@ TEST(Smbios, LengthsThatPointOutside) {
   EXPECT_TRUE(parse_smbios("\x01\xff\x00\x00\0\0"s).empty());
   EXPECT_TRUE(parse_smbios("\x01\x03\x00\x00\0\0"s).empty());
   EXPECT_TRUE(parse_smbios("\x01\x04"s).empty());
-  const auto cut = parse_smbios("\x01\x05\x00\x00\x01unended"s);
+  const auto unended = "\x01\x05\x00\x00\x01unended"s;
+  const auto cut = parse_smbios(unended);
   ASSERT_EQ(cut.size(), 1u);
   EXPECT_EQ(cut[0].string(4), "unended");
 }
