@@ -6,6 +6,9 @@
 
 namespace osprey::tables {
 
+inline constexpr std::string_view kPathHelp =
+    "Absolute path. With LIKE, % stands for part of one name and %% for any depth.";
+
 // The narrowest condition decides and SQLite checks the rest: `path` by = or IN, `directory` by = or IN, `path` LIKE,
 // `directory` LIKE. The walk reports to `scan`, which must outlive it.
 linux::PathWalk asked_paths(const Scan& scan);

@@ -36,7 +36,7 @@ Table elf_dynamic() {
           "Its value: a number, an address, or where a text begins.")
       .column(
           "class", INTEGER, [](const Handle& h) { return h.is_64 ? 64 : 32; }, "32 or 64 bits.")
-      .column("path", TEXT, &Handle::path, kElfPathHelp, INDEX | REQUIRED)
+      .column("path", TEXT, &Handle::path, kPathHelp, INDEX | REQUIRED)
       .in_mount_namespaces()
       .with_mount_namespace_id()
       .column(

@@ -10,9 +10,6 @@
 
 namespace osprey::tables {
 
-inline constexpr std::string_view kElfPathHelp =
-    "Absolute path of the file. With LIKE, % stands for part of one name and %% for any depth.";
-
 // Goes from one ELF file to the next; what is another kind of file is passed by.
 class ElfFiles {
  public:

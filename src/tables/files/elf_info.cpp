@@ -54,7 +54,7 @@ Table elf_info() {
       .column("version", INTEGER, &Handle::field<&elf::Header::version>, "Version of the file format, 1.")
       .column("entry", BIGINT, &Handle::field<&elf::Header::entry>, "Address where execution begins.")
       .column("flags", INTEGER, &Handle::field<&elf::Header::flags>, "Flags of the processor architecture.")
-      .column("path", TEXT, &Handle::path, kElfPathHelp, INDEX | REQUIRED)
+      .column("path", TEXT, &Handle::path, kPathHelp, INDEX | REQUIRED)
       .in_mount_namespaces()
       .with_mount_namespace_id()
       .column(

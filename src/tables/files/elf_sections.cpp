@@ -51,7 +51,7 @@ Table elf_sections() {
           "Index of the section that it refers to.")
       .column(
           "align", INTEGER, [](const Handle& h) { return h.section.alignment; }, "Alignment in memory, in bytes.")
-      .column("path", TEXT, &Handle::path, kElfPathHelp, INDEX | REQUIRED)
+      .column("path", TEXT, &Handle::path, kPathHelp, INDEX | REQUIRED)
       .in_mount_namespaces()
       .with_mount_namespace_id()
       .column(

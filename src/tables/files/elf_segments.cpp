@@ -46,7 +46,7 @@ Table elf_segments() {
           "Rights in memory: x, w and r, separated by |.")
       .column(
           "align", INTEGER, [](const Handle& h) { return h.segment.alignment; }, "Alignment in memory, in bytes.")
-      .column("path", TEXT, &Handle::path, kElfPathHelp, INDEX | REQUIRED)
+      .column("path", TEXT, &Handle::path, kPathHelp, INDEX | REQUIRED)
       .in_mount_namespaces()
       .with_mount_namespace_id()
       .example(

@@ -51,7 +51,7 @@ Table elf_symbols() {
           "offset", INTEGER, [](const Handle& h) { return h.symbol.section; },
           "Index of the section it is in, 0 where it is undefined.")
       .column("table", TEXT, &Handle::table, "The section that lists it: .symtab or .dynsym.")
-      .column("path", TEXT, &Handle::path, kElfPathHelp, INDEX | REQUIRED)
+      .column("path", TEXT, &Handle::path, kPathHelp, INDEX | REQUIRED)
       .in_mount_namespaces()
       .with_mount_namespace_id()
       .column(

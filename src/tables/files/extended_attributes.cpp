@@ -59,8 +59,7 @@ Rows<Handle> scan(const Scan& scan) {
 Table extended_attributes() {
   return table("extended_attributes",
                "Extended attributes of files: labels, capabilities, access lists and users' own.", scan)
-      .column("path", TEXT, &Handle::path,
-              "Absolute path. With LIKE, % stands for part of one name and %% for any depth.", REQUIRED | OPTIMIZED)
+      .column("path", TEXT, &Handle::path, kPathHelp, REQUIRED | OPTIMIZED)
       .column("directory", TEXT, &Handle::directory,
               "The directory it is in. Asked by = or LIKE it gives what lies directly in that directory.",
               REQUIRED | OPTIMIZED)

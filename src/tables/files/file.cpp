@@ -34,49 +34,6 @@ std::string_view type_name(mode_t type) {
 struct Handle {
   linux::PathWalk& walk;
 
-  // The mode and others of struct statx by `member`.
-  template <class F>
-  auto fact(F&& get) const -> Result<std::int64_t> {
-    const auto& facts = walk.facts();
-    if (!facts) return std::unexpected(facts.error());
-    return static_cast<std::int64_t>(get(*facts));
-  }
-  Result<std::int64_t> inode() const {
-    return fact([](const auto& f) { return f.stx_ino; });
-  }
-  Result<std::int64_t> uid() const {
-    return fact([](const auto& f) { return f.stx_uid; });
-  }
-  Result<std::int64_t> gid() const {
-    return fact([](const auto& f) { return f.stx_gid; });
-  }
-  Result<std::int64_t> device() const {
-    return fact([](const auto& f) { return makedev(f.stx_rdev_major, f.stx_rdev_minor); });
-  }
-  Result<std::int64_t> size() const {
-    return fact([](const auto& f) { return f.stx_size; });
-  }
-  Result<std::int64_t> block_size() const {
-    return fact([](const auto& f) { return f.stx_blksize; });
-  }
-  Result<std::int64_t> accessed() const {
-    return fact([](const auto& f) { return f.stx_atime.tv_sec; });
-  }
-  Result<std::int64_t> modified() const {
-    return fact([](const auto& f) { return f.stx_mtime.tv_sec; });
-  }
-  Result<std::int64_t> changed() const {
-    return fact([](const auto& f) { return f.stx_ctime.tv_sec; });
-  }
-  Result<std::int64_t> born() const {
-    return fact([](const auto& f) { return f.stx_mask & STATX_BTIME ? f.stx_btime.tv_sec : 0; });
-  }
-  Result<std::int64_t> hard_links() const {
-    return fact([](const auto& f) { return f.stx_nlink; });
-  }
-  Result<std::int64_t> mount_id() const {
-    return fact([](const auto& f) { return f.stx_mnt_id; });
-  }
   std::optional<bool> immutable() const {
     const auto& facts = walk.facts();
     if (!facts || !(facts->stx_attributes_mask & STATX_ATTR_IMMUTABLE)) return std::nullopt;
@@ -95,13 +52,14 @@ struct Handle {
     const auto& facts = walk.facts();
     return type_name(facts ? facts->stx_mode & S_IFMT : 0);
   }
-  // Where a link ends; where it dangles, what is written in it.
+  // Where a link ends; where it dangles, what is written in it, from the root on.
   Result<std::string> link_target() const {
     if (!is_link()) return std::string();
     if (auto real = walk.root().real_path(walk.path())) return real;
     auto target = TRY(walk.root().read_link(walk.path()));
-    if (!target.starts_with('/')) target = std::string(walk.directory()) + "/" + target;
-    return target;
+    if (target.starts_with('/')) return target;
+    const auto directory = walk.directory();
+    return fmt::format("{}/{}", directory == "/" ? "" : directory, target);
   }
   Result<std::string> selinux_label() const {
     auto label = TRY(linux::read_attribute(walk.root(), walk.path(), "security.selinux"));
@@ -109,6 +67,12 @@ struct Handle {
     return label;
   }
 };
+
+// A number among the facts.
+template <auto get>
+Result<std::int64_t> fact(const Handle& handle) {
+  return transform(handle.walk.facts(), [](const auto& facts) { return static_cast<std::int64_t>(get(facts)); });
+}
 
 Rows<Handle> scan(const Scan& scan) {
   auto walk = asked_paths(scan);
@@ -129,27 +93,31 @@ Rows<Handle> scan(const Scan& scan) {
 Table file() {
   return table("file", "Facts about files: names, owners, times, sizes.", scan)
       .column(
-          "path", TEXT, [](const Handle& h) { return h.walk.path(); },
-          "Absolute path. With LIKE, % stands for part of one name and %% for any depth.", INDEX | REQUIRED | OPTIMIZED)
+          "path", TEXT, [](const Handle& h) { return h.walk.path(); }, kPathHelp, INDEX | REQUIRED | OPTIMIZED)
       .column(
           "directory", TEXT, [](const Handle& h) { return h.walk.directory(); },
           "The directory it is in. Asked by = or LIKE it gives what lies directly in that directory.",
           REQUIRED | OPTIMIZED)
       .column(
           "filename", TEXT, [](const Handle& h) { return h.walk.filename(); }, "The last part of the path.")
-      .column("inode", BIGINT, &Handle::inode, "Inode number.")
-      .column("uid", BIGINT, &Handle::uid, "User id of the owner.")
-      .column("gid", BIGINT, &Handle::gid, "Group id of the owner.")
+      .column("inode", BIGINT, fact<[](auto& f) { return f.stx_ino; }>, "Inode number.")
+      .column("uid", BIGINT, fact<[](auto& f) { return f.stx_uid; }>, "User id of the owner.")
+      .column("gid", BIGINT, fact<[](auto& f) { return f.stx_gid; }>, "Group id of the owner.")
       .column("mode", TEXT, &Handle::mode, "Permission bits, in octal.")
-      .column("device", BIGINT, &Handle::device, "For device files, the number of the device they stand for; else 0.")
-      .column("size", BIGINT, &Handle::size, "Size in bytes.")
-      .column("block_size", INTEGER, &Handle::block_size, "Block size of the filesystem, in bytes.")
-      .column("atime", BIGINT, &Handle::accessed, "When it was last read, in Unix seconds.")
-      .column("mtime", BIGINT, &Handle::modified, "When its content last changed, in Unix seconds.")
-      .column("ctime", BIGINT, &Handle::changed, "When its content or its metadata last changed, in Unix seconds.")
-      .column("btime", BIGINT, &Handle::born,
+      .column("device", BIGINT, fact<[](auto& f) { return makedev(f.stx_rdev_major, f.stx_rdev_minor); }>,
+              "For device files, the number of the device they stand for; else 0.")
+      .column("size", BIGINT, fact<[](auto& f) { return f.stx_size; }>, "Size in bytes.")
+      .column("block_size", INTEGER, fact<[](auto& f) { return f.stx_blksize; }>,
+              "Block size of the filesystem, in bytes.")
+      .column("atime", BIGINT, fact<[](auto& f) { return f.stx_atime.tv_sec; }>,
+              "When it was last read, in Unix seconds.")
+      .column("mtime", BIGINT, fact<[](auto& f) { return f.stx_mtime.tv_sec; }>,
+              "When its content last changed, in Unix seconds.")
+      .column("ctime", BIGINT, fact<[](auto& f) { return f.stx_ctime.tv_sec; }>,
+              "When its content or its metadata last changed, in Unix seconds.")
+      .column("btime", BIGINT, fact<[](auto& f) { return f.stx_mask & STATX_BTIME ? f.stx_btime.tv_sec : 0; }>,
               "When it was created, in Unix seconds; 0 where the filesystem keeps none.")
-      .column("hard_links", INTEGER, &Handle::hard_links, "How many names the file has.")
+      .column("hard_links", INTEGER, fact<[](auto& f) { return f.stx_nlink; }>, "How many names the file has.")
       .column("symlink", INTEGER, &Handle::is_link,
               "1 if the path is a symbolic link; other columns then tell about what it leads to.")
       .column("type", TEXT, &Handle::type,
@@ -164,7 +132,8 @@ Table file() {
       .column("selinux_label", &Handle::selinux_label, "SELinux security context.", HIDDEN)
       .column("immutable", &Handle::immutable, "1 if the file cannot be changed or removed, as chattr +i has it.",
               HIDDEN)
-      .column("mount_id", BIGINT, &Handle::mount_id, "Id of the mount it is on, as in mountinfo.", HIDDEN)
+      .column("mount_id", BIGINT, fact<[](auto& f) { return f.stx_mnt_id; }>,
+              "Id of the mount it is on, as in mountinfo.", HIDDEN)
       .utility()
       .example("SELECT path, size, mtime FROM file WHERE path LIKE '/etc/%%' AND mtime > unixepoch() - 3600")
       .example("SELECT path, uid, mode FROM file WHERE directory = '/etc/cron.d'")

@@ -71,9 +71,7 @@ Rows<Handle> scan(const Scan& scan) {
 
 Table hash() {
   return table("hash", "Digests of regular files.", scan)
-      .column("path", TEXT, &Handle::path,
-              "Absolute path. With LIKE, % stands for part of one name and %% for any depth.",
-              INDEX | REQUIRED | OPTIMIZED)
+      .column("path", TEXT, &Handle::path, kPathHelp, INDEX | REQUIRED | OPTIMIZED)
       .column("directory", TEXT, &Handle::directory,
               "The directory it is in. Asked by = or LIKE it gives the files directly in that directory.",
               REQUIRED | OPTIMIZED)

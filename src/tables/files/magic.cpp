@@ -80,8 +80,7 @@ Rows<Handle> scan(const Scan& scan) {
 Table magic() {
   return table("magic", "What kind of content files have, as file(1) recognises it.", scan)
       .column(
-          "path", TEXT, [](const Handle& h) { return h.walk.path(); },
-          "Absolute path. With LIKE, % stands for part of one name and %% for any depth.", REQUIRED | INDEX)
+          "path", TEXT, [](const Handle& h) { return h.walk.path(); }, kPathHelp, REQUIRED | INDEX)
       .column(
           "magic_db_files", TEXT, [](const Handle& h) -> std::string_view { return h.question.database_paths; },
           "Compiled databases of file types to go by, separated by colons.", ADDITIONAL)
