@@ -156,7 +156,7 @@ std::string sha1_hex(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned length = 0;
   EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha1(), nullptr);
-  return hex({static_cast<const char*>(static_cast<const void*>(digest.data())), length});
+  return hex({reinterpret_cast<const char*>(digest.data()), length});
 }
 
 }  // namespace

@@ -80,8 +80,10 @@ class Reader {
   // Reports what may not stay unknown.
   void finish() {
     const auto forgiven = flags_.text("undefok");
-    for (auto& [name, fault] : faults_) {
-      const auto listed = split(forgiven, ',');
+    const auto listed = split(forgiven, ',');
+    for (auto& entry : faults_) {
+      const std::string& name = entry.first;
+      auto& fault = entry.second;
       const auto is = [&](std::string_view one) { return one == name || fmt::format("no{}", one) == name; };
       if (fault.message.starts_with("unknown") && std::ranges::any_of(listed, is)) continue;
       result_.faults.push_back(std::move(fault));

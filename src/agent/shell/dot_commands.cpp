@@ -332,9 +332,9 @@ std::optional<int> run_dot_command(Shell& shell, std::string_view line) {
 }
 
 std::vector<std::string_view> dot_command_names() {
-  std::vector<std::string_view> names;
+  std::vector<std::string_view> names = {"types"};
+  names.reserve(1 + kCommands.size());
   for (const auto& command : kCommands) names.push_back(command.name);
-  names.emplace_back("types");
   return names;
 }
 

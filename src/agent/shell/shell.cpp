@@ -281,6 +281,7 @@ int Shell::run_pack(std::string_view name) {
   }
   if (found || compatible()) return exit_status();
   std::vector<std::string_view> names;
+  names.reserve(parts_.config.packs.size());
   for (const auto& pack : parts_.config.packs) names.push_back(pack.name);
   complain(fmt::format("Error: no pack {} in {}{}", name, parts_.flags.text("config_path"), suggestion(name, names)));
   return 1;

@@ -1,53 +1,32 @@
 #include <algorithm>
 
-#include "agent/shell/printers/modes.h"
-#include "agent/shell/printers/values.h"
+#include "agent/shell/printers/separated.h"
 
 namespace osprey::agent::shell {
 namespace {
 
 // RFC 4180 but for the line end, which is \n, and for quoting more than it must, as osquery does. NULL is not quoted,
 // so that it differs from the empty text.
-class CsvPrinter final : public Printer {
+class CsvPrinter final : public SeparatedPrinter {
  public:
-  CsvPrinter(PrinterOptions options, Output& output) : options_(std::move(options)), output_(output) {
+  CsvPrinter(PrinterOptions options, Output& output) : SeparatedPrinter(std::move(options), output) {
     for (unsigned c = 0; c < quoted_.size(); ++c)
       quoted_[c] = c <= ' ' || c == '"' || c == '\'' || c >= 0x7F ||
                    (options_.separator.size() == 1 && c == static_cast<unsigned char>(options_.separator[0]));
   }
 
-  void begin(const sql::Statement&) override { header_due_ = options_.header; }
+ private:
+  void name(std::string_view text) override { append(text); }
 
-  void row(const sql::Statement& statement) override {
-    auto& out = output_.buffer();
-    if (header_due_) {
-      for (std::size_t i = 0; i < statement.size(); ++i) {
-        if (i) out += options_.separator;
-        append(statement.column_name(i));
-      }
-      out += '\n';
-      header_due_ = false;
-    }
-    for (std::size_t i = 0; i < statement.size(); ++i) {
-      if (i) out += options_.separator;
-      switch (statement.type(i)) {
-        case sql::ValueType::null:
-          out += options_.null_value;
-          break;
-        case sql::ValueType::integer:
-          out += values_.text(statement, i);
-          break;
-        default:
-          append(values_.text(statement, i));
-      }
-    }
-    out += '\n';
-    output_.settle();
+  void value(const sql::Statement& row, std::size_t i) override {
+    const auto type = row.type(i);
+    // Whole numbers need no quotes, and NULL has none.
+    if (type == sql::ValueType::null || type == sql::ValueType::integer)
+      output_.buffer() += values_.text(row, i);
+    else
+      append(values_.text(row, i));
   }
 
-  void end() override {}
-
- private:
   bool must_quote(std::string_view text) const {
     if (text.empty()) return true;
     if (std::ranges::any_of(text, [&](char c) { return quoted_[static_cast<unsigned char>(c)]; })) return true;
@@ -71,11 +50,7 @@ class CsvPrinter final : public Printer {
     out += '"';
   }
 
-  PrinterOptions options_;
-  Output& output_;
-  Values values_{options_};
   std::array<bool, 256> quoted_{};
-  bool header_due_ = true;
 };
 
 }  // namespace

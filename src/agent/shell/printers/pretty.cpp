@@ -64,7 +64,6 @@ class PrettyPrinter final : public Printer {
   void start_table() {
     fit_terminal();
     rule();
-    std::string names;
     auto& out = output_.buffer();
     out += '|';
     for (std::size_t i = 0; i < names_.size(); ++i) cell(names_[i], widths_[i]);
