@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
-#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -16,12 +15,6 @@ namespace {
 std::string dashed(std::string_view digits) {
   return fmt::format("{}-{}-{}-{}-{}", digits.substr(0, 8), digits.substr(8, 4), digits.substr(12, 4),
                      digits.substr(16, 4), digits.substr(20, 12));
-}
-
-std::string to_upper(std::string text) {
-  for (auto& c : text)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  return text;
 }
 
 }  // namespace
@@ -46,18 +39,6 @@ std::string random_uuid() {
   std::string text;
   for (const auto byte : bytes) text += static_cast<char>(byte);
   return dashed(hex(text));
-}
-
-std::string host_uuid(const Root& root) {
-  // Only root may read the firmware's; zeros and ones stand for a board without.
-  if (const auto firmware = root.read_trimmed("/sys/class/dmi/id/product_uuid"); firmware && firmware->size() == 36) {
-    const bool set =
-        std::ranges::any_of(*firmware, [](char c) { return c != '0' && c != '-' && c != 'f' && c != 'F'; });
-    if (set) return to_upper(*firmware);
-  }
-  const auto machine = root.read_trimmed("/etc/machine-id");
-  if (!machine || machine->size() != 32) return {};
-  return to_upper(dashed(*machine));
 }
 
 }  // namespace osprey::agent

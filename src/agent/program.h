@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/root.h"
 
 namespace osprey::agent {
 
@@ -34,9 +33,6 @@ struct Program {
   mutable std::string instance_id_;
 };
 
-// The host's own UUID: the firmware's, else one derived from /etc/machine-id, else empty. Upper case, as osquery has
-// it.
-std::string host_uuid(const Root& root);
 // A random UUID, lower case.
 std::string random_uuid();
 

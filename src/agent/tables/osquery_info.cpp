@@ -3,6 +3,7 @@
 #include "agent/flags/flags.h"
 #include "agent/program.h"
 #include "agent/tables/table.h"
+#include "linux/files/host_uuid.h"
 
 namespace osprey::agent::tables {
 namespace {
@@ -15,10 +16,7 @@ struct Info {
   const Flags* flags;
 
   std::int64_t pid() const { return ::getpid(); }
-  std::optional<std::string> uuid() const {
-    auto uuid = host_uuid(scan.root());
-    return uuid.empty() ? std::nullopt : std::optional(std::move(uuid));
-  }
+  std::optional<std::string> uuid() const { return linux::host_uuid(scan.root()); }
   const std::string& instance_id() const { return program.instance_id(); }
   std::string_view version() const { return program.version(); }
   const std::string& config_hash() const { return program.config_hash; }

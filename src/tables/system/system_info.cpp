@@ -2,12 +2,12 @@
 #include <optional>
 
 #include "base/text.h"
+#include "linux/files/host_uuid.h"
 #include "linux/files/hosts.h"
 #include "linux/files/machine.h"
 #include "linux/procfs/cpuinfo.h"
 #include "linux/procfs/meminfo.h"
 #include "linux/sysfs/cpu_topology.h"
-#include "tables/system/host_uuid.h"
 #include "tables/table.h"
 
 namespace osprey::tables {
@@ -33,12 +33,7 @@ struct Handle {
     }
     return name;
   }
-  Result<std::string> uuid() const {
-    const auto uuid = root().read_trimmed("/sys/class/dmi/id/product_uuid");
-    if (uuid && !is_placeholder_uuid(*uuid)) return uuid;
-    if (const auto* host = scan->service<HostUuid>(); host && root().is_host()) return host->text;
-    return uuid ? system_failure(ENOENT, "product_uuid") : uuid;
-  }
+  std::optional<std::string> uuid() const { return linux::host_uuid(root()); }
 
   const Result<std::vector<linux::Processor>>& processors() {
     if (!cpuinfo) cpuinfo = read_processors();
