@@ -24,7 +24,9 @@ class SqliteRecords : public RpmRecords {
   static Result<std::unique_ptr<RpmRecords>> open(const Root& root, const std::string& path,
                                                   const std::optional<std::vector<std::string>>& names,
                                                   const Interrupt& interrupt) {
-    std::unique_ptr<SqliteRecords> records(new SqliteRecords(TRY(SqliteFile::open(root, path, interrupt))));
+    // Not within the new-expression: what it had allocated would be lost when TRY returns.
+    auto file = TRY(SqliteFile::open(root, path, interrupt));
+    std::unique_ptr<SqliteRecords> records(new SqliteRecords(std::move(file)));
     records->names_ = names;
     records->query_ = TRY(records->file_.query(
         names ? "SELECT blob FROM Packages WHERE hnum IN (SELECT hnum FROM Name WHERE key = ?1) ORDER BY hnum"
