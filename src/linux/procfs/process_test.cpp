@@ -53,6 +53,11 @@ TEST_F(ProcTree, BootTime) {
   EXPECT_EQ(proc().boot_time().value(), 1700000000);
 }
 
+TEST_F(ProcTree, BootTimeIsNotReadFromAFifo) {
+  ASSERT_EQ(::mkfifo((path_ / "proc/stat").c_str(), 0600), 0);
+  EXPECT_FALSE(proc().boot_time());
+}
+
 TEST_F(ProcTree, BootTimeThatIsMissing) {
   EXPECT_TRUE(proc().boot_time().error().absent());
   put("stat", "cpu  1 2 3\nbtime x\n");
@@ -78,7 +83,7 @@ TEST_F(ProcTree, OnlyRegularFilesOfTheTreeAreRead) {
   link("5/net", "/proc/net");
   const auto tree = proc();
   const Process process(tree, 5);
-  EXPECT_THAT(process.command_line().error().text(), testing::HasSubstr("not a regular file"));
+  EXPECT_THAT(process.command_line().error().text(), testing::HasSubstr("Invalid argument"));
   EXPECT_FALSE(process.environment());
   EXPECT_FALSE(process.cgroups());
   EXPECT_FALSE(process.read("net/tcp", 100));
