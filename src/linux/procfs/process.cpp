@@ -144,6 +144,22 @@ bool stat_followed(const Proc& proc, int directory, const char* name, struct sta
   return ::statx(directory, name, kFlags, STATX_BASIC_STATS, &info) == 0;
 }
 
+// A file below `directory` for reading; none with errno set. Other trees than the kernel's own are not trusted to have
+// plain files where the kernel has them.
+UniqueFd open_regular(const Proc& proc, int directory, const char* name) {
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  if (proc.is_kernels()) return UniqueFd(::openat(directory, name, kFlags));
+  open_how how{};
+  how.flags = kFlags;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  UniqueFd file(static_cast<int>(::syscall(SYS_openat2, directory, name, &how, sizeof how)));
+  struct stat info;
+  if (!file || ::fstat(file.get(), &info) != 0) return {};
+  if (S_ISREG(info.st_mode)) return file;
+  errno = EINVAL;
+  return {};
+}
+
 Records records_of(std::string_view name) {
   return name == "maps" || name.starts_with("net/") ? Records::many : Records::one;
 }
@@ -180,7 +196,7 @@ Result<std::vector<pid_t>> Proc::pids() const {
 Result<std::int64_t> Proc::boot_time() {
   if (!boot_time_) {
     boot_time_ = [&]() -> Result<std::int64_t> {
-      UniqueFd file(::openat(fd(), "stat", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+      const auto file = open_regular(*this, fd(), "stat");
       if (!file) return system_failure("/proc/stat");
       const auto content = TRY(read_all(file.get(), 4 << 20, "/proc/stat"));
       for (auto line : Lines(content.bytes)) {
@@ -208,20 +224,8 @@ Result<void> Process::open() const {
 
 Result<UniqueFd> Process::open_file(const char* name) const {
   if (auto opened = open(); !opened) return std::unexpected(std::move(opened).error());
-  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  if (proc_->is_kernels()) {
-    UniqueFd file(::openat(directory_.get(), name, kFlags));
-    if (!file) return error(name);
-    return file;
-  }
-  // Somebody's tree: nothing in it is taken on trust.
-  open_how how{};
-  how.flags = kFlags;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-  UniqueFd file(static_cast<int>(::syscall(SYS_openat2, directory_.get(), name, &how, sizeof how)));
-  struct stat info;
-  if (!file || ::fstat(file.get(), &info) != 0) return error(name);
-  if (!S_ISREG(info.st_mode)) return failure("/proc/" + std::to_string(pid_) + "/" + name, "not a regular file");
+  auto file = open_regular(*proc_, directory_.get(), name);
+  if (!file) return error(name);
   return file;
 }
 
