@@ -274,7 +274,8 @@ bool Root::exists(std::string_view path) const { return open_path(path, Links::k
 
 Result<std::string> Root::real_path(std::string_view path) const {
   const auto handle = TRY(open_path(path));
-  const auto real = TRY(descriptor_path(handle.get()));
+  auto real = TRY(descriptor_path(handle.get()));
+  if (state_->host) return real;
   const auto root = TRY(descriptor_path(state_->directory.get()));
   if (root == "/" || !real.starts_with(root)) return real;
   return real.size() == root.size() ? "/" : real.substr(root.size());

@@ -51,6 +51,7 @@ class DigestPool {
   void start(const std::shared_ptr<Job>& job);
   // Waits for a job, which need not have been started. An interrupt ends all of them with ECANCELED.
   const Result<FileDigests>& finish(const std::shared_ptr<Job>& job);
+  const Result<FileDigests>& finish(std::shared_ptr<Job>&& job) = delete;  // the result lives in the job
 
  private:
   void work();

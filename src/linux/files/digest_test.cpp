@@ -40,6 +40,11 @@ class DigestTest : public testing::Test {
     return std::make_shared<DigestPool::Job>(std::move(path));
   }
 
+  static Result<FileDigests> finish(DigestPool& pool, const std::string& path) {
+    const auto one = job(path);
+    return pool.finish(one);
+  }
+
   std::filesystem::path top_;
   std::atomic<bool> never_{false};
   DigestSet kinds_;
@@ -130,8 +135,8 @@ TEST_F(DigestTest, PoolEndsWithJobsUndone) {
 TEST_F(DigestTest, PoolRefusesWhatIsNoFile) {
   ::mkfifo((top_ / "fifo").c_str(), 0600);
   DigestPool pool(*Root::at(top_), kinds_, nullptr, Interrupt::never());
-  EXPECT_THAT(pool.finish(job("/fifo")).error().text(), HasSubstr("is a FIFO"));
-  EXPECT_TRUE(pool.finish(job("/absent")).error().absent());
+  EXPECT_THAT(finish(pool, "/fifo").error().text(), HasSubstr("is a FIFO"));
+  EXPECT_TRUE(finish(pool, "/absent").error().absent());
 }
 
 TEST_F(DigestTest, PoolIsInterrupted) {
@@ -140,7 +145,7 @@ TEST_F(DigestTest, PoolIsInterrupted) {
   ASSERT_EQ(::ftruncate(big.get(), 1LL << 40), 0);
   Interrupt interrupt(Interrupt::Clock::now() + std::chrono::milliseconds(50));
   DigestPool pool(*Root::at(top_), kinds_, nullptr, interrupt);
-  const auto& result = pool.finish(job("/big"));
+  const auto result = finish(pool, "/big");
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ECANCELED);
 }
@@ -151,7 +156,7 @@ TEST_F(DigestTest, CachedUntilTheFileChanges) {
   DigestCache cache(10);
   const auto ask = [&] {
     DigestPool pool(*Root::at(top_), kinds_, &cache, Interrupt::never());
-    return *pool.finish(job("/abc"));
+    return *finish(pool, "/abc");
   };
   EXPECT_FALSE(ask().cached);
   EXPECT_EQ(cache.size(), 0u);  // changed less than a second ago: too fresh to tell from a later change
