@@ -60,6 +60,14 @@ TEST_F(PrintersTest, ColumnsOfOneNameKeepTheirValuesInATable) {
             "+---+---+\n| a | a |\n+---+---+\n| 2 | 2 |\n+---+---+\n");
 }
 
+TEST_F(PrintersTest, OtherColumnsAreATableOfTheirOwn) {
+  constexpr auto kSql = "select 1 as a; select 2 as a; select 3 as b, 4 as c";
+  EXPECT_EQ(print(Mode::pretty, kSql),
+            "+---+\n| a |\n+---+\n| 1 |\n| 2 |\n+---+\n+---+---+\n| b | c |\n+---+---+\n| 3 | 4 |\n+---+---+\n");
+  EXPECT_EQ(print(Mode::pretty, kSql, {.osquery_compatible = true}),
+            "+---+\n| a |\n+---+\n| 1 |\n| 2 |\n|   |\n+---+\n");
+}
+
 TEST_F(PrintersTest, TypedJson) {
   EXPECT_EQ(print(Mode::json, "select 1 as i, 1.5 as d, null as n, 'x' as t, 9e999 as inf", {.typed = true}),
             "[\n  {\"d\":1.5,\"i\":1,\"inf\":\"Inf\",\"n\":null,\"t\":\"x\"}\n]\n");

@@ -15,10 +15,14 @@ class PrettyPrinter final : public Printer {
 
   PrettyPrinter(PrinterOptions options, Output& output) : options_(std::move(options)), output_(output) {}
 
-  // All statements share the first one's columns; a later statement's values are found by name.
+  // A statement with the same columns goes on with the table. One with others begins a table of its own; under
+  // osquery's name all share the first one's columns, and values are found by name.
   void begin(const sql::Statement& statement) override {
-    const bool is_first = names_.empty();
-    if (is_first) {
+    if (!options_.osquery_compatible && !has_columns_of(statement)) {
+      end();
+      forget();
+    }
+    if (names_.empty()) {
       for (std::size_t i = 0; i < statement.size(); ++i) {
         auto& name = names_.emplace_back();
         append_shown(name, statement.column_name(i));
@@ -27,12 +31,8 @@ class PrettyPrinter final : public Printer {
       }
     }
     sources_.clear();
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      if (i < statement.size() && statement.column_name(i) == sql_names_[i] && !options_.osquery_compatible)
-        sources_.push_back(i);
-      else
-        sources_.push_back(last_of_name(statement, sql_names_[i]));
-    }
+    for (std::size_t i = 0; i < names_.size(); ++i)
+      sources_.push_back(options_.osquery_compatible ? last_of_name(statement, sql_names_[i]) : i);
   }
 
   void row(const sql::Statement& statement) override {
@@ -129,6 +129,21 @@ class PrettyPrinter final : public Printer {
     if (total(cap) <= *options_.terminal_width) return;
     while (cap > kNarrowest && total(cap) > *options_.terminal_width) --cap;
     for (auto& wide : widths_) wide = std::min(wide, cap);
+  }
+
+  // Ready for another table.
+  void forget() {
+    sql_names_.clear();
+    names_.clear();
+    widths_.clear();
+    streaming_ = false;
+  }
+
+  bool has_columns_of(const sql::Statement& statement) const {
+    if (statement.size() != sql_names_.size()) return false;
+    for (std::size_t i = 0; i < sql_names_.size(); ++i)
+      if (statement.column_name(i) != sql_names_[i]) return false;
+    return true;
   }
 
   void append_shown(std::string& out, std::string_view text) const {
