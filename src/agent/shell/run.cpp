@@ -14,6 +14,7 @@
 #include "agent/shell/interactive.h"
 #include "agent/shell/shell.h"
 #include "base/text.h"
+#include "linux/files/digest_cache.h"
 
 namespace osprey::agent::shell {
 namespace {
@@ -252,6 +253,8 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
   services.provide(flags);
   services.provide(program);
   services.provide(registry);
+  linux::DigestCache digests(static_cast<std::size_t>(std::max<std::int64_t>(flags.number("hash_cache_max"), 0)));
+  if (!flags.boolean("disable_hash_cache")) services.provide(digests);
 
   UniqueFd file;
   const std::string output_path(flags.text("output"));
