@@ -14,7 +14,7 @@ if(OSPREY_SANITIZE)
 endif()
 
 find_program(MOLD mold)
-if(MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 

@@ -153,6 +153,8 @@ Result<Root> Root::at(const std::string& directory) {
 }
 
 Result<Root> Root::of_process(pid_t pid) const {
+  // Elsewhere /proc/PID/root is an ordinary link, which would be followed out of the tree.
+  if (!is_host()) return failure("/proc/" + std::to_string(pid) + "/root", "only the host's own processes have a root");
   // Held by descriptor from here on, so that the process may end without the number meaning another one (R7).
   const auto process = TRY(open_at(state_->directory.get(), "proc/" + std::to_string(pid), O_PATH | O_DIRECTORY, 0));
   auto state = std::make_shared<State>();

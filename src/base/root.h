@@ -47,7 +47,7 @@ class Root {
   static Root host();
   // The tree below `directory`, as a fixture or an image has it.
   static Result<Root> at(const std::string& directory);
-  // What process `pid` sees as "/", through /proc/PID/root of this root.
+  // What process `pid` sees as "/", through /proc/PID/root. Only for the host's root: an error elsewhere.
   Result<Root> of_process(pid_t pid) const;
 
   // What is not a filesystem (netlink, statfs, NSS, D-Bus) can only be asked about the host itself.

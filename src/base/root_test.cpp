@@ -164,6 +164,9 @@ TEST_F(RootTest, RootOfAProcess) {
   EXPECT_TRUE(root->exists("/proc"));
   EXPECT_FALSE(root->is_host());
   EXPECT_TRUE(Root::host().of_process(0x7ffffff0).error().absent());
+  fs::create_directories(top / "tree/proc/1");
+  fs::create_symlink("/", top / "tree/proc/1/root");
+  EXPECT_FALSE(tree().of_process(1)) << "a captured process must not lead out of the tree";
 }
 
 // A FUSE mount that nobody serves: a look inside would never return. Mounted in a namespace of the child's own.
