@@ -175,12 +175,15 @@ Result<std::string> read_config_file(const std::string& path) {
 
 Result<std::vector<ConfigSource>> config_sources(const std::string& path) {
   std::vector<ConfigSource> sources;
-  sources.push_back({path, TRY(read_config_file(path))});
+  // Not within the braces: what is made there before a TRY returns is never destroyed (GCC 12).
+  auto text = TRY(read_config_file(path));
+  sources.push_back({path, std::move(text)});
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path + ".d", error)) {
     if (entry.path().extension() != ".conf") continue;
     const std::string name = entry.path();
-    sources.push_back({name, TRY(read_config_file(name))});
+    auto part = TRY(read_config_file(name));
+    sources.push_back({name, std::move(part)});
   }
   std::ranges::sort(sources, {}, &ConfigSource::name);
   return sources;

@@ -29,6 +29,8 @@ const FlagDeclaration* find_by_any_name(std::string_view name) {
 }
 
 std::string nearest_flag(std::string_view name) {
+  constexpr std::size_t kLongest = 64;  // what is longer is no flag misspelt
+  if (name.size() > kLongest) return {};
   std::vector<std::string_view> names;
   for (const auto& flag : kFlags)
     if (flag.kind != FlagKind::unlisted) names.push_back(flag.name);
