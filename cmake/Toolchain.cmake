@@ -4,7 +4,7 @@ add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field
                     -fvisibility=hidden -fno-strict-aliasing)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 takes a moved-from optional or string for an uninitialised one at -O2, or for one out of bounds.
-  add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds)
+  add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
   # libstdc++ 12 says std::expected is for C++23 only; nothing else here asks for more.
 endif()
 

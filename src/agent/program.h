@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 
-
 namespace osprey::agent {
 
 // The release of osquery whose behaviour we have: what the program says of itself under osquery's name.
