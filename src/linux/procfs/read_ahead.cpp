@@ -34,6 +34,9 @@ std::optional<Process> ReadAhead::next() {
   if (mine.state.compare_exchange_strong(expected, number * 4 + kTaken)) {
     process.emplace(proc_, pids_[static_cast<std::size_t>(number)]);
   } else {
+    // The second thread is at it. To wait would be to sleep: the processes after it can be read meanwhile.
+    while (mine.state == number * 4 + kClaimed && read_one(number + 1)) {
+    }
     mine.state.wait(number * 4 + kClaimed);
     process = std::move(mine.process);
     mine.process.reset();
@@ -46,21 +49,28 @@ std::optional<Process> ReadAhead::next() {
 }
 
 void ReadAhead::run() {
-  for (int number = 0; !ended_; ++number) {
-    // Never behind the asker, who reads what is his turn himself; never more than the window ahead.
-    int position = position_;
-    number = std::max(number, position + 1);
-    for (; number >= position + kWindow && !ended_; position = position_) position_.wait(position);
-    if (number >= count()) return;
+  while (!ended_) {
+    // Never behind the asker, who reads what is his turn himself.
+    const int position = position_;
+    if (position + 1 >= count()) return;
+    if (!read_one(position + 1)) position_.wait(position);
+  }
+}
+
+bool ReadAhead::read_one(int from) {
+  const int end = std::min(count(), position_ + kWindow);
+  for (int number = from; number < end; ++number) {
     Slot& mine = slot(number);
     int expected = number * 4 + kFree;
-    if (!mine.state.compare_exchange_strong(expected, number * 4 + kClaimed)) continue;
+    if (mine.state != expected || !mine.state.compare_exchange_strong(expected, number * 4 + kClaimed)) continue;
     mine.process.emplace(proc_, pids_[static_cast<std::size_t>(number)]);
     if (files_.stat) mine.process->stat();
     if (files_.status) mine.process->status();
     mine.state = number * 4 + kDone;
     mine.state.notify_one();
+    return true;
   }
+  return false;
 }
 
 }  // namespace osprey::linux

@@ -40,6 +40,9 @@ class ReadAhead {
   };
 
   void run();
+  // Reads the first process from number `from` on that nobody has claimed, within the window; false if there is none.
+  // Both threads do.
+  bool read_one(int from);
   Slot& slot(int number) { return slots_[static_cast<std::size_t>(number % kWindow)]; }
   int count() const { return static_cast<int>(pids_.size()); }
 
