@@ -1,7 +1,7 @@
 #include <net/if_arp.h>
 
 #include "linux/procfs/arp.h"
-#include "tables/network/entries_of.h"
+#include "tables/entries_of.h"
 #include "tables/table.h"
 
 namespace osprey::tables {

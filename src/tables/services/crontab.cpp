@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "linux/files/folder.h"
-#include "tables/network/entries_of.h"
+#include "tables/entries_of.h"
 #include "tables/table.h"
 
 namespace osprey::tables {

@@ -1,5 +1,5 @@
 #include "linux/procfs/modules.h"
-#include "tables/network/entries_of.h"
+#include "tables/entries_of.h"
 #include "tables/table.h"
 
 namespace osprey::tables {

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "linux/procfs/sysvipc_shm.h"
-#include "tables/network/entries_of.h"
+#include "tables/entries_of.h"
 #include "tables/table.h"
 
 namespace osprey::tables {

@@ -1,7 +1,7 @@
 #include "linux/files/authorized_keys.h"
 
 #include "linux/files/sshd_config.h"
-#include "tables/network/entries_of.h"
+#include "tables/entries_of.h"
 #include "tables/table.h"
 #include "tables/users/local_users.h"
 

@@ -1,6 +1,6 @@
 #include "linux/files/shadow.h"
 
-#include "tables/network/entries_of.h"
+#include "tables/entries_of.h"
 #include "tables/table.h"
 
 namespace osprey::tables {

@@ -1,6 +1,6 @@
 #include "linux/files/ssh_config.h"
 
-#include "tables/network/entries_of.h"
+#include "tables/entries_of.h"
 #include "tables/table.h"
 #include "tables/users/local_users.h"
 
