@@ -45,10 +45,11 @@ fuzz: ## every fuzz target for SECONDS_EACH (default 60) seconds
 	@tools/fuzz --seconds $(or $(SECONDS_EACH),60)
 
 .PHONY: soak
-soak: ## the thread sanitizer over all unit tests, and fuzz targets for ten minutes each
-	@tools/install build test
+soak: build ## the thread sanitizer over all unit tests, an hour's storm of changes under every table, long fuzzing
+	@tools/install bench
 	@cmake --preset thread >/dev/null && cmake --build build/thread -j $(JOBS)
-	@set -e; for test in build/thread/test/*; do $$test --gtest_brief=1; done
+	@set -e; for test in build/thread/test/*_test; do $$test --gtest_brief=1; done
+	@tests/soak/storm.py --minutes $(or $(MINUTES),60)
 	@tools/fuzz --seconds 600
 
 .PHONY: format
