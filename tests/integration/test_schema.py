@@ -53,3 +53,34 @@ def test_columns_of_restored_tables(name):
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_every_table_explains_itself(name):
     assert OURS[name].get("example"), "an example query"
+
+
+# The hidden columns that we add to osquery's tables (name: declared type).
+WIDENED = {
+    "processes": "container_id TEXT, unit TEXT, exe_state TEXT, login_uid BIGINT, session_id BIGINT, namespace_pid BIGINT,"
+                 " kernel_thread INTEGER, tty TEXT, memory_swap BIGINT",
+    "process_namespaces": "time_namespace TEXT, pid_for_children TEXT",
+    "listening_ports": "container_id TEXT, unit TEXT, uid BIGINT",
+    "process_open_sockets": "container_id TEXT, unit TEXT, uid BIGINT",
+    "hash": "sha512 TEXT, cached INTEGER",
+    "file": "selinux_label TEXT, immutable INTEGER, mount_id BIGINT",
+    "python_packages": "environment TEXT, installer TEXT, editable INTEGER",
+    "npm_packages": "uid BIGINT, integrity TEXT, has_install_script INTEGER",
+    "deb_packages": "install_time BIGINT, automatic INTEGER, hold INTEGER",
+    "rpm_packages": "modularity TEXT, signature_key TEXT, install_reason TEXT",
+    "apt_sources": "signed_by TEXT, trusted INTEGER, enabled INTEGER, line INTEGER",
+    "kernel_modules": "taints TEXT, refcount INTEGER, srcversion TEXT",
+    "mounts": "mount_id BIGINT, parent_id BIGINT, propagation TEXT, super_options TEXT",
+    "authorized_keys": "fingerprint_sha256 TEXT, line INTEGER",
+    "shell_history": "disabled_by TEXT",
+    "crontab": "username TEXT, line INTEGER",
+}
+
+
+@pytest.mark.parametrize("name", sorted(WIDENED))
+def test_our_columns_are_there_and_hidden(name):
+    columns = {column["name"]: column for column in OURS[name]["columns"]}
+    for wanted in WIDENED[name].split(", "):
+        column, _, kind = wanted.partition(" ")
+        assert columns[column]["hidden"] is True
+        assert columns[column]["type"] == kind, column

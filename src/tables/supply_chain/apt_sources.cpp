@@ -101,7 +101,7 @@ Table apt_sources() {
           "1 if apt uses it. Asked for by = or IN, sources that are off, or were never fetched, are listed too.",
           ADDITIONAL | HIDDEN)
       .column(
-          "line", [](const Handle& h) { return static_cast<std::int64_t>(h.source.line); },
+          "line", INTEGER, [](const Handle& h) { return static_cast<std::int64_t>(h.source.line); },
           "Line of the file where it stands, or its stanza begins.", HIDDEN)
       .example("SELECT name, release, maintainer FROM apt_sources WHERE base_uri NOT LIKE 'https:%'")
       .example("SELECT source, line, name FROM apt_sources WHERE enabled = 1 AND signed_by = ''");
