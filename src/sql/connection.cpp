@@ -135,7 +135,7 @@ QueryError Connection::explain(int code, std::string message) {
     if (sqlite3_prepare_v2(database_, "SELECT DISTINCT name FROM pragma_function_list", -1, &list, nullptr) ==
         SQLITE_OK) {
       while (sqlite3_step(list) == SQLITE_ROW)
-        found.emplace_back(static_cast<const char*>(static_cast<const void*>(sqlite3_column_text(list, 0))));
+        found.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(list, 0)));
     }
     sqlite3_finalize(list);
     const std::vector<std::string_view> names(found.begin(), found.end());
@@ -207,7 +207,7 @@ double Statement::real(std::size_t i) const noexcept { return sqlite3_column_dou
 std::string_view Statement::text(std::size_t i) const noexcept {
   const auto* bytes = sqlite3_column_text(statement_, static_cast<int>(i));
   if (!bytes) return {};
-  return {static_cast<const char*>(static_cast<const void*>(bytes)),
+  return {reinterpret_cast<const char*>(bytes),
           static_cast<std::size_t>(sqlite3_column_bytes(statement_, static_cast<int>(i)))};
 }
 

@@ -131,7 +131,7 @@ class ScanBuilder {
       case SQLITE_NULL:
         return std::nullopt;
       default: {
-        const auto* bytes = static_cast<const char*>(static_cast<const void*>(sqlite3_value_text(value)));
+        const auto* bytes = reinterpret_cast<const char*>(sqlite3_value_text(value));
         return Key(std::string(bytes ? bytes : "", static_cast<std::size_t>(sqlite3_value_bytes(value))));
       }
     }
@@ -445,7 +445,7 @@ int best_index(sqlite3_vtab* base, sqlite3_index_info* info) noexcept {
 
 int open(sqlite3_vtab* base, sqlite3_vtab_cursor** out) noexcept {
   return guarded(self(base), [&] {
-    *out = new Cursor(self(base));
+    *out = new Cursor(self(base));  // NOLINT(bugprone-unhandled-exception-at-new): guarded() turns it into NOMEM
     return SQLITE_OK;
   });
 }
