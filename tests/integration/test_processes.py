@@ -1,6 +1,7 @@
 """The tables about processes against what ps, ss, lsof and Python read from /proc themselves."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -196,6 +197,17 @@ def test_environment(osprey):
         raw = open(f"/proc/{child.pid}/environ").read()
         assert [(r["key"], r["value"]) for r in mine] == [tuple(v.split("=", 1)) for v in raw.split("\0") if v]
         assert {r["key"]: r["value"] for r in mine} == environment
+
+
+def test_secrets_of_the_environment_are_not_shown(osprey):
+    environment = {"DB_PASSWORD": "hunter2", "PWD": "/"}
+    with running(["/usr/bin/env", "sleep", "60"], env=environment) as child:
+        time.sleep(0.2)
+        query = f"SELECT key, value, redacted, value_sha256 FROM process_envs WHERE pid = {child.pid}"
+        mine = {row["key"]: row for row in osprey.query(query)}
+        assert (mine["DB_PASSWORD"]["value"], mine["DB_PASSWORD"]["redacted"]) == ("(redacted)", "1")
+        assert mine["DB_PASSWORD"]["value_sha256"] == hashlib.sha256(b"hunter2").hexdigest()
+        assert (mine["PWD"]["value"], mine["PWD"]["redacted"]) == ("/", "0")
 
 
 def test_memory_map(osprey):
