@@ -376,7 +376,10 @@ def test_suid_bin_is_what_find_finds(osprey):
             found = subprocess.run(["find", root + "/", "-xdev", "(", "-type", "f", "-o", "-xtype", "f", ")", "-print0"],
                                    capture_output=True).stdout
             for path in filter(None, found.decode(errors="surrogateescape").split("\0")):
-                info = os.stat(path)
+                try:
+                    info = os.stat(path)
+                except FileNotFoundError:
+                    continue  # somebody else's file in /tmp, gone since
                 if info.st_mode & 0o6000:
                     bits = ("S" if info.st_mode & stat.S_ISUID else "") + ("G" if info.st_mode & stat.S_ISGID else "")
                     expected[path] = (pwd.getpwuid(info.st_uid).pw_name, bits)
