@@ -10,32 +10,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
+
+#include "base/temporary_tree.h"
 
 namespace osprey {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A tree in a folder of its own that goes away with the test.
-class RootTest : public testing::Test {
+// A tree below the temporary folder, so that there is something outside of it.
+class RootTest : public TemporaryTree {
  protected:
   RootTest() {
-    std::string pattern = fs::temp_directory_path() / "osprey-root-XXXXXX";
-    top = ::mkdtemp(pattern.data());
-    fs::create_directories(top / "tree/etc");
     fs::create_directories(top / "tree/links");
     write("outside", "secret");
     write("tree/etc/hosts", "127.0.0.1 localhost\n");
   }
-  ~RootTest() override { fs::remove_all(top); }
 
-  void write(const fs::path& path, std::string_view text) { std::ofstream(top / path, std::ios::binary) << text; }
   Root tree() { return *Root::at(top / "tree"); }
-
-  fs::path top;
 };
 
 TEST_F(RootTest, ReadsARegularFile) {

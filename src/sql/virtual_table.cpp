@@ -84,7 +84,7 @@ static int guarded(VirtualTable& table, F&& body) noexcept {
 // Fills a Scan from what SQLite hands to xFilter.
 class ScanBuilder {
  public:
-  ScanBuilder(const Table& table, Scan& scan) : table_(table), scan_(scan) {}
+  explicit ScanBuilder(Scan& scan) : scan_(scan) {}
 
   // False when no row can match, because something is asked to equal NULL.
   bool add(const Argument& argument, sqlite3_value* value) {
@@ -137,7 +137,6 @@ class ScanBuilder {
     }
   }
 
-  const Table& table_;
   Scan& scan_;
 };
 
@@ -167,7 +166,7 @@ class Cursor : public sqlite3_vtab_cursor {
     scan_.warnings_ = &table_.connection.warnings_;
     scan_.osquery_compatible_ = connection.options_.osquery_compatible;
     scan_.columns_used_ = plan.columns_used;
-    ScanBuilder builder(table, scan_);
+    ScanBuilder builder(scan_);
     for (std::size_t i = 0; i < plan.arguments.size(); ++i)
       if (!builder.add(plan.arguments[i], values[i])) return SQLITE_OK;
 

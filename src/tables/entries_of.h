@@ -9,6 +9,11 @@
 
 namespace osprey::tables {
 
+// Says, once a file, how many of its lines could not be understood; nothing if none.
+inline void warn_skipped(const Scan& scan, std::string path, std::size_t lines) {
+  if (lines != 0) scan.warn(failure(std::move(path), std::to_string(lines) + " lines could not be parsed").error());
+}
+
 // The entries of the file at `path`. Warns of a file that cannot be read or is too large, and of lines that are none.
 template <class Entry>
 std::vector<Entry> entries_of(const Scan& scan, const std::string& path,
@@ -17,7 +22,7 @@ std::vector<Entry> entries_of(const Scan& scan, const std::string& path,
   if (!file) return {};
   if (file->truncated) scan.warn(failure(path, "is too large, its end was not read").error());
   auto parsed = parse(file->bytes);
-  if (parsed.skipped) scan.warn(failure(path, std::to_string(parsed.skipped) + " lines could not be parsed").error());
+  warn_skipped(scan, path, parsed.skipped);
   return std::move(parsed.entries);
 }
 

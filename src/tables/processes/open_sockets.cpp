@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "linux/procfs/net_sockets.h"
+#include "tables/entries_of.h"
 
 namespace osprey::tables {
 namespace {
@@ -170,9 +171,7 @@ void OpenSockets::read_file(const char* file, int family, int protocol) {
       continue;
     }
     auto parsed = linux::parse_net_table(*text, family, protocol);
-    if (parsed.broken_lines)
-      scan_.warn(Error{0, fmt::format("/proc/{}/{}", pid, file),
-                       fmt::format("{} lines could not be parsed", parsed.broken_lines)});
+    warn_skipped(scan_, fmt::format("/proc/{}/{}", pid, file), parsed.broken_lines);
     sockets_ = std::move(parsed.sockets);
     std::erase_if(sockets_, [&](const linux::Socket& socket) {
       return has_tcp_states(family, protocol) && socket.state < 32 && !(states_ >> socket.state & 1);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "linux/procfs/memory_map.h"
+#include "tables/entries_of.h"
 #include "tables/processes/asked_processes.h"
 
 namespace osprey::tables {
@@ -34,8 +35,7 @@ Rows<Handle> scan(const Scan& scan) {
       Handle handle{pid, *mapping};
       co_yield handle;
     }
-    if (broken)
-      scan.warn(Error{0, fmt::format("/proc/{}/maps", pid), fmt::format("{} lines could not be parsed", broken)});
+    warn_skipped(scan, fmt::format("/proc/{}/maps", pid), broken);
   }
 }
 

@@ -7,8 +7,7 @@
 
 #include "base/mountinfo.h"
 #include "linux/procfs/mount_options.h"
-#include "tables/table.h"
-#include "tables/users/local_users.h"
+#include "tables/entries_of.h"
 
 namespace osprey::tables {
 namespace {

@@ -27,8 +27,4 @@ std::optional<std::string> in_home(const linux::PasswdEntry& user, std::string_v
   return path.append(relative);
 }
 
-void warn_skipped(const Scan& scan, std::string_view path, std::size_t lines) {
-  if (lines != 0) scan.warn(failure(std::string(path), std::to_string(lines) + " lines could not be parsed").error());
-}
-
 }  // namespace osprey::tables

@@ -21,7 +21,4 @@ std::vector<linux::PasswdEntry> asked_accounts(const Scan& scan);
 // The path of `relative` below a user's home; empty where the account's home is no absolute path.
 std::optional<std::string> in_home(const linux::PasswdEntry& user, std::string_view relative);
 
-// Says, once a file, how many of its lines could not be understood; nothing if none.
-void warn_skipped(const Scan& scan, std::string_view path, std::size_t lines);
-
 }  // namespace osprey::tables
