@@ -13,6 +13,8 @@ osprey_static_library(crypto libcrypto.a dl Threads::Threads)
 osprey_static_library(re2 libre2.a Threads::Threads)
 osprey_static_library(pcre2 libpcre2-8.a)
 osprey_static_library(blkid libblkid.a)
+osprey_static_library(zstd libzstd.a)
+osprey_static_library(rocksdb librocksdb.a zstd lz4 snappy bz2 z Threads::Threads dl)
 osprey_static_library(boost_json libboost_json.a)
 osprey_static_library(boost_container libboost_container.a)
 

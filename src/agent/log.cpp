@@ -1,22 +1,26 @@
 #include "agent/log.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
-#include <ctime>
+#include <chrono>
 
 namespace osprey::agent {
 
-std::string log_line(Level level, std::string_view text, const std::source_location& place) {
-  std::timespec now{};
-  std::timespec_get(&now, TIME_UTC);
-  std::tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
+protocol::StatusLine status_line(protocol::Severity severity, std::string_view text,
+                                 const std::source_location& place) {
   std::string_view file = place.file_name();
-  if (const auto slash = file.rfind('/'); slash != file.npos) file.remove_prefix(slash + 1);
-  return fmt::format("{}{:02}{:02} {:02}:{:02}:{:02}.{:06} {:5} {}:{}] {}{}", static_cast<char>(level),
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, now.tv_nsec / 1000,
-                     ::gettid(), file, place.line(), text, text.ends_with('\n') ? "" : "\n");
+  file.remove_prefix(file.rfind('/') + 1);  // npos + 1 is 0
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return {.severity = severity,
+          .unix_time_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count(),
+          .thread = ::gettid(),
+          .file = std::string(file),
+          .line = place.line(),
+          .message = std::string(text)};
+}
+
+std::string log_line(protocol::Severity severity, std::string_view text, const std::source_location& place) {
+  return protocol::glog_line(status_line(severity, text, place));
 }
 
 }  // namespace osprey::agent

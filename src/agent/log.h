@@ -1,16 +1,19 @@
-// Status log lines in osquery's form, which is that of glog: "W1122 06:41:58.141716  3049 shell.cpp:12] text".
+// A status line of this moment, thread and place in the code.
 #pragma once
 
 #include <source_location>
 #include <string>
 #include <string_view>
 
+#include "protocol/status_line.h"
+
 namespace osprey::agent {
 
-enum class Level : char { info = 'I', warning = 'W', error = 'E' };
+protocol::StatusLine status_line(protocol::Severity severity, std::string_view text,
+                                 const std::source_location& place = std::source_location::current());
 
-// The line, its end included. Time is UTC; the place is the caller's.
-std::string log_line(Level level, std::string_view text,
+// The line as standard error has it, its line end included.
+std::string log_line(protocol::Severity severity, std::string_view text,
                      const std::source_location& place = std::source_location::current());
 
 }  // namespace osprey::agent

@@ -31,7 +31,7 @@ TEST(Program, VersionsByName) {
 
 TEST(Log, LinesHaveGlogsForm) {
   EXPECT_THAT(
-      log_line(Level::warning, "text"),
+      log_line(protocol::Severity::warning, "text"),
       MatchesRegex("W[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6} +[0-9]+ program_test\\.cpp:[0-9]+\\] text\n"));
 }
 

@@ -91,7 +91,7 @@ void set_shell_values(const Program& program, bool one_shot, Flags& flags) {
 }
 
 void warn(const Program& program, std::string_view text) {
-  say(program.osquery_compatible ? log_line(Level::warning, text) : fmt::format("warning: {}\n", text));
+  say(program.osquery_compatible ? log_line(protocol::Severity::warning, text) : fmt::format("warning: {}\n", text));
 }
 
 // Options of the configuration win over the command line.
@@ -119,8 +119,9 @@ Result<void> read_config(const std::string& path, Program& program, Config& conf
     auto applied = apply_source(source, form, read_config_file, config);
     if (applied) continue;
     if (program.osquery_compatible)
-      say(log_line(Level::error, fmt::format("updateSource failed to parse config, of source: {} and content: {}",
-                                             source.name, source.text)));
+      say(log_line(
+          protocol::Severity::error,
+          fmt::format("updateSource failed to parse config, of source: {} and content: {}", source.name, source.text)));
     if (!first) first = applied.error();
   }
   for (const auto& text : config.warnings) warn(program, text);

@@ -205,7 +205,7 @@ std::optional<sql::QueryError> Shell::step_through(std::string_view sql, Printer
 void Shell::report_warnings() {
   const auto& warnings = connection_->warnings();
   const auto warn = [&](std::string_view text) {
-    say(compatible() ? log_line(Level::warning, text) : fmt::format("warning: {}\n", text));
+    say(compatible() ? log_line(protocol::Severity::warning, text) : fmt::format("warning: {}\n", text));
   };
   for (const auto& warning : warnings.list()) {
     const auto text = warning.error.text();
@@ -220,7 +220,7 @@ void Shell::report(const sql::QueryError& error, std::string_view prefix) {
   if (output_.failed() == EPIPE) return;  // who has gone wants to hear nothing
   if (compatible()) {
     if (const auto& denied = connection().denial())
-      say(log_line(Level::error,
+      say(log_line(protocol::Severity::error,
                    fmt::format("Authorizer denied action {} {}", denied->action, fmt::join(denied->arguments, " "))));
     say(fmt::format("{}{}\n", prefix, error.message));
     return;

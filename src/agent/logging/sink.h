@@ -1,0 +1,50 @@
+// Sink: where lines go. One file a sink in agent/logging/sinks/; each runs on a thread of its own (sink_runner.h) over
+// its own cursor of the log buffer, so that a slow or dead one holds up none of the others.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "agent/config/configuration.h"
+#include "agent/logging/log_buffer.h"
+#include "agent/logging/status_log.h"
+#include "agent/program.h"
+
+namespace osprey::agent {
+
+// Belongs to its runner's thread.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+
+  virtual bool wants_status() const { return true; }
+  // Takes records in order. Returns how many, from the first on, it has for good (what was only buffered or not yet
+  // confirmed does not count); those after are offered again. An error: none further were taken, and why; the runner
+  // tries again after a growing delay. Ends within a second after `stop` is requested.
+  struct Taken {
+    std::size_t records = 0;
+    std::optional<Error> error;
+  };
+  virtual Taken deliver(std::span<const LogDelivery> records, const Interrupt& stop) = 0;
+  // The configuration has changed. Before the first deliver() it is called once.
+  virtual Result<void> configure(const Configuration& configuration) = 0;
+};
+
+// What a sink is made with; all outlive it.
+struct SinkParts {
+  const Program& program;
+  StatusLog& status;
+  // The host's identifier as it is now (--host_identifier).
+  std::function<std::string()> host_identifier;
+};
+
+// The sink called `name` in --logger_plugin; an error with the nearest right name for any other.
+Result<std::unique_ptr<Sink>> make_sink(std::string_view name, const SinkParts& parts);
+// The names there are: what osquery_registry lists as loggers.
+std::span<const std::string_view> sink_names();
+
+}  // namespace osprey::agent

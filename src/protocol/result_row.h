@@ -1,0 +1,36 @@
+// A result row in the one form that is compared, stored and rendered: its columns by name, of equal names the
+// right-most.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace osprey::protocol {
+
+// Builds an encoded row. Columns must come in ascending order of their names, without repeats.
+//
+// Format, per column: length of the name (LEB128), the name, one byte of kind, the value: i and 8 bytes little-endian,
+// d and 8 bytes of IEEE 754 little-endian, t and length (LEB128) and bytes. Equal rows have equal bytes and the other
+// way round, so comparing rows is comparing bytes; 1 and "1" differ, as osquery has it (compat section 4.1).
+class RowEncoder {
+ public:
+  explicit RowEncoder(std::string& out) : out_(out) {}
+  void integer(std::string_view name, std::int64_t value);
+  void real(std::string_view name, double value);
+  void text(std::string_view name, std::string_view value);
+
+ private:
+  void name(std::string_view name);
+  std::string& out_;
+};
+
+// Text as differential results have it: bytes below 0x20 and those that are not part of valid UTF-8 as the four
+// characters \xNN, and nothing after the first NUL.
+std::string_view differential_text(std::string_view text, std::string& scratch);
+
+// Appends the row as a JSON object. Without `numerics` every value is a string (compat section 4.4 has how numbers
+// look). False: the bytes are no encoded row; what was appended is to be dropped.
+bool append_columns(std::string& out, std::string_view row, bool numerics);
+
+}  // namespace osprey::protocol
