@@ -55,6 +55,14 @@ bool is_still_there(int file, const std::string& path) {
          opened.st_ino == named.st_ino;
 }
 
+Result<void> write_pid(int file, const std::string& path) {
+  const auto text = fmt::to_string(::getpid());
+  if (::fchmod(file, 0600) != 0 || ::ftruncate(file, 0) != 0 ||
+      ::pwrite(file, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    return system_failure(path);
+  return {};
+}
+
 }  // namespace
 
 Result<Pidfile> Pidfile::take(const std::string& path, bool force) {
@@ -67,22 +75,13 @@ Result<Pidfile> Pidfile::take(const std::string& path, bool force) {
                                   : std::string("another agent is running"));
     }
     if (!is_still_there(file.get(), path)) continue;
-    Pidfile pidfile(path, std::move(file));
-    TRY(pidfile.rewrite());
-    return pidfile;
+    TRY(write_pid(file.get(), path));
+    return Pidfile(path, std::move(file));
   }
 }
 
 Pidfile::~Pidfile() {
   if (file_) ::unlink(path_.c_str());
-}
-
-Result<void> Pidfile::rewrite() const {
-  const auto text = fmt::to_string(::getpid());
-  if (::fchmod(file_.get(), 0600) != 0 || ::ftruncate(file_.get(), 0) != 0 ||
-      ::pwrite(file_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-    return system_failure(path_);
-  return {};
 }
 
 }  // namespace osprey::agent

@@ -19,8 +19,8 @@ class Pidfile {
   Pidfile& operator=(Pidfile&&) = delete;
   ~Pidfile();
 
-  // Writes the process id anew: this process has gone to the background.
-  Result<void> rewrite() const;
+
+
 
  private:
   Pidfile(std::string path, UniqueFd file) : path_(std::move(path)), file_(std::move(file)) {}
