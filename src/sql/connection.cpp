@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/text.h"
@@ -162,12 +163,20 @@ QueryError Connection::explain(int code, std::string message) {
   return error;
 }
 
+namespace {
+constinit std::atomic<std::uint64_t> last_statement{0};
+}  // namespace
+
+Statement::Statement(Connection& connection, sqlite3_stmt* statement)
+    : connection_(&connection), statement_(statement), id_(++last_statement) {}
+
 Statement::Statement(Statement&& other) noexcept
-    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)) {}
+    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)), id_(other.id_) {}
 
 Statement& Statement::operator=(Statement&& other) noexcept {
   std::swap(connection_, other.connection_);
   std::swap(statement_, other.statement_);
+  std::swap(id_, other.id_);
   return *this;
 }
 

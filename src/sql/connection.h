@@ -47,6 +47,8 @@ class Statement {
   ~Statement();
 
   std::string_view sql() const noexcept;  // its text
+  // No other statement of the process has it, also none that stands at this one's address later.
+  std::uint64_t id() const noexcept { return id_; }
   std::size_t size() const noexcept;      // columns
   std::string_view column_name(std::size_t i) const noexcept;
   // The declared type where the column comes from a table; empty for expressions.
@@ -66,9 +68,10 @@ class Statement {
 
  private:
   friend class Connection;
-  Statement(Connection& connection, sqlite3_stmt* statement) : connection_(&connection), statement_(statement) {}
+  Statement(Connection& connection, sqlite3_stmt* statement);
   Connection* connection_;
   sqlite3_stmt* statement_;
+  std::uint64_t id_;
 };
 
 struct ConnectionOptions {
