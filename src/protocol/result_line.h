@@ -41,8 +41,8 @@ class EventLines {
 };
 
 // One line a run, in pieces, so that a long result need not be held whole:
-// {"diffResults":{"removed":[…],"added":[…]},"name":…}. What stands before turn() and what from there on may be rendered
-// in any order and put together afterwards.
+// {"diffResults":{"removed":[…],"added":[…]},"name":…}. What stands before turn() and what from there on may be
+// rendered in any order and put together afterwards.
 class BatchLine {
  public:
   explicit BatchLine(const RunHeader& header);

@@ -21,8 +21,8 @@ std::string_view view(const json::string& text) { return {text.data(), text.size
 
 // The kinds of the columns that the recordings' queries have; text where nothing is said.
 bool is_whole(std::string_view query, std::string_view column) {
-  static const std::set<std::string, std::less<>> kEverywhere = {"size", "i", "big", "shard", "active", "interval",
-                                                                 "ran", "hits", "denylisted", "discovery_executions"};
+  static const std::set<std::string, std::less<>> kEverywhere = {
+      "size", "i", "big", "shard", "active", "interval", "ran", "hits", "denylisted", "discovery_executions"};
   if (kEverywhere.contains(column)) return true;
   return (column == "a" || column == "b") && (query.starts_with("multi") || query == "dups");
 }

@@ -219,7 +219,8 @@ bool row_less(std::string_view a, std::string_view b) {
     const bool more_left = left.next(x);
     const bool more_right = right.next(y);
     if (!more_left || !more_right) return more_right;
-    if (std::tie(x.name, x.kind) != std::tie(y.name, y.kind)) return std::tie(x.name, x.kind) < std::tie(y.name, y.kind);
+    if (std::tie(x.name, x.kind) != std::tie(y.name, y.kind))
+      return std::tie(x.name, x.kind) < std::tie(y.name, y.kind);
     switch (x.kind) {
       case RowColumn::Kind::integer:
         if (x.integer != y.integer) return x.integer < y.integer;

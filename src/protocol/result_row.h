@@ -50,8 +50,8 @@ class RowDecoder {
   bool failed_ = false;
 };
 
-// osquery's order of removed rows: by columns in the order of their names, each by name, kind (whole numbers, fractions,
-// text) and value.
+// osquery's order of removed rows: by columns in the order of their names, each by name, kind (whole numbers,
+// fractions, text) and value.
 bool row_less(std::string_view a, std::string_view b);
 
 // Text as differential results have it: bytes below 0x20 and those that are not part of valid UTF-8 as the four

@@ -106,9 +106,17 @@ TEST(ResultRow, OnlyWhatTheEncoderWritesIsTaken) {
     const bool whole = length == 0 || length == 11;  // no column, or one
     EXPECT_EQ(append_columns(out, std::string_view(row).substr(0, length), false), whole) << length;
   }
-  EXPECT_FALSE(append_columns(out, row + row, false));                            // names not ascending
-  EXPECT_FALSE(append_columns(out, std::string("\x81\x00" "at\x00", 5), false));  // a length with a needless byte
-  EXPECT_FALSE(append_columns(out, std::string("\x01" "ax", 3), false));          // an unknown kind
+  EXPECT_FALSE(append_columns(out, row + row, false));  // names not ascending
+  EXPECT_FALSE(append_columns(out,
+                              std::string("\x81\x00"
+                                          "at\x00",
+                                          5),
+                              false));  // a length with a needless byte
+  EXPECT_FALSE(append_columns(out,
+                              std::string("\x01"
+                                          "ax",
+                                          3),
+                              false));  // an unknown kind
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ class Statement {
   std::string_view sql() const noexcept;  // its text
   // No other statement of the process has it, also none that stands at this one's address later.
   std::uint64_t id() const noexcept { return id_; }
-  std::size_t size() const noexcept;      // columns
+  std::size_t size() const noexcept;  // columns
   std::string_view column_name(std::size_t i) const noexcept;
   // The declared type where the column comes from a table; empty for expressions.
   std::string_view declared_type(std::size_t i) const noexcept;
