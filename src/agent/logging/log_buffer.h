@@ -90,8 +90,9 @@ class LogBuffer {
   // there is something, `timeout` has passed or stop() was called; then it may be empty.
   virtual Result<std::vector<LogDelivery>> take(const std::string& sink, std::size_t most_bytes,
                                                 std::chrono::milliseconds timeout) = 0;
-  // The sink has taken everything before `position` for good.
-  virtual Result<void> acknowledge(const std::string& sink, LogPosition position) = 0;
+  // The sink has taken everything before `position` for good. `mark` is what it wants to be told after a restart.
+  virtual Result<void> acknowledge(const std::string& sink, LogPosition position, const std::string& mark = {}) = 0;
+  virtual std::string mark(const std::string& sink) const = 0;
   virtual LogBacklog backlog(const std::string& sink) const = 0;
   // Ends all waiting.
   virtual void stop() = 0;

@@ -10,9 +10,11 @@
 #include <string_view>
 
 #include "agent/config/configuration.h"
+#include "agent/limits/losses.h"
 #include "agent/logging/log_buffer.h"
 #include "agent/logging/status_log.h"
 #include "agent/program.h"
+#include "base/interrupt.h"
 
 namespace osprey::agent {
 
@@ -30,6 +32,10 @@ class Sink {
     std::optional<Error> error;
   };
   virtual Taken deliver(std::span<const LogDelivery> records, const Interrupt& stop) = 0;
+  // What the sink must know again after the agent's death about what it has taken: kept in the store in one batch with
+  // its cursor. Asked after every deliver(); handed to resume() once, before the first one.
+  virtual std::string mark() const { return {}; }
+  virtual void resume(std::string_view mark) { (void)mark; }
   // The configuration has changed. Before the first deliver() it is called once.
   virtual Result<void> configure(const Configuration& configuration) = 0;
 };
@@ -38,6 +44,7 @@ class Sink {
 struct SinkParts {
   const Program& program;
   StatusLog& status;
+  Losses& losses;
   // The host's identifier as it is now (--host_identifier).
   std::function<std::string()> host_identifier;
 };
