@@ -17,6 +17,7 @@ struct Program {
   // Started under osquery's name: behave as osquery does where we would rather not.
   bool osquery_compatible = false;
   std::int64_t start_time = 0;  // Unix seconds
+  int watcher = -1;             // its process id; -1 without one
 
   // Of the configuration: SHA-1 over its sources, empty before one was read; and whether one has been read.
   std::string config_hash;

@@ -18,6 +18,7 @@ enum class FlagKind : std::uint8_t {
   hidden,        // likewise, but not in osquery's help
   shell,         // the shell's, command line only
   own,           // ours: not shown under osquery's name
+  agent,         // ours and the agent's, command line and flag file only: likewise
   unlisted,      // taken on the command line, shown nowhere
 };
 
@@ -203,6 +204,16 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Seconds that a finished carve stays listed."},
     {"carver_start_endpoint", FlagType::text, "", FlagKind::command_line, FlagGroup::distributed, FlagState::not_yet,
      "URI path that begins a carve."},
+    {"cgroup_cpu_percent", FlagType::uint64, "20", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Processor time of the agent in its control group, in percent of one core; 0 for no bound."},
+    {"cgroup_io_mb", FlagType::uint64, "50", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Megabytes a second that it reads from or writes to each disk; 0 for no bound."},
+    {"cgroup_memory_mb", FlagType::uint64, "256", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Megabytes of memory of that group; 0 for no bound."},
+    {"cgroup_parent", FlagType::text, "", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "The control group to make it below, as /osprey, whoever rules there; empty: the agent's own, if systemd lets it."},
+    {"cgroup_pids", FlagType::uint64, "128", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Processes and threads of that group; 0 for no bound."},
     {"colorlogtostderr", FlagType::boolean, "false", FlagKind::unlisted, FlagGroup::logger, FlagState::not_yet,
      "Colour logs on a terminal."},
     {"completion", FlagType::text, "", FlagKind::own, FlagGroup::input, FlagState::built,
@@ -361,6 +372,10 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Make a table's exception an error of its query."},
     {"install", FlagType::boolean, "false", FlagKind::command_line, FlagGroup::process, FlagState::not_yet,
      "Windows services only."},
+    {"io_budget_files", FlagType::uint64, "2000", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Files and folders a second that all walks and digests open together; 0 for no bound."},
+    {"io_budget_mb", FlagType::uint64, "50", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Megabytes a second that digests and file types read together; 0 for no bound."},
     {"json", FlagType::boolean, "false", FlagKind::shell, FlagGroup::output, FlagState::built,
      "Print a JSON array, one row a line."},
     {"json_pretty", FlagType::boolean, "false", FlagKind::shell, FlagGroup::output, FlagState::built,
@@ -638,7 +653,7 @@ constexpr const FlagDeclaration* find_flag(std::string_view name) {
 // Whether lists of flags (osquery_flags, .show) have it. osquery's leave out flags of one letter and the flag file.
 constexpr bool is_listed(const FlagDeclaration& flag, bool osquery_compatible) {
   if (flag.name.size() == 1 || flag.name == "flagfile" || flag.kind == FlagKind::unlisted) return false;
-  return flag.kind != FlagKind::own || !osquery_compatible;
+  return (flag.kind != FlagKind::own && flag.kind != FlagKind::agent) || !osquery_compatible;
 }
 
 // A flag named in the code; a misspelt one does not compile.

@@ -102,7 +102,7 @@ void set_options(const Config& config, const Program& program, Flags& flags) {
       flags.set_custom(name, value);
     else if (!flag || flag->kind == FlagKind::own || flag->kind == FlagKind::unlisted)
       warn(program, fmt::format("Cannot set unknown or invalid flag: {}", name));
-    else if (flag->kind == FlagKind::command_line || flag->kind == FlagKind::shell)
+    else if (flag->kind == FlagKind::command_line || flag->kind == FlagKind::shell || flag->kind == FlagKind::agent)
       warn(program, fmt::format("The CLI only flag --{} set via config file will be ignored, please use a flagfile or "
                                 "pass it to the process at startup",
                                 name));

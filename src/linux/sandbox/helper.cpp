@@ -13,9 +13,9 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <fstream>
 
+#include "linux/sandbox/descriptors.h"
 #include "linux/sandbox/frames.h"
 #include "linux/sandbox/seccomp.h"
 
@@ -93,24 +93,11 @@ std::optional<std::string> next_request(std::vector<UniqueFd>& descriptors, std:
   const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(idle).count();
   if (::poll(&ready, 1, static_cast<int>(patience)) <= 0) return std::nullopt;
   std::string request(Sandbox::kMaxRequest, '\0');
-  iovec data{request.data(), request.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(Sandbox::kMaxDescriptors * sizeof(int))> control;
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const auto length = ::recvmsg(kSocket, &message, MSG_CMSG_CLOEXEC);
-  if (length <= 0) return std::nullopt;
-  for (auto* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    for (std::size_t used = CMSG_LEN(0); used + sizeof(int) <= header->cmsg_len; used += sizeof(int)) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(header) + used - CMSG_LEN(0), sizeof fd);
-      descriptors.emplace_back(fd);
-    }
-  }
-  request.resize(static_cast<std::size_t>(length));
+  std::size_t length = 0;
+  auto received = receive_with_descriptors(kSocket, request, &length);
+  if (!received) return std::nullopt;
+  descriptors = std::move(*received);
+  request.resize(length);
   return request;
 }
 

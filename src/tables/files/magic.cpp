@@ -38,8 +38,8 @@ struct Handle {
           question.database_paths == kDefaultDatabases ? Root::host() : root, question.database_paths);
     if (!*question.databases) return std::unexpected(question.databases->error());
     const auto file = TRY(root.open(walk.path()));
-    static linux::MagicReader reader;
-    auto described = reader.describe(file.get(), **question.databases, question.aspects, question.scan.interrupt());
+    auto described =
+        linux::magic_reader().describe(file.get(), **question.databases, question.aspects, question.scan.interrupt());
     if (!described) {
       if (described.error().subject.empty()) described.error().subject = walk.path();
       return described;
