@@ -50,9 +50,8 @@ Result<Context> make_context(const TlsOptions& options) {
   SSL_CTX_set_default_passwd_cb(raw, no_pass_phrase);
   SSL_CTX_set_options(raw, SSL_OP_IGNORE_UNEXPECTED_EOF);  // many servers end without a close_notify
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  const bool trusts = options.authorities.empty()
-                          ? SSL_CTX_set_default_verify_paths(raw) == 1
-                          : SSL_CTX_load_verify_file(raw, options.authorities.c_str()) == 1;
+  const bool trusts = options.authorities.empty() ? SSL_CTX_set_default_verify_paths(raw) == 1
+                                                  : SSL_CTX_load_verify_file(raw, options.authorities.c_str()) == 1;
   if (!trusts) return refused(options.authorities);
   if (options.certificate.empty() && options.key.empty()) return context;
   if (SSL_CTX_use_certificate_chain_file(raw, options.certificate.c_str()) != 1) return refused(options.certificate);
@@ -63,7 +62,8 @@ Result<Context> make_context(const TlsOptions& options) {
 
 bool is_address(const std::string& host) {
   std::array<unsigned char, 16> bytes{};
-  return ::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 || ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
+  return ::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
 }
 
 // OpenSSL writes to the socket by write(2): a peer that has gone raises SIGPIPE on the calling thread. It is held back

@@ -1,5 +1,5 @@
-// Resolver: addresses of a host, by getaddrinfo(3), which may block as long as its name servers keep silent. The look-up
-// therefore runs on a thread of its own and the caller gives up at a deadline.
+// Resolver: addresses of a host, by getaddrinfo(3), which may block as long as its name servers keep silent. The
+// look-up therefore runs on a thread of its own and the caller gives up at a deadline.
 #pragma once
 
 #include <sys/socket.h>
@@ -30,7 +30,8 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
-// Belongs to one thread. A look-up that was given up goes on by itself; the next call waits for it and starts no second.
+// Belongs to one thread. A look-up that was given up goes on by itself; the next call waits for it and starts no
+// second.
 class Resolver {
  public:
   // In the order in which they are to be tried.

@@ -35,7 +35,7 @@ bool is_worker_group(std::string_view name);
 
 // Where in a hierarchy a group for the worker can be, this process staying outside.
 struct GroupPlace {
-  std::string parent;         // its directory
+  std::string parent;          // its directory
   bool moves_watcher = false;  // v2 takes no controllers below a group with processes: the watcher has to leave it
 };
 // Below our own group; in v2 else beside it, where other processes are in it too. systemd's rules hold: without its

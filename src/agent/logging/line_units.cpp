@@ -1,6 +1,6 @@
 #include "agent/logging/line_units.h"
 
-#include "base/text.h"
+#include <fmt/format.h>
 
 namespace osprey::agent {
 
@@ -18,8 +18,8 @@ LineUnits::LineUnits(std::span<const LogDelivery> records, std::size_t longest_l
 }
 
 void LineUnits::read(LineUnit& unit) {
-  std::string part;                             // of the line that the record before has begun
-  bool headless = unit.front().continues;       // that line's beginning was given up before
+  std::string part;                        // of the line that the record before has begun
+  bool headless = unit.front().continues;  // that line's beginning was given up before
   std::uint64_t headless_bytes = 0;
   for (const auto& [next, record] : unit.records) {
     if (record.kind == LineKind::status) {
@@ -57,6 +57,19 @@ void LineUnits::add(LineUnit& unit, std::string_view line) {
   }
   ++unit.lost_lines;
   unit.lost_bytes += line.size();
+}
+
+void TooLong::add(const LineUnit& unit) {
+  lines += unit.lost_lines;
+  bytes += unit.lost_bytes;
+}
+
+void TooLong::report(const SinkParts& parts, const std::string& sink, std::size_t longest_line) const {
+  if (lines == 0 && bytes == 0) return;
+  parts.losses.add(sink, "message", "too long", lines, bytes);
+  if (lines > 0)
+    parts.status.warning(fmt::format("{} lines are longer than the {} bytes that {} carries, and are lost to it", lines,
+                                     longest_line, sink));
 }
 
 }  // namespace osprey::agent

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/logging/log_buffer.h"
+#include "agent/logging/sink.h"
 
 namespace osprey::agent {
 
@@ -44,5 +45,13 @@ class LineUnits {
 
 // What one call of deliver() should be offered for a line of `longest` bytes to be whole in it, wherever it begins.
 constexpr std::size_t offer_for_lines(std::size_t longest) { return longest + 2 * kRecordText; }
+
+// Lines that are longer than a message of `sink` may be, once they are passed over: counted, and a word about it.
+struct TooLong {
+  std::uint64_t lines = 0;
+  std::uint64_t bytes = 0;
+  void add(const LineUnit& unit);
+  void report(const SinkParts& parts, const std::string& sink, std::size_t longest_line) const;
+};
 
 }  // namespace osprey::agent

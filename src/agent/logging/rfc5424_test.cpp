@@ -27,17 +27,13 @@ TEST(Rfc5424, FieldsOfTheHeaderHoldWhatTheyMay) {
 }
 
 TEST(Rfc5424, TheHeaderStaysBelowItsBound) {
-  const SyslogSender longest{.facility = 23,
-                             .host_name = std::string(300, 'h'),
-                             .app_name = std::string(300, 'p'),
-                             .process_id = 4'194'304};
+  const SyslogSender longest{
+      .facility = 23, .host_name = std::string(300, 'h'), .app_name = std::string(300, 'p'), .process_id = 4'194'304};
   EXPECT_THAT(syslog_message(longest, SyslogSeverity::informational, kTime, std::string(300, 'm'), "").size(),
               Lt(kSyslogHeader));
 }
 
-TEST(Rfc5424, AFrameCountsTheBytesOfItsMessage) {
-  EXPECT_EQ(syslog_frame("é\n"), "3 é\n");
-}
+TEST(Rfc5424, AFrameCountsTheBytesOfItsMessage) { EXPECT_EQ(syslog_frame("é\n"), "3 é\n"); }
 
 TEST(Rfc5424, SeveritiesAreMappedAsOsqueryDoes) {
   EXPECT_EQ(syslog_severity(protocol::Severity::info), SyslogSeverity::notice);
