@@ -64,12 +64,12 @@ void TooLong::add(const LineUnit& unit) {
   bytes += unit.lost_bytes;
 }
 
-void TooLong::report(const SinkParts& parts, const std::string& sink, std::size_t longest_line) const {
+void TooLong::report(const SinkParts& parts, const std::string& sink) const {
   if (lines == 0 && bytes == 0) return;
   parts.losses.add(sink, "message", "too long", lines, bytes);
   if (lines > 0)
-    parts.status.warning(fmt::format("{} lines are longer than the {} bytes that {} carries, and are lost to it", lines,
-                                     longest_line, sink));
+    parts.status.warning(
+        fmt::format("{} lines of {} bytes are longer than {} carries, and are lost to it", lines, bytes, sink));
 }
 
 }  // namespace osprey::agent

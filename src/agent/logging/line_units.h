@@ -51,7 +51,7 @@ struct TooLong {
   std::uint64_t lines = 0;
   std::uint64_t bytes = 0;
   void add(const LineUnit& unit);
-  void report(const SinkParts& parts, const std::string& sink, std::size_t longest_line) const;
+  void report(const SinkParts& parts, const std::string& sink) const;
 };
 
 }  // namespace osprey::agent

@@ -61,7 +61,7 @@ class RemoteSyslog final : public Sink {
       taken.records += unit.records.size();
       lost.add(unit);
     }
-    lost.report(parts_, "syslog", longest_line());
+    lost.report(parts_, "syslog");
     return taken;
   }
 

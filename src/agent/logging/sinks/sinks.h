@@ -9,6 +9,7 @@
 namespace osprey::agent {
 
 std::unique_ptr<Sink> filesystem_sink(const SinkParts& parts);
+std::unique_ptr<Sink> kafka_sink(const SinkParts& parts);
 std::unique_ptr<Sink> stdout_sink(const SinkParts& parts);
 // To the daemon on this host.
 std::unique_ptr<Sink> syslog_sink(const SinkParts& parts);
