@@ -24,6 +24,9 @@ class Sink {
   virtual ~Sink() = default;
 
   virtual bool wants_status() const { return true; }
+  // Bytes of text that one call of deliver() is offered at most, though one record at least. One that needs long lines
+  // whole asks for more (line_units.h).
+  virtual std::size_t most_offered() const { return 4 * kRecordText; }
   // Takes records in order. Returns how many, from the first on, it has for good (what was only buffered or not yet
   // confirmed does not count); those after are offered again. An error: none further were taken, and why; the runner
   // tries again after a growing delay. Ends within a second after `stop` is requested.
