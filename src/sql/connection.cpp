@@ -29,6 +29,12 @@ std::optional<std::string_view> after(std::string_view message, std::string_view
 
 }  // namespace
 
+std::string quoted_identifier(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
+
 Connection::Connection(ConnectionOptions options) : options_(std::move(options)) {
   // One thread at a time uses a connection, so SQLite needs no mutex of its own.
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
@@ -90,6 +96,19 @@ std::vector<std::string_view> Connection::table_names() const {
   auto names = registry().names();
   for (const auto& table : options_.extra_tables) names.push_back(table->name);
   return names;
+}
+
+std::optional<QueryError> Connection::run(std::string_view sql) {
+  for (;;) {
+    auto statement = prepare(sql);
+    if (!statement) return statement.error();
+    if (!*statement) return std::nullopt;
+    for (;;) {
+      const auto row = (*statement)->step();
+      if (!row) return row.error();
+      if (!*row) break;
+    }
+  }
 }
 
 QueryResult<std::optional<Statement>> Connection::prepare(std::string_view& sql) {

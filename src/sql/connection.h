@@ -21,6 +21,9 @@ struct sqlite3_stmt;
 
 namespace osprey::sql {
 
+// A name as SQL has it: in quotes, those within doubled.
+std::string quoted_identifier(std::string_view name);
+
 // Why a query failed.
 struct QueryError {
   int code = 1;         // SQLite's result code: 1 for a query that is wrong, 19 for a missing required column…
@@ -99,6 +102,8 @@ class Connection {
   void begin(const QueryLimits& limits);
   // Prepares the first statement in `sql` and takes it off. An empty optional: only blanks and comments were left.
   QueryResult<std::optional<Statement>> prepare(std::string_view& sql);
+  // Runs every statement for what it does; the first error.
+  std::optional<QueryError> run(std::string_view sql);
 
   const Warnings& warnings() const noexcept { return warnings_; }
   // What the authorizer refused of the statement prepared last.

@@ -633,6 +633,19 @@ inline constexpr auto kFlagAliases = std::to_array<FlagAlias>({
     {"osquery_log_dir", "logger_path"},
 });
 
+// Options that are read once, when the agent starts: a change in the configuration takes effect at the next start.
+inline constexpr auto kReadAtStart = std::to_array<std::string_view>({
+    "disable_database",
+    "disable_hash_cache",
+    "ephemeral",
+    "hash_cache_max",
+    "rocksdb_background_flushes",
+    "rocksdb_buffer_blocks",
+    "rocksdb_merge_number",
+    "rocksdb_write_buffer",
+});
+static_assert(std::ranges::is_sorted(kReadAtStart));
+
 // The place in kFlags of the flag of this name; kFlags.size() if there is none.
 constexpr std::size_t flag_index(std::string_view name) {
   std::size_t low = 0;
