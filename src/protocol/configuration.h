@@ -52,6 +52,7 @@ struct AutoTable {
   std::string path;  // may be a glob
   std::vector<std::string> columns;
   std::string platform;
+  bool operator==(const AutoTable&) const = default;
 };
 
 using Categories = std::map<std::string, std::vector<std::string>, std::less<>>;
