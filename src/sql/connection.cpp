@@ -43,6 +43,8 @@ Connection::Connection(ConnectionOptions options) : options_(std::move(options))
   register_functions(database_, functions_);
   for (const auto name : options_.registry->names())
     if (!is_hidden(name)) attach(*this, name, find_by_name);
+  for (const auto& table : options_.extra_tables)
+    if (!is_hidden(table->name)) attach(*this, table->name, find_extra);
   install_authorizer(database_, asked_);
   sqlite3_progress_handler(
       database_, kProgressSteps,
@@ -92,6 +94,18 @@ bool Connection::attach_alias(std::string_view name) {
   return attach(*this, name, find_by_alias) == SQLITE_OK;
 }
 
+const Table* Connection::find_extra(Connection& connection, std::string_view name) {
+  const auto& tables = connection.options_.extra_tables;
+  const auto found = std::ranges::find(tables, name, [](const auto& table) -> std::string_view { return table->name; });
+  return found == tables.end() ? nullptr : found->get();
+}
+
+std::vector<std::string_view> Connection::table_names() const {
+  auto names = registry().names();
+  for (const auto& table : options_.extra_tables) names.push_back(table->name);
+  return names;
+}
+
 QueryResult<std::optional<Statement>> Connection::prepare(std::string_view& sql) {
   for (;;) {
     sqlite3_stmt* statement = nullptr;
@@ -132,7 +146,7 @@ QueryError Connection::explain(int code, std::string message) {
     return error;
   }
   if (const auto name = after(error.message, "no such table: ")) {
-    if (const auto similar = nearest(*name, registry().names())) error.hint = fmt::format("did you mean {}?", *similar);
+    if (const auto similar = nearest(*name, table_names())) error.hint = fmt::format("did you mean {}?", *similar);
   } else if (const auto column = after(error.message, "no such column: ")) {
     // Which tables the query names is not told; the ones it has connected to are those that matter.
     auto bare = *column;
@@ -143,6 +157,8 @@ QueryError Connection::explain(int code, std::string message) {
       if (!used) continue;
       for (const auto& one : used->columns) names.push_back(one.name);
     }
+    for (const auto& table : options_.extra_tables)
+      for (const auto& one : table->columns) names.push_back(one.name);
     if (const auto similar = nearest(bare, names)) error.hint = fmt::format("did you mean {}?", *similar);
   } else if (const auto function = after(error.message, "no such function: ")) {
     std::vector<std::string> found;

@@ -79,6 +79,9 @@ struct ConnectionOptions {
   bool osquery_compatible = false;
   // Names that queries do not see.
   std::vector<std::string> hidden_tables;
+  // Tables besides the registry's that this connection has, none of them of a name there; shared with whoever made
+  // them. Who makes others opens another connection.
+  std::vector<std::shared_ptr<const Table>> extra_tables;
 };
 
 // Belongs to one thread, but for interrupt().
@@ -122,6 +125,8 @@ class Connection {
   QueryError error(int code);
   QueryError explain(int code, std::string message);
   bool attach_alias(std::string_view name);
+  std::vector<std::string_view> table_names() const;
+  static const Table* find_extra(Connection& connection, std::string_view name);
 
   ConnectionOptions options_;
   sqlite3* database_ = nullptr;

@@ -19,6 +19,7 @@ enum class FlagKind : std::uint8_t {
   shell,         // the shell's, command line only
   own,           // ours: not shown under osquery's name
   agent,         // ours and the agent's, command line and flag file only: likewise
+  agent_option,  // likewise, but also by the configuration's "options"
   unlisted,      // taken on the command line, shown nowhere
 };
 
@@ -512,15 +513,15 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Log the name of each query that runs."},
     {"schedule_max_drift", FlagType::uint64, "60", FlagKind::option, FlagGroup::schedule, FlagState::built,
      "Has no effect: what a late schedule missed is run once."},
-    {"schedule_query_cpu_seconds", FlagType::uint64, "60", FlagKind::agent, FlagGroup::schedule, FlagState::built,
+    {"schedule_query_cpu_seconds", FlagType::uint64, "60", FlagKind::agent_option, FlagGroup::schedule, FlagState::built,
      "Seconds of processor time that a scheduled query may take; 0 for no bound."},
-    {"schedule_query_memory_mb", FlagType::uint64, "128", FlagKind::agent, FlagGroup::schedule, FlagState::built,
+    {"schedule_query_memory_mb", FlagType::uint64, "128", FlagKind::agent_option, FlagGroup::schedule, FlagState::built,
      "Megabytes that SQLite may hold for a scheduled query; 0 for no bound."},
-    {"schedule_query_result_mb", FlagType::uint64, "512", FlagKind::agent, FlagGroup::schedule, FlagState::built,
+    {"schedule_query_result_mb", FlagType::uint64, "512", FlagKind::agent_option, FlagGroup::schedule, FlagState::built,
      "Megabytes of values that a scheduled query may return; 0 for no bound."},
-    {"schedule_query_rows", FlagType::uint64, "10000000", FlagKind::agent, FlagGroup::schedule, FlagState::built,
+    {"schedule_query_rows", FlagType::uint64, "10000000", FlagKind::agent_option, FlagGroup::schedule, FlagState::built,
      "Rows that a scheduled query may return; 0 for no bound."},
-    {"schedule_query_seconds", FlagType::uint64, "600", FlagKind::agent, FlagGroup::schedule, FlagState::built,
+    {"schedule_query_seconds", FlagType::uint64, "600", FlagKind::agent_option, FlagGroup::schedule, FlagState::built,
      "Seconds that a scheduled query may run; 0 for no bound."},
     {"schedule_reload", FlagType::uint64, "3600", FlagKind::option, FlagGroup::schedule, FlagState::built,
      "Has no effect: the database stays open."},
@@ -663,7 +664,8 @@ constexpr const FlagDeclaration* find_flag(std::string_view name) {
 // Whether lists of flags (osquery_flags, .show) have it. osquery's leave out flags of one letter and the flag file.
 constexpr bool is_listed(const FlagDeclaration& flag, bool osquery_compatible) {
   if (flag.name.size() == 1 || flag.name == "flagfile" || flag.kind == FlagKind::unlisted) return false;
-  return (flag.kind != FlagKind::own && flag.kind != FlagKind::agent) || !osquery_compatible;
+  const bool ours = flag.kind == FlagKind::own || flag.kind == FlagKind::agent || flag.kind == FlagKind::agent_option;
+  return !ours || !osquery_compatible;
 }
 
 // A flag named in the code; a misspelt one does not compile.

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "agent/watcher/watcher.h"
 #include "base/text.h"
 
 namespace osprey::agent {
@@ -39,7 +40,7 @@ std::optional<Death> parse_death(std::string_view text) {
 }
 
 std::optional<Death> last_death() {
-  const char* text = std::getenv(kLastDeath);
+  const char* text = std::getenv(kLastDeathVariable);
   return text ? parse_death(text) : std::nullopt;
 }
 

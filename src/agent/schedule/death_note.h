@@ -22,13 +22,10 @@ struct Death {
   bool operator==(const Death&) const = default;
 };
 
-// The environment variable that carries it from the watcher to the next worker.
-inline constexpr auto kLastDeath = "OSPREY_LAST_DEATH";
-
 // "limit:cpu", "limit:memory", "oom", "signal:11", "exit:1".
 std::string to_text(const Death& death);
 std::optional<Death> parse_death(std::string_view text);
-// From the environment; empty where nobody told.
+// From the environment, where the watcher leaves it (watcher/watcher.h); empty where nobody told.
 std::optional<Death> last_death();
 
 }  // namespace osprey::agent

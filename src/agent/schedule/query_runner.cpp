@@ -6,6 +6,7 @@
 
 #include <ctime>
 
+#include "agent/config/auto_tables.h"
 #include "agent/sql_setup.h"
 #include "sql/memory.h"
 
@@ -90,7 +91,7 @@ QueryRunner::QueryRunner(const RunnerParts& parts) : parts_(parts), program_(par
   if (parts_.provide) parts_.provide(services_);
   services_.provide(flags_);
   services_.provide(program_);
-  services_.provide(configuration_);
+  services_.provide(prometheus_);
 }
 
 QueryRunner::~QueryRunner() = default;
@@ -103,7 +104,13 @@ void QueryRunner::configure(const ConfigurationPtr& configuration) {
   flags_ = configuration->flags;
   program_.config_hash = configuration->hash;
   program_.config_valid = configuration->valid;
+  prometheus_.urls = configuration->prometheus.urls;
+  prometheus_.timeout = milliseconds(static_cast<std::int64_t>(configuration->prometheus.timeout_s * 1000));
   if (!same_tables) connect();
+}
+
+void QueryRunner::fault(const std::string& subject, const std::string& why) const {
+  if (parts_.fault) parts_.fault(subject, why);
 }
 
 void QueryRunner::connect() {
@@ -113,14 +120,13 @@ void QueryRunner::connect() {
   options.services = &services_;
   options.osquery_compatible = program_.osquery_compatible;
   options.hidden_tables = hidden_tables(flags_, parts_.registry);
+  auto automatic = make_auto_tables(configuration_->auto_tables, parts_.registry, configuration_->views);
+  for (const auto& note : automatic.notes) fault(note.where, note.text);
+  options.extra_tables = std::move(automatic.tables);
   auto fresh = std::make_unique<sql::Connection>(std::move(options));
   fresh->on_progress([this] { look_at_cpu(); });
-  if (parts_.attach)
-    if (const auto attached = parts_.attach(*fresh, *configuration_); !attached && parts_.fault)
-      parts_.fault(attached.error().subject, attached.error().message);
   for (const auto& [name, sql] : configuration_->views)
-    if (const auto error = create_view(*fresh, name, sql); error && parts_.fault)
-      parts_.fault(fmt::format("view {}", name), error->message);
+    if (const auto error = create_view(*fresh, name, sql)) fault(fmt::format("view {}", name), error->message);
   worn_ = false;
   std::lock_guard lock(mutex_);
   connection_.swap(fresh);

@@ -17,6 +17,7 @@
 #include "base/root.h"
 #include "sql/connection.h"
 #include "sql/memory.h"
+#include "tables/network/prometheus_targets.h"
 
 namespace osprey::agent {
 
@@ -63,10 +64,8 @@ struct RunnerParts {
   const sql::Registry& registry;
   Root root = Root::host();
   // Adds what tables may ask of the program, safe to be used from several threads, besides what the runner itself
-  // provides: Flags, Program and ConfigurationPtr as they are for the query's configuration.
+  // provides as it is for the query's configuration: Flags, Program, tables::PrometheusTargets.
   std::function<void(sql::Services&)> provide;
-  // Called on each new connection: attaches what is no table of the registry. An error names what cannot be.
-  std::function<Result<void>(sql::Connection&, const Configuration&)> attach;
   // Told what of a configuration does not work: a view's or table's name, and why.
   std::function<void(const std::string& subject, const std::string& why)> fault;
 };
@@ -96,6 +95,7 @@ class QueryRunner {
 
  private:
   void connect();
+  void fault(const std::string& subject, const std::string& why) const;
   void look_at_cpu();
   std::optional<QueryFailure> run_statements(std::string_view sql, const QueryBudget& budget,
                                              const sql::MemoryBudget& memory, const Row& row, QueryRun& run);
@@ -106,6 +106,7 @@ class QueryRunner {
   ConfigurationPtr configuration_;
   Flags flags_;
   Program program_;
+  tables::PrometheusTargets prometheus_;
   sql::Services services_;
 
   std::mutex mutex_;  // of the pointer, against interrupt()

@@ -36,14 +36,11 @@ Scheduler::Scheduler(SchedulerParts parts)
     : parts_(std::move(parts)),
       ticks_(parts_.clock),
       started_at_(ticks_.now()),
-      runner_parts_{parts_.program,
-                    parts_.registry,
-                    parts_.root,
+      runner_parts_{parts_.program, parts_.registry, parts_.root,
                     [this](sql::Services& services) {
                       if (parts_.provide) parts_.provide(services);
                       services.provide(*this);
                     },
-                    parts_.attach,
                     [this](const auto& subject, const auto& why) { tell_fault(subject, why); }},
       decorators_([this](const auto& sql, const auto& why) { tell_fault(fmt::format("decorator {}", sql), why); }),
       denylist_(parts_.store, parts_.clock, started_at_),

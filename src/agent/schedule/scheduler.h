@@ -49,9 +49,7 @@ struct SchedulerParts {
   ScanErrors& scan_errors;
   Limits& limits;
   Root root = Root::host();
-  // See RunnerParts.
-  std::function<void(sql::Services&)> provide;
-  std::function<Result<void>(sql::Connection&, const Configuration&)> attach;
+  std::function<void(sql::Services&)> provide;  // see RunnerParts
   // The host's identifier for result lines (--host_identifier), asked at each run.
   std::function<std::string()> host_identifier;
   std::string host_name;            // what shards go by

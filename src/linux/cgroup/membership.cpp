@@ -34,8 +34,7 @@ std::optional<CgroupMembership> find_mounted(const MountTable& table, std::vecto
                                              std::string_view path) {
   const Mount* best = nullptr;
   for (const auto& mount : table.mounts)
-    if (carries(mount, controllers) && below(path, mount.root) &&
-        (!best || mount.root.size() < best->root.size()))
+    if (carries(mount, controllers) && below(path, mount.root) && (!best || mount.root.size() < best->root.size()))
       best = &mount;
   if (!best) return std::nullopt;
   const int version = controllers.empty() ? 2 : 1;
