@@ -15,10 +15,7 @@ namespace osprey::agent {
 // The tables that the flags hide.
 std::vector<std::string> hidden_tables(const Flags& flags, const sql::Registry& registry);
 
-// Runs statements for what they do; the first error.
-std::optional<sql::QueryError> run_silently(sql::Connection& connection, std::string_view sql);
-
-// A view of the configuration: `sql` is its SELECT.
-std::optional<sql::QueryError> create_view(sql::Connection& connection, std::string_view name, std::string_view sql);
+// A view of the configuration: `text` is its SELECT.
+std::optional<sql::QueryError> create_view(sql::Connection& connection, std::string_view name, std::string_view text);
 
 }  // namespace osprey::agent

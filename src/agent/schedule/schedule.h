@@ -17,13 +17,6 @@
 
 namespace osprey::agent {
 
-// Where a pack comes from and what it is called: two documents may each have one of the same name.
-struct PackId {
-  std::string source;
-  std::string name;
-  auto operator<=>(const PackId&) const = default;
-};
-
 struct ScheduledQuery {
   std::string name;  // with its pack's prefix: what results are logged under
   PackId pack;
