@@ -19,6 +19,7 @@ class StdoutSink final : public Sink {
   explicit StdoutSink(StatusLog& status) : status_(status) {}
 
   Result<void> configure(const Configuration&) override { return {}; }
+  std::string target() const override { return "standard output"; }
 
   Taken deliver(std::span<const LogDelivery> records, const Interrupt& stop) override {
     Taken taken;
