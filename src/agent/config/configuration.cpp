@@ -107,7 +107,8 @@ class Builder {
       } else if (!flag || flag->kind == FlagKind::own || flag->kind == FlagKind::unlisted) {
         option_note(name, fmt::format("unknown option, ignored{}", nearest_option(name)),
                     fmt::format("Cannot set unknown or invalid flag: {}", name));
-      } else if (flag->kind == FlagKind::command_line || flag->kind == FlagKind::shell) {
+      } else if (flag->kind == FlagKind::command_line || flag->kind == FlagKind::shell ||
+                 flag->kind == FlagKind::agent) {
         auto words = fmt::format(
             "The CLI only flag --{} set via config file will be ignored, please use a flagfile or pass it to the "
             "process at startup",

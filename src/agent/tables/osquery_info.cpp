@@ -27,7 +27,7 @@ struct Info {
   std::string_view build_platform() const { return "linux"; }
   std::string_view build_distro() const { return OSPREY_BUILD_DISTRO; }
   std::int64_t start_time() const { return program.start_time; }
-  std::int64_t watcher() const { return -1; }
+  std::int64_t watcher() const { return program.watcher; }
   std::int64_t platform_mask() const { return kPlatformMask; }
 };
 
