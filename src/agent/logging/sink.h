@@ -24,9 +24,6 @@ class Sink {
   virtual ~Sink() = default;
 
   virtual bool wants_status() const { return true; }
-  // Bytes of text that one call of deliver() is offered at most, though one record at least. One that needs long lines
-  // whole asks for more (line_units.h).
-  virtual std::size_t most_offered() const { return 4 * kRecordText; }
   // Takes records in order. Returns how many, from the first on, it has for good (what was only buffered or not yet
   // confirmed does not count); those after are offered again. An error: none further were taken, and why; the runner
   // tries again after a growing delay. Ends within a second after `stop` is requested.
@@ -39,7 +36,7 @@ class Sink {
   // its cursor. Asked after every deliver(); handed to resume() once, before the first one.
   virtual std::string mark() const { return {}; }
   virtual void resume(std::string_view mark) { (void)mark; }
-  // The configuration has changed. Before the first deliver() it is called once.
+  // The configuration has changed. deliver() is called only after a call that has succeeded, the last one.
   virtual Result<void> configure(const Configuration& configuration) = 0;
   // Where lines go, for osprey_sinks, without secrets. Asked after configure().
   virtual std::string target() const { return {}; }

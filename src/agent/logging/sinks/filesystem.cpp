@@ -85,7 +85,7 @@ Settings FilesystemSink::settings_of(const Flags& flags) const {
     const auto size = static_cast<std::uint64_t>(std::max<std::int64_t>(flags.number("logger_rotate_size"), 1));
     settings.rotate_size = settings.rotate_size ? std::min(settings.rotate_size, size) : size;
   }
-  settings.floor = static_cast<std::uint64_t>(flags.number("disk_free_floor_mb")) * kMegabyte;
+  settings.floor = static_cast<std::uint64_t>(flags.number("free_space_floor_mb")) * kMegabyte;
   return settings;
 }
 
@@ -115,7 +115,7 @@ Result<void> FilesystemSink::check_free_space() const {
   struct ::statvfs filesystem{};
   if (::statvfs(settings_.directory.c_str(), &filesystem) != 0) return system_failure(settings_.directory);
   if (filesystem.f_bavail * filesystem.f_frsize >= settings_.floor) return {};
-  return failure(settings_.directory, "there is less free space than --disk_free_floor_mb wants left");
+  return failure(settings_.directory, "there is less free space than --free_space_floor_mb wants left");
 }
 
 Result<void> FilesystemSink::rotate(Log& log) {

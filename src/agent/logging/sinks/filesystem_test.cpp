@@ -54,7 +54,7 @@ class FilesystemSinkTest : public TemporaryTree {
     program.name = "osqueryd";
     program.osquery_compatible = true;
     set("logger_path", top.string());
-    set("disk_free_floor_mb", "0");
+    set("free_space_floor_mb", "0");
   }
 
   template <std::size_t N>
@@ -247,11 +247,11 @@ TEST_F(FilesystemSinkTest, WhatIsNoRegularFileIsRefused) {
 
 TEST_F(FilesystemSinkTest, BelowTheFloorOfFreeSpaceNothingIsWritten) {
   const auto sink = make();
-  set("disk_free_floor_mb", "1000000000");
+  set("free_space_floor_mb", "1000000000");
   EXPECT_TRUE(sink->configure(configuration));
   const auto error = deliver(*sink, {delivery("one\n")});
   ASSERT_TRUE(error);
-  EXPECT_THAT(error->text(), HasSubstr("disk_free_floor_mb"));
+  EXPECT_THAT(error->text(), HasSubstr("free_space_floor_mb"));
   EXPECT_EQ(read("osqueryd.results.log"), "");
 }
 
@@ -370,7 +370,7 @@ struct Agent {
     program.osquery_compatible = true;
     auto made = std::make_shared<Configuration>();
     made->flags.set("logger_path", log.string());
-    made->flags.set("disk_free_floor_mb", "0");
+    made->flags.set("free_space_floor_mb", "0");
     configuration = made;
     buffer = *open_log_buffer(*store, losses, status, {});
     runners.emplace(*buffer, SinkParts{program, status, losses, [] { return std::string(); }},

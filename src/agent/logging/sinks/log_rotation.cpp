@@ -70,11 +70,9 @@ Result<bool> compress(const std::string& from, const std::string& to, const Inte
       TRY(write_all(out.get(), std::string_view(packed).substr(0, output.pos), to));
     } while (more ? input.pos < input.size : left > 0);
   }
-  // Its age is that of its lines.
   const ::timespec times[2] = {status.st_atim, status.st_mtim};
-  if (::fchown(out.get(), status.st_uid, status.st_gid) != 0 || ::futimens(out.get(), times) != 0 ||
-      ::fsync(out.get()) != 0)
-    return system_failure(to);
+  ::futimens(out.get(), times);  // its age is that of its lines
+  if (::fsync(out.get()) != 0) return system_failure(to);
   return true;
 }
 
