@@ -39,7 +39,7 @@ class Sink {
   // How much text a delivery has at most, unless it is one record. Who needs lines whole says so much that its longest
   // line fits: records of a line that does not end within a delivery it begins are to be dropped, and counted.
   virtual std::size_t most_bytes() const { return 256 << 10; }
-  // The configuration has changed. Before the first deliver() it is called once.
+  // The configuration has changed. deliver() is called only after a call that has succeeded, the last one.
   virtual Result<void> configure(const Configuration& configuration) = 0;
   // Where lines go, for osprey_sinks, without secrets. Asked after configure().
   virtual std::string target() const = 0;
