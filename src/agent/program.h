@@ -17,10 +17,7 @@ struct Program {
   // Started under osquery's name: behave as osquery does where we would rather not.
   bool osquery_compatible = false;
   std::int64_t start_time = 0;  // Unix seconds
-
-  // Of the configuration: SHA-1 over its sources, empty before one was read; and whether one has been read.
-  std::string config_hash;
-  bool config_valid = false;
+  int watcher = -1;             // its process id; -1 without one
 
   std::string_view version() const;
   // "osquery 5.23.0…" or "osprey 0.1.0".

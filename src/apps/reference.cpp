@@ -109,6 +109,7 @@ std::string_view settable(agent::FlagKind kind) {
     case agent::FlagKind::hidden:
       return "configuration";
     case agent::FlagKind::own:
+    case agent::FlagKind::agent:
       return "command line, not osquery's";
     default:
       return "command line";

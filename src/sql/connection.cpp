@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/text.h"
@@ -27,6 +28,12 @@ std::optional<std::string_view> after(std::string_view message, std::string_view
 }
 
 }  // namespace
+
+std::string quoted_identifier(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
 
 Connection::Connection(ConnectionOptions options) : options_(std::move(options)) {
   // One thread at a time uses a connection, so SQLite needs no mutex of its own.
@@ -89,6 +96,19 @@ std::vector<std::string_view> Connection::table_names() const {
   auto names = registry().names();
   for (const auto& table : options_.extra_tables) names.push_back(table->name);
   return names;
+}
+
+std::optional<QueryError> Connection::run(std::string_view sql) {
+  for (;;) {
+    auto statement = prepare(sql);
+    if (!statement) return statement.error();
+    if (!*statement) return std::nullopt;
+    for (;;) {
+      const auto row = (*statement)->step();
+      if (!row) return row.error();
+      if (!*row) break;
+    }
+  }
 }
 
 QueryResult<std::optional<Statement>> Connection::prepare(std::string_view& sql) {
@@ -162,12 +182,20 @@ QueryError Connection::explain(int code, std::string message) {
   return error;
 }
 
+namespace {
+constinit std::atomic<std::uint64_t> last_statement{0};
+}  // namespace
+
+Statement::Statement(Connection& connection, sqlite3_stmt* statement)
+    : connection_(&connection), statement_(statement), id_(++last_statement) {}
+
 Statement::Statement(Statement&& other) noexcept
-    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)) {}
+    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)), id_(other.id_) {}
 
 Statement& Statement::operator=(Statement&& other) noexcept {
   std::swap(connection_, other.connection_);
   std::swap(statement_, other.statement_);
+  std::swap(id_, other.id_);
   return *this;
 }
 

@@ -9,7 +9,7 @@ from test_schema import OSQUERY
 
 PACKS = sorted((PROJECT / "packaging" / "packs").glob("*.conf"))
 QUERIES = [(path.stem, name, query) for path in PACKS for name, query in json.loads(path.read_text())["queries"].items()]
-SIXTY = json.loads((PROJECT / "bench" / "agent" / "sixty.conf").read_text())["schedule"]
+SIXTY = json.loads((PROJECT / "bench" / "agent_sixty.conf").read_text())["schedule"]
 
 # Columns that change by themselves, by table ("*": any): counters, ages, what is free (rule R15).
 VOLATILE = {

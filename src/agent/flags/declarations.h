@@ -18,6 +18,7 @@ enum class FlagKind : std::uint8_t {
   hidden,        // likewise, but not in osquery's help
   shell,         // the shell's, command line only
   own,           // ours: not shown under osquery's name
+  agent,         // ours and the agent's, command line and flag file only: likewise
   unlisted,      // taken on the command line, shown nowhere
 };
 
@@ -203,6 +204,16 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Seconds that a finished carve stays listed."},
     {"carver_start_endpoint", FlagType::text, "", FlagKind::command_line, FlagGroup::distributed, FlagState::not_yet,
      "URI path that begins a carve."},
+    {"cgroup_cpu_percent", FlagType::uint64, "20", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Processor time of the agent in its control group, in percent of one core; 0 for no bound."},
+    {"cgroup_io_mb", FlagType::uint64, "50", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Megabytes a second that it reads from or writes to each disk; 0 for no bound."},
+    {"cgroup_memory_mb", FlagType::uint64, "256", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Megabytes of memory of that group; 0 for no bound."},
+    {"cgroup_parent", FlagType::text, "", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "The control group to make it below, as /osprey, whoever rules there; empty: the agent's own, if systemd lets it."},
+    {"cgroup_pids", FlagType::uint64, "128", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Processes and threads of that group; 0 for no bound."},
     {"colorlogtostderr", FlagType::boolean, "false", FlagKind::unlisted, FlagGroup::logger, FlagState::not_yet,
      "Colour logs on a terminal."},
     {"completion", FlagType::text, "", FlagKind::own, FlagGroup::input, FlagState::built,
@@ -361,6 +372,10 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Make a table's exception an error of its query."},
     {"install", FlagType::boolean, "false", FlagKind::command_line, FlagGroup::process, FlagState::not_yet,
      "Windows services only."},
+    {"io_budget_files", FlagType::uint64, "2000", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Files and folders a second that all walks and digests open together; 0 for no bound."},
+    {"io_budget_mb", FlagType::uint64, "50", FlagKind::agent, FlagGroup::watchdog, FlagState::built,
+     "Megabytes a second that digests and file types read together; 0 for no bound."},
     {"json", FlagType::boolean, "false", FlagKind::shell, FlagGroup::output, FlagState::built,
      "Print a JSON array, one row a line."},
     {"json_pretty", FlagType::boolean, "false", FlagKind::shell, FlagGroup::output, FlagState::built,
@@ -381,14 +396,14 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Seconds that log lines may wait in memory."},
     {"logger_event_type", FlagType::boolean, "true", FlagKind::option, FlagGroup::logger, FlagState::not_yet,
      "One line for each changed row; false for one a query."},
-    {"logger_kafka_acks", FlagType::text, "all", FlagKind::option, FlagGroup::kafka, FlagState::not_yet,
-     "Servers that must have a line: 0, 1 or all."},
-    {"logger_kafka_brokers", FlagType::text, "localhost", FlagKind::option, FlagGroup::kafka, FlagState::not_yet,
-     "Kafka servers, separated by commas."},
-    {"logger_kafka_compression", FlagType::text, "none", FlagKind::option, FlagGroup::kafka, FlagState::not_yet,
-     "none or gzip."},
-    {"logger_kafka_topic", FlagType::text, "", FlagKind::option, FlagGroup::kafka, FlagState::not_yet,
-     "Topic for results."},
+    {"logger_kafka_acks", FlagType::text, "all", FlagKind::option, FlagGroup::kafka, FlagState::built,
+     "Servers that must have a line: 0, 1 or all; only with all does none arrive twice or out of order."},
+    {"logger_kafka_brokers", FlagType::text, "localhost", FlagKind::option, FlagGroup::kafka, FlagState::built,
+     "Kafka servers, separated by commas; ssl:// before one: TLS with all."},
+    {"logger_kafka_compression", FlagType::text, "none", FlagKind::option, FlagGroup::kafka, FlagState::built,
+     "none, gzip, lz4, snappy or zstd."},
+    {"logger_kafka_topic", FlagType::text, "", FlagKind::option, FlagGroup::kafka, FlagState::built,
+     "Topic for results of queries that kafka_topics does not name."},
     {"logger_min_status", FlagType::int32, "0", FlagKind::option, FlagGroup::logger, FlagState::not_yet,
      "Lowest level that is logged: 0 info, 1 warning, 2 error, 3 nothing."},
     {"logger_min_stderr", FlagType::int32, "0", FlagKind::option, FlagGroup::logger, FlagState::not_yet,
@@ -413,10 +428,12 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Hand logs on before going on."},
     {"logger_stderr", FlagType::boolean, "true", FlagKind::command_line, FlagGroup::logger, FlagState::not_yet,
      "Write logs to standard error."},
-    {"logger_syslog_facility", FlagType::int32, "19", FlagKind::option, FlagGroup::logger, FlagState::not_yet,
+    {"logger_syslog_facility", FlagType::int32, "19", FlagKind::option, FlagGroup::logger, FlagState::built,
      "Syslog facility, 0 to 23."},
-    {"logger_syslog_prepend_cee", FlagType::boolean, "false", FlagKind::option, FlagGroup::logger, FlagState::not_yet,
+    {"logger_syslog_prepend_cee", FlagType::boolean, "false", FlagKind::option, FlagGroup::logger, FlagState::built,
      "Start syslog lines with the CEE cookie."},
+    {"logger_syslog_target", FlagType::text, "", FlagKind::agent, FlagGroup::logger, FlagState::built,
+     "Another host's syslog: udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT; empty: this host's."},
     {"logger_tls_backoff_max", FlagType::uint64, "3600", FlagKind::option, FlagGroup::tls, FlagState::not_yet,
      "Seconds of the longest wait after a failed delivery; 0 for none."},
     {"logger_tls_compress", FlagType::boolean, "false", FlagKind::option, FlagGroup::tls, FlagState::not_yet,
@@ -533,9 +550,9 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Accept compressed answers."},
     {"tls_allow_unsafe", FlagType::boolean, "false", FlagKind::unlisted, FlagGroup::tls, FlagState::not_yet,
      "Only debug builds of osquery have this."},
-    {"tls_client_cert", FlagType::text, "", FlagKind::command_line, FlagGroup::tls, FlagState::not_yet,
+    {"tls_client_cert", FlagType::text, "", FlagKind::command_line, FlagGroup::tls, FlagState::built,
      "Certificate that this host shows, PEM."},
-    {"tls_client_key", FlagType::text, "", FlagKind::command_line, FlagGroup::tls, FlagState::not_yet,
+    {"tls_client_key", FlagType::text, "", FlagKind::command_line, FlagGroup::tls, FlagState::built,
      "Its key, PEM."},
     {"tls_disable_status_log", FlagType::boolean, "false", FlagKind::option, FlagGroup::tls, FlagState::not_yet,
      "Deliver results only, no logs."},
@@ -553,7 +570,7 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Put the node key into the URI."},
     {"tls_secret_always", FlagType::boolean, "false", FlagKind::hidden, FlagGroup::tls, FlagState::not_yet,
      "Put the enrolment secret into every URI."},
-    {"tls_server_certs", FlagType::text, "/opt/osquery/share/osquery/certs/certs.pem", FlagKind::command_line, FlagGroup::tls, FlagState::not_yet,
+    {"tls_server_certs", FlagType::text, "/opt/osquery/share/osquery/certs/certs.pem", FlagKind::command_line, FlagGroup::tls, FlagState::built,
      "Certificates that the server's must descend from, PEM."},
     {"tls_session_reuse", FlagType::boolean, "true", FlagKind::command_line, FlagGroup::tls, FlagState::not_yet,
      "Keep connections to the server."},
@@ -616,6 +633,19 @@ inline constexpr auto kFlagAliases = std::to_array<FlagAlias>({
     {"osquery_log_dir", "logger_path"},
 });
 
+// Options that are read once, when the agent starts: a change in the configuration takes effect at the next start.
+inline constexpr auto kReadAtStart = std::to_array<std::string_view>({
+    "disable_database",
+    "disable_hash_cache",
+    "ephemeral",
+    "hash_cache_max",
+    "rocksdb_background_flushes",
+    "rocksdb_buffer_blocks",
+    "rocksdb_merge_number",
+    "rocksdb_write_buffer",
+});
+static_assert(std::ranges::is_sorted(kReadAtStart));
+
 // The place in kFlags of the flag of this name; kFlags.size() if there is none.
 constexpr std::size_t flag_index(std::string_view name) {
   std::size_t low = 0;
@@ -638,7 +668,7 @@ constexpr const FlagDeclaration* find_flag(std::string_view name) {
 // Whether lists of flags (osquery_flags, .show) have it. osquery's leave out flags of one letter and the flag file.
 constexpr bool is_listed(const FlagDeclaration& flag, bool osquery_compatible) {
   if (flag.name.size() == 1 || flag.name == "flagfile" || flag.kind == FlagKind::unlisted) return false;
-  return flag.kind != FlagKind::own || !osquery_compatible;
+  return (flag.kind != FlagKind::own && flag.kind != FlagKind::agent) || !osquery_compatible;
 }
 
 // A flag named in the code; a misspelt one does not compile.

@@ -42,6 +42,8 @@ class Flags {
   void set_custom(std::string_view name, std::string_view text) { custom_.insert_or_assign(std::string(name), text); }
   const std::map<std::string, std::string, std::less<>>& custom() const noexcept { return custom_; }
 
+  bool operator==(const Flags&) const = default;
+
  private:
   std::map<const FlagDeclaration*, std::string> values_;
   std::map<std::string, std::string, std::less<>> custom_;

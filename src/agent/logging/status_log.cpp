@@ -12,6 +12,8 @@ constexpr std::size_t kMostBefore = 1024;  // lines kept until there is a receiv
 // The receiver is at work on this thread: what is logged meanwhile must not come back to it.
 thread_local bool receiving = false;
 
+bool at_least(protocol::Severity severity, std::int64_t least) { return static_cast<std::int64_t>(severity) >= least; }
+
 void write_to_stderr(std::string_view text) {
   while (!text.empty()) {
     const auto written = ::write(STDERR_FILENO, text.data(), text.size());
@@ -53,8 +55,8 @@ void StatusLog::add(Severity severity, const Place& place) {
   bool to_stderr = false;
   {
     std::lock_guard lock(mutex_);
-    to_stderr = levels_.to_stderr && severity >= levels_.stderr_least;
-    if (severity >= levels_.sinks_least && !receiving) {
+    to_stderr = levels_.to_stderr && at_least(severity, levels_.stderr_least);
+    if (at_least(severity, levels_.sinks_least) && !receiving) {
       receiver = receiver_;
       if (!receiver) {
         if (before_.size() == kMostBefore) before_.pop_front();
@@ -67,6 +69,13 @@ void StatusLog::add(Severity severity, const Place& place) {
   receiving = true;
   receiver(line);
   receiving = false;
+}
+
+StatusLog::Levels levels_of(const Flags& flags) {
+  return {.stderr_least = flags.number("logger_min_stderr"),
+          .sinks_least = flags.number("logger_min_status"),
+          .to_stderr = flags.boolean("logger_stderr"),
+          .verbose = flags.boolean("verbose")};
 }
 
 }  // namespace osprey::agent

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/flags/flags.h"
 #include "protocol/status_line.h"
 
 namespace osprey::agent {
@@ -21,10 +22,10 @@ class StatusLog {
   using Severity = protocol::Severity;
 
   struct Levels {
-    Severity stderr_least = Severity::info;  // --logger_min_stderr
-    Severity sinks_least = Severity::info;   // --logger_min_status
-    bool to_stderr = true;                   // --logger_stderr
-    bool verbose = false;                    // --verbose: debug() is heard too, as INFO
+    std::int64_t stderr_least = 0;  // severities from this on; beyond fatal none
+    std::int64_t sinks_least = 0;
+    bool to_stderr = true;
+    bool verbose = false;  // debug() is heard too, as INFO
   };
   void set_levels(const Levels& levels);
 
@@ -58,5 +59,8 @@ class StatusLog {
   Receiver receiver_;
   std::deque<protocol::StatusLine> before_;
 };
+
+// --logger_min_stderr, --logger_min_status, --logger_stderr and --verbose.
+StatusLog::Levels levels_of(const Flags& flags);
 
 }  // namespace osprey::agent

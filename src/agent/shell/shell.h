@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/config/config.h"
+#include "agent/config/configuration.h"
 #include "agent/flags/flags.h"
 #include "agent/program.h"
 #include "agent/shell/output.h"
@@ -25,7 +25,7 @@ struct ShellParts {
   Program& program;
   sql::Registry& registry;
   sql::Services& services;
-  const Config& config;
+  const Configuration& configuration;
   Root root = Root::host();
 };
 
@@ -103,6 +103,8 @@ class Shell {
 
 // Writes to standard error.
 void say(std::string_view text);
+// The tables that --disable_tables and --enable_tables hide.
+std::vector<std::string> hidden_tables(const Flags& flags, const sql::Registry& registry);
 // The shell's own folder, $HOME/.osprey or, under osquery's name, $HOME/.osquery; empty without a HOME.
 std::string shell_home(const Program& program);
 

@@ -1,3 +1,4 @@
+#include "agent/config/config_manager.h"
 #include "agent/flags/flags.h"
 #include "agent/program.h"
 #include "agent/tables/table.h"
@@ -15,7 +16,10 @@ struct Row {
 };
 
 Rows<Row> scan(const Scan& scan) {
-  const auto* flags = scan.service<Flags>();
+  // As the configuration in force has them, where there is one.
+  const auto* manager = scan.service<ConfigManager>();
+  const auto configuration = manager ? manager->current() : nullptr;
+  const auto* flags = configuration ? &configuration->flags : scan.service<Flags>();
   const auto* program = scan.service<Program>();
   if (!flags) co_return;
   for (const auto& flag : kFlags) {

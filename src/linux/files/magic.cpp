@@ -139,6 +139,11 @@ std::optional<MagicAnswers> describe_special(const struct statx& facts, std::str
 
 MagicReader::MagicReader() : sandbox_(helper_options()) {}
 
+MagicReader& magic_reader() {
+  static MagicReader reader;
+  return reader;
+}
+
 Result<MagicAnswers> MagicReader::describe(int file, const MagicDatabases& databases, unsigned aspects,
                                            const Interrupt& interrupt) {
   // Here first: the helper may be forked while another thread holds the dynamic linker's lock.

@@ -51,5 +51,7 @@ class MagicReader {
  private:
   Sandbox sandbox_;
 };
+// The program's only one: a program with threads asks for it before it starts the zygote (sandbox/zygote.h).
+MagicReader& magic_reader();
 
 }  // namespace osprey::linux

@@ -1,7 +1,6 @@
 #include "linux/sandbox/helper.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -13,9 +12,10 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <fstream>
 
+#include "linux/sandbox/capabilities.h"
+#include "linux/sandbox/descriptors.h"
 #include "linux/sandbox/frames.h"
 #include "linux/sandbox/seccomp.h"
 
@@ -58,23 +58,13 @@ void limit(std::size_t memory) {
 #endif
 }
 
-Result<void> drop_capabilities() {
-  for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
-    ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);  // fails without CAP_SETPCAP: then there is little to drop
-  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, 2> none{};
-  if (::syscall(SYS_capset, &header, none.data()) != 0) return system_failure("capset");
-  return {};
-}
-
 Result<void> prepare(pid_t parent, const Sandbox::Options& options) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(0);  // gone before the request was made
   ::prctl(PR_SET_NAME, options.name.c_str());
   limit(options.memory);
   if (options.prepare) TRY(options.prepare());
-  TRY(drop_capabilities());
+  TRY(keep_only_capabilities({}));
   return allow_computing_only(options.system_calls);
 }
 
@@ -93,24 +83,11 @@ std::optional<std::string> next_request(std::vector<UniqueFd>& descriptors, std:
   const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(idle).count();
   if (::poll(&ready, 1, static_cast<int>(patience)) <= 0) return std::nullopt;
   std::string request(Sandbox::kMaxRequest, '\0');
-  iovec data{request.data(), request.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(Sandbox::kMaxDescriptors * sizeof(int))> control;
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const auto length = ::recvmsg(kSocket, &message, MSG_CMSG_CLOEXEC);
-  if (length <= 0) return std::nullopt;
-  for (auto* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    for (std::size_t used = CMSG_LEN(0); used + sizeof(int) <= header->cmsg_len; used += sizeof(int)) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(header) + used - CMSG_LEN(0), sizeof fd);
-      descriptors.emplace_back(fd);
-    }
-  }
-  request.resize(static_cast<std::size_t>(length));
+  std::size_t length = 0;
+  auto received = receive_with_descriptors(kSocket, request, &length);
+  if (!received) return std::nullopt;
+  descriptors = std::move(*received);
+  request.resize(length);
   return request;
 }
 

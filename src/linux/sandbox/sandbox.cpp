@@ -1,6 +1,7 @@
 #include "linux/sandbox/sandbox.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -10,56 +11,68 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 
+#include "base/root.h"
+#include "base/text.h"
+#include "linux/sandbox/descriptors.h"
 #include "linux/sandbox/frames.h"
 #include "linux/sandbox/helper.h"
+#include "linux/sandbox/zygote.h"
 
 namespace osprey::linux {
+
+Sandbox::Sandbox(Options options) : options_(std::move(options)) { register_with_zygote(options_); }
+
+Sandbox::~Sandbox() {
+  stop();
+  forget_by_zygote(options_);
+}
 
 Result<void> Sandbox::start() {
   std::array<int, 2> pair;
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) return system_failure(options_.name);
   UniqueFd ours(pair[0]);
   const UniqueFd theirs(pair[1]);
+  socket_ = std::move(ours);
+  if (auto process = fork_by_zygote(options_, theirs.get())) {
+    process_ = std::move(*process);
+    return {};
+  } else if (!process.error().absent()) {
+    return std::unexpected(std::move(process.error()));
+  }
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) return system_failure(options_.name);
   if (child == 0) run_helper(theirs.get(), parent, options_);
-  pid_ = child;
   process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-  socket_ = std::move(ours);
   return {};
+}
+
+pid_t Sandbox::helper() const {
+  if (!process_) return 0;
+  const auto about = Root::host().read(fmt::format("/proc/self/fdinfo/{}", process_.get()));
+  if (!about) return 0;
+  for (auto line : Lines(about->bytes))
+    if (take_field(line) == "Pid:") return parse<pid_t>(trim(line)).value_or(0);
+  return 0;
 }
 
 void Sandbox::stop() {
   socket_.reset();
-  if (pid_ == 0) return;
-  // By descriptor: another waiter of this process may have reaped it, and its number may mean a stranger.
-  if (process_) ::syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
-  siginfo_t ended{};
-  if (process_) ::waitid(P_PIDFD, static_cast<id_t>(process_.get()), &ended, WEXITED);
+  if (!process_) return;
+  // By descriptor: its number may mean a stranger by now.
+  ::syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
+  pollfd ended{process_.get(), POLLIN, 0};
+  ::poll(&ended, 1, static_cast<int>(options_.timeout.count()));
+  siginfo_t status{};
+  ::waitid(P_PIDFD, static_cast<id_t>(process_.get()), &status, WEXITED | WNOHANG);  // where it is our own child
   process_.reset();
-  pid_ = 0;
 }
 
 Result<void> Sandbox::send(std::string_view request, std::span<const int> descriptors) {
-  iovec data{const_cast<char*>(request.data()), request.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-    auto* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-    std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
-  }
   // The socket is empty: the helper answers one request before it takes the next.
-  if (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return system_failure(options_.name);
+  if (auto sent = send_with_descriptors(socket_.get(), request, descriptors, MSG_DONTWAIT); !sent)
+    return system_failure(sent.error().code, options_.name);
   return {};
 }
 

@@ -1,8 +1,8 @@
 // A helper process for libraries that parse bytes from strangers: what breaks there breaks nothing else.
 //
-// The helper is forked, without exec, on the first call. It keeps no descriptor but its socket, no capability, cannot
-// gain privileges, open files or start anything (seccomp), has little memory, and dies with the thread that forked it.
-// It works only on what a call hands it: bytes and open descriptors.
+// The helper is forked, without exec, on the first call, by the zygote where there is one (zygote.h). It keeps no
+// descriptor but its socket, no capability, cannot gain privileges, open files or start anything (seccomp), has little
+// memory, and dies with the thread that forked it. It works only on what a call hands it: bytes and open descriptors.
 #pragma once
 
 #include <sys/types.h>
@@ -18,12 +18,13 @@
 #include "base/interrupt.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "linux/sandbox/descriptors.h"
 
 namespace osprey::linux {
 
 class Sandbox {
  public:
-  static constexpr std::size_t kMaxDescriptors = 8;
+  static constexpr std::size_t kMaxDescriptors = kMaxDescriptorsSent;
   static constexpr std::size_t kMaxRequest = 64 << 10;
 
   // Hands out a part of the answer, up to 64 KiB of it (Frame::kMaxPayload). False when the caller is gone.
@@ -45,8 +46,8 @@ class Sandbox {
     std::size_t answer_cap = 16 << 20;
   };
 
-  explicit Sandbox(Options options) : options_(std::move(options)) {}
-  ~Sandbox() { stop(); }
+  explicit Sandbox(Options options);
+  ~Sandbox();
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
 
@@ -61,7 +62,7 @@ class Sandbox {
                           const Interrupt& interrupt = Interrupt::never());
 
   // The helper's process id, 0 while there is none.
-  pid_t helper() const noexcept { return pid_; }
+  pid_t helper() const;
 
  private:
   Result<void> start();
@@ -74,8 +75,7 @@ class Sandbox {
   Options options_;
   std::mutex mutex_;
   UniqueFd socket_;
-  UniqueFd process_;
-  pid_t pid_ = 0;
+  UniqueFd process_;  // pidfd
 };
 
 }  // namespace osprey::linux

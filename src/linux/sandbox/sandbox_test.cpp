@@ -1,6 +1,7 @@
 #include "linux/sandbox/sandbox.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -14,6 +15,8 @@
 #include <thread>
 
 #include "base/root.h"
+#include "linux/procfs/process_stat.h"
+#include "linux/sandbox/zygote.h"
 
 namespace osprey::linux {
 namespace {
@@ -158,6 +161,27 @@ TEST(Sandbox, EndsWhenIdleAndComesAgain) {
   std::this_thread::sleep_for(std::chrono::milliseconds(1200));
   EXPECT_EQ(*sandbox.ask("echo", {}), "echo");
   EXPECT_NE(sandbox.helper(), first);
+}
+
+TEST(Zygote, ForksTheHelpersOfSandboxesThatItKnows) {
+  Sandbox known({.name = "known", .serve = serve, .timeout = std::chrono::milliseconds(300)});
+  ASSERT_TRUE(start_zygote());
+  Sandbox later({.name = "later", .serve = serve});
+  EXPECT_EQ(known.ask("echo", {}), "echo");
+  EXPECT_EQ(later.ask("echo", {}), "echo");
+  const auto parent_of = [](pid_t pid) {
+    return parse_process_stat(Root::host().read(fmt::format("/proc/{}/stat", pid))->bytes)->parent;
+  };
+  EXPECT_EQ(parent_of(later.helper()), ::getpid());
+  const auto zygote = parent_of(known.helper());
+  EXPECT_NE(zygote, ::getpid());
+  EXPECT_EQ(parent_of(static_cast<pid_t>(zygote)), ::getpid());
+
+  const auto first = known.helper();
+  EXPECT_FALSE(known.ask("hang", {}));
+  EXPECT_EQ(known.ask("echo", {}), "echo");
+  EXPECT_NE(known.helper(), first);
+  EXPECT_EQ(parent_of(known.helper()), zygote);
 }
 
 }  // namespace

@@ -1,0 +1,19 @@
+// The sinks that there are, one file each. Called by make_sink's table only, and by tests.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/logging/sink.h"
+
+namespace osprey::agent {
+
+std::unique_ptr<Sink> filesystem_sink(const SinkParts& parts);
+std::unique_ptr<Sink> kafka_sink(const SinkParts& parts);
+std::unique_ptr<Sink> stdout_sink(const SinkParts& parts);
+// To the daemon on this host.
+std::unique_ptr<Sink> syslog_sink(const SinkParts& parts);
+// To another host: what "syslog" is while --logger_syslog_target is not empty.
+std::unique_ptr<Sink> remote_syslog_sink(const SinkParts& parts);
+
+}  // namespace osprey::agent
