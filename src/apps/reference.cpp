@@ -111,6 +111,8 @@ std::string_view settable(agent::FlagKind kind) {
     case agent::FlagKind::own:
     case agent::FlagKind::agent:
       return "command line, not osquery's";
+    case agent::FlagKind::agent_option:
+      return "configuration, not osquery's";
     default:
       return "command line";
   }

@@ -52,7 +52,7 @@ Connection::Connection(ConnectionOptions options) : options_(std::move(options))
     if (!is_hidden(name)) attach(*this, name, find_by_name);
   for (const auto& table : options_.extra_tables)
     if (!is_hidden(table->name)) attach(*this, table->name, find_extra);
-  install_authorizer(database_, denied_);
+  install_authorizer(database_, asked_);
   sqlite3_progress_handler(
       database_, kProgressSteps,
       [](void* self) noexcept {
@@ -75,9 +75,24 @@ void Connection::begin(const QueryLimits& limits) {
   if (limits.time) deadline = Interrupt::Clock::now() + *limits.time;
   interrupt_.reset(deadline);
   warnings_.clear();
+  asked_.tables.clear();
   rows_scanned_ = 0;
   rows_returned_ = 0;
   scanning_ = {};
+}
+
+bool Connection::reads_events() const {
+  return std::ranges::any_of(asked_.tables, [&](const auto& name) {
+    const Table* table = registry().find_built(name);
+    return table && table->event_subscriber;
+  });
+}
+
+bool Connection::reads_only_events() const {
+  return reads_events() && std::ranges::all_of(asked_.tables, [&](const auto& name) {
+           const Table* table = registry().find_built(name);
+           return !table || table->event_subscriber;  // views are what they read
+         });
 }
 
 bool Connection::attach_alias(std::string_view name) {
@@ -115,7 +130,7 @@ QueryResult<std::optional<Statement>> Connection::prepare(std::string_view& sql)
   for (;;) {
     sqlite3_stmt* statement = nullptr;
     const char* tail = nullptr;
-    denied_.reset();
+    asked_.denied.reset();
     const int rc = sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()), &statement, &tail);
     if (rc == SQLITE_OK) {
       sql.remove_prefix(static_cast<std::size_t>(tail - sql.data()));
@@ -141,12 +156,12 @@ QueryError Connection::explain(int code, std::string message) {
                         : "interrupted";
     return error;
   }
-  if (denied_) {
-    error.hint = denied_->reason;
+  if (asked_.denied) {
+    error.hint = asked_.denied->reason;
     // osquery's authorizer lets these functions be called, and SQLite itself refuses them then.
-    if (options_.osquery_compatible && denied_->action == SQLITE_FUNCTION) {
+    if (options_.osquery_compatible && asked_.denied->action == SQLITE_FUNCTION) {
       error.message = "not authorized";
-      denied_.reset();
+      asked_.denied.reset();
     }
     return error;
   }

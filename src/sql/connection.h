@@ -107,7 +107,11 @@ class Connection {
 
   const Warnings& warnings() const noexcept { return warnings_; }
   // What the authorizer refused of the statement prepared last.
-  const std::optional<Denial>& denial() const noexcept { return denied_; }
+  const std::optional<Denial>& denial() const noexcept { return asked_.denied; }
+  // Whether what was prepared since begin() reads the table, an event table, event tables and nothing else.
+  bool reads(std::string_view table) const { return asked_.tables.contains(table); }
+  bool reads_events() const;
+  bool reads_only_events() const;
   // Rows that tables have yielded since begin(), and the table that did so last: for a progress line.
   std::uint64_t rows_scanned() const noexcept { return rows_scanned_; }
   std::string_view scanning() const noexcept { return scanning_; }
@@ -142,7 +146,7 @@ class Connection {
   std::uint64_t rows_returned_ = 0;
   std::string_view scanning_;
   std::function<void()> progress_;
-  std::optional<Denial> denied_;
+  Asked asked_;
   FunctionOptions functions_;
 };
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "agent/config/config_manager.h"
+#include "agent/sql_setup.h"
 #include "agent/log.h"
 
 namespace osprey::agent {
@@ -78,7 +79,7 @@ class Preparer {
     for (bool progress = true; progress && !left.empty();) {
       progress = std::erase_if(left, [&](const auto& view) {
                    const auto name = sql::quoted_identifier(view.first);
-                   auto error = connection_.run(fmt::format("CREATE VIEW {} AS {}", name, view.second));
+                   auto error = create_view(connection_, view.first, view.second);
                    // What the view stands on is looked for at its use only.
                    if (!error && (error = prepare_error(connection_, fmt::format("SELECT * FROM {}", name))))
                      connection_.run(fmt::format("DROP VIEW {}", name));

@@ -57,8 +57,12 @@ bool is_for_host(const T& gated, std::string_view version, unsigned shard_number
          (!gated.shard || shard_number <= *gated.shard);
 }
 
-// A pack by source and name.
-using PackId = std::pair<std::string, std::string>;
+// Where a pack comes from and what it is called: two documents may each have one of the same name.
+struct PackId {
+  std::string source;
+  std::string name;
+  auto operator<=>(const PackId&) const = default;
+};
 
 // A document as a part of the configuration.
 struct ConfigPart {

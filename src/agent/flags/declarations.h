@@ -19,6 +19,7 @@ enum class FlagKind : std::uint8_t {
   shell,         // the shell's, command line only
   own,           // ours: not shown under osquery's name
   agent,         // ours and the agent's, command line and flag file only: likewise
+  agent_option,  // likewise, but also by the configuration's "options"
   unlisted,      // taken on the command line, shown nowhere
 };
 
@@ -256,7 +257,7 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Send no files."},
     {"disable_database", FlagType::boolean, "false", FlagKind::option, FlagGroup::database, FlagState::not_yet,
      "Keep state in memory."},
-    {"disable_decorators", FlagType::boolean, "false", FlagKind::option, FlagGroup::config, FlagState::not_yet,
+    {"disable_decorators", FlagType::boolean, "false", FlagKind::option, FlagGroup::config, FlagState::built,
      "Leave decorations off results."},
     {"disable_distributed", FlagType::boolean, "true", FlagKind::option, FlagGroup::distributed, FlagState::not_yet,
      "Take no live queries."},
@@ -468,9 +469,9 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Write rows to this file; - for standard output."},
     {"pack", FlagType::text, "", FlagKind::shell, FlagGroup::input, FlagState::built,
      "Run the queries of this pack of the configuration."},
-    {"pack_delimiter", FlagType::text, "_", FlagKind::option, FlagGroup::config, FlagState::not_yet,
+    {"pack_delimiter", FlagType::text, "_", FlagKind::option, FlagGroup::config, FlagState::built,
      "Stands between pack, pack name and query name in a result's name."},
-    {"pack_refresh_interval", FlagType::uint64, "3600", FlagKind::option, FlagGroup::config, FlagState::not_yet,
+    {"pack_refresh_interval", FlagType::uint64, "3600", FlagKind::option, FlagGroup::config, FlagState::built,
      "Seconds that a pack's discovery answer stays good."},
     {"pidfile", FlagType::text, "/var/run/osqueryd.pidfile", FlagKind::command_line, FlagGroup::process, FlagState::not_yet,
      "File that holds the agent's process id and locks out a second agent."},
@@ -506,21 +507,31 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Megabytes of a RocksDB write buffer."},
     {"root", FlagType::text, "", FlagKind::own, FlagGroup::input, FlagState::built,
      "Look at the filesystem tree below this folder instead of this host's."},
-    {"schedule_default_interval", FlagType::uint64, "3600", FlagKind::option, FlagGroup::schedule, FlagState::not_yet,
+    {"schedule_default_interval", FlagType::uint64, "3600", FlagKind::option, FlagGroup::schedule, FlagState::built,
      "Seconds between runs of a query that names no interval."},
-    {"schedule_epoch", FlagType::uint64, "0", FlagKind::option, FlagGroup::schedule, FlagState::not_yet,
+    {"schedule_epoch", FlagType::uint64, "0", FlagKind::option, FlagGroup::schedule, FlagState::built,
      "Number stamped on results; a new one starts all results from nothing."},
-    {"schedule_lognames", FlagType::boolean, "false", FlagKind::option, FlagGroup::schedule, FlagState::not_yet,
+    {"schedule_lognames", FlagType::boolean, "false", FlagKind::option, FlagGroup::schedule, FlagState::built,
      "Log the name of each query that runs."},
-    {"schedule_max_drift", FlagType::uint64, "60", FlagKind::option, FlagGroup::schedule, FlagState::not_yet,
-     "Seconds that a late schedule catches up before it starts afresh."},
-    {"schedule_reload", FlagType::uint64, "3600", FlagKind::option, FlagGroup::schedule, FlagState::not_yet,
-     "Seconds between two openings of the database."},
-    {"schedule_reload_sql", FlagType::boolean, "false", FlagKind::hidden, FlagGroup::schedule, FlagState::not_yet,
-     "Make the SQL engine anew at those times too."},
-    {"schedule_splay_percent", FlagType::uint64, "10", FlagKind::option, FlagGroup::schedule, FlagState::not_yet,
+    {"schedule_max_drift", FlagType::uint64, "60", FlagKind::option, FlagGroup::schedule, FlagState::built,
+     "Has no effect: what a late schedule missed is run once."},
+    {"schedule_query_cpu_seconds", FlagType::uint64, "60", FlagKind::agent_option, FlagGroup::schedule, FlagState::built,
+     "Seconds of processor time that a scheduled query may take; 0 for no bound."},
+    {"schedule_query_memory_mb", FlagType::uint64, "128", FlagKind::agent_option, FlagGroup::schedule, FlagState::built,
+     "Megabytes that SQLite may hold for a scheduled query; 0 for no bound."},
+    {"schedule_query_result_mb", FlagType::uint64, "512", FlagKind::agent_option, FlagGroup::schedule, FlagState::built,
+     "Megabytes of values that a scheduled query may return; 0 for no bound."},
+    {"schedule_query_rows", FlagType::uint64, "10000000", FlagKind::agent_option, FlagGroup::schedule, FlagState::built,
+     "Rows that a scheduled query may return; 0 for no bound."},
+    {"schedule_query_seconds", FlagType::uint64, "600", FlagKind::agent_option, FlagGroup::schedule, FlagState::built,
+     "Seconds that a scheduled query may run; 0 for no bound."},
+    {"schedule_reload", FlagType::uint64, "3600", FlagKind::option, FlagGroup::schedule, FlagState::built,
+     "Has no effect: the database stays open."},
+    {"schedule_reload_sql", FlagType::boolean, "false", FlagKind::hidden, FlagGroup::schedule, FlagState::built,
+     "Has no effect."},
+    {"schedule_splay_percent", FlagType::uint64, "10", FlagKind::option, FlagGroup::schedule, FlagState::built,
      "How far a query's interval is spread, in percent."},
-    {"schedule_timeout", FlagType::uint64, "0", FlagKind::option, FlagGroup::schedule, FlagState::not_yet,
+    {"schedule_timeout", FlagType::uint64, "0", FlagKind::option, FlagGroup::schedule, FlagState::built,
      "Seconds after which the schedule ends; 0 for never."},
     {"separator", FlagType::text, "|", FlagKind::shell, FlagGroup::output, FlagState::built,
      "What stands between values of list and csv."},
@@ -668,7 +679,8 @@ constexpr const FlagDeclaration* find_flag(std::string_view name) {
 // Whether lists of flags (osquery_flags, .show) have it. osquery's leave out flags of one letter and the flag file.
 constexpr bool is_listed(const FlagDeclaration& flag, bool osquery_compatible) {
   if (flag.name.size() == 1 || flag.name == "flagfile" || flag.kind == FlagKind::unlisted) return false;
-  return (flag.kind != FlagKind::own && flag.kind != FlagKind::agent) || !osquery_compatible;
+  const bool ours = flag.kind == FlagKind::own || flag.kind == FlagKind::agent || flag.kind == FlagKind::agent_option;
+  return !ours || !osquery_compatible;
 }
 
 // A flag named in the code; a misspelt one does not compile.

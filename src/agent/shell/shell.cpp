@@ -13,6 +13,7 @@
 #include "agent/log.h"
 #include "agent/shell/dot_commands.h"
 #include "agent/shell/terminal.h"
+#include "agent/sql_setup.h"
 #include "base/text.h"
 #include "sql/column_types.h"
 
@@ -122,8 +123,8 @@ sql::Connection& Shell::connection() {
     output_.before_write([this] { progress_->erase(); });
     if (!interactive_) Progress::erase_on_interrupt();
   }
-  for (const auto& [name, text] : parts_.configuration.views) {
-    const auto error = connection_->run(fmt::format("CREATE VIEW {} AS {}", sql::quoted_identifier(name), text));
+  for (const auto& [name, sql] : parts_.configuration.views) {
+    const auto error = create_view(*connection_, name, sql);
     // osquery says it below the level that its shell shows.
     if (error && !compatible()) say(fmt::format("warning: view {}: {}\n", name, error->message));
   }
