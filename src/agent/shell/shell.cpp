@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "agent/config/auto_tables.h"
 #include "agent/log.h"
 #include "agent/shell/dot_commands.h"
 #include "agent/shell/terminal.h"
@@ -110,12 +111,16 @@ Shell::~Shell() { output_.before_write(nullptr); }
 
 sql::Connection& Shell::connection() {
   if (connection_) return *connection_;
+  auto auto_tables = make_auto_tables(parts_.configuration.auto_tables, parts_.registry, parts_.configuration.views);
+  for (const auto& note : auto_tables.notes)
+    if (!compatible()) say(fmt::format("warning: {}: {}\n", note.where, note.text));
   connection_ = std::make_unique<sql::Connection>(sql::ConnectionOptions{
       .registry = &parts_.registry,
       .root = parts_.root,
       .services = &parts_.services,
       .osquery_compatible = compatible(),
       .hidden_tables = hidden_tables(parts_.flags, parts_.registry),
+      .extra_tables = std::move(auto_tables.tables),
   });
   if (!compatible() && parts_.flags.boolean("progress") && ::isatty(STDERR_FILENO)) {
     progress_ = std::make_unique<Progress>(*connection_, STDERR_FILENO);
