@@ -128,6 +128,7 @@ std::string flags_page() {
     if (flag.kind == agent::FlagKind::unlisted) continue;
     std::string initial = flag.default_value.empty() ? "" : fmt::format("`{}`", flag.default_value);
     if (initial == "`|`") initial = "`\\|`";  // the cell's own bar
+    if (!flag.own_default.empty()) initial = fmt::format("`{}`; under osquery's names {}", flag.own_default, initial);
     page += fmt::format("| `{}` | {} | {} | {} | {} |\n", flag.name, agent::type_name(flag.type), initial,
                         settable(flag.kind), agent::described(flag));
   }

@@ -54,8 +54,10 @@ void* resize(void* memory, int size) {
 }  // namespace
 
 bool account_for_memory() {
-  if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &beneath) != SQLITE_OK) return false;
-  auto methods = beneath;
+  sqlite3_mem_methods methods;
+  if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &methods) != SQLITE_OK) return false;
+  if (methods.xMalloc == allocate) return true;
+  beneath = methods;
   methods.xMalloc = allocate;
   methods.xFree = release;
   methods.xRealloc = resize;

@@ -6,8 +6,8 @@
 
 namespace osprey::sql {
 
-// From now on SQLite's memory is accounted by thread. To be called once, before anything else of SQLite is; false:
-// SQLite is at work already and nothing is accounted. A program that bounds no query's memory does not call it.
+// From now on SQLite's memory is accounted by thread. To be called before anything else of SQLite is; false: SQLite is
+// at work already and nothing is accounted. A program that bounds no query's memory does not call it.
 bool account_for_memory();
 
 // A query's share, exact to the byte of SQLite's own allocator (what tables hold outside of SQLite is not in it). One

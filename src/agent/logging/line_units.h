@@ -43,7 +43,7 @@ class LineUnits {
   std::deque<std::string> joined_;  // lines that stand in several records
 };
 
-// What one call of deliver() should be offered for a line of `longest` bytes to be whole in it, wherever it begins.
+// Sink::most_bytes() for a line of `longest` bytes to be whole in a delivery, wherever in a record it begins.
 constexpr std::size_t offer_for_lines(std::size_t longest) { return longest + 2 * kRecordText; }
 
 // Lines that are longer than a message of `sink` may be, once they are passed over: counted, and a word about it.

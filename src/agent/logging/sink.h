@@ -24,9 +24,6 @@ class Sink {
   virtual ~Sink() = default;
 
   virtual bool wants_status() const { return true; }
-  // Bytes of text that one call of deliver() is offered at most, though one record at least. One that needs long lines
-  // whole asks for more (line_units.h).
-  virtual std::size_t most_offered() const { return 4 * kRecordText; }
   // Takes records in order. Returns how many, from the first on, it has for good (what was only buffered or not yet
   // confirmed does not count); those after are offered again. An error: none further were taken, and why; the runner
   // tries again after a growing delay. Ends within a second after `stop` is requested.
@@ -42,7 +39,7 @@ class Sink {
   // How much text a delivery has at most, unless it is one record. Who needs lines whole says so much that its longest
   // line fits: records of a line that does not end within a delivery it begins are to be dropped, and counted.
   virtual std::size_t most_bytes() const { return 256 << 10; }
-  // The configuration has changed. Before the first deliver() it is called once.
+  // The configuration has changed. deliver() is called only after a call that has succeeded, the last one.
   virtual Result<void> configure(const Configuration& configuration) = 0;
   // Where lines go, for osprey_sinks, without secrets. Asked after configure().
   virtual std::string target() const = 0;

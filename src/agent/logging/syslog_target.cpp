@@ -49,4 +49,9 @@ Result<SyslogTarget> parse_syslog_target(std::string_view text) {
                  fmt::format("\"{}\" is none of udp://HOST:PORT, tcp://HOST:PORT and tls://HOST:PORT", text));
 }
 
+std::string text_of(const SyslogTarget& target) {
+  const auto scheme = std::ranges::find(kSchemes, target.transport, &Scheme::transport);
+  return std::string(scheme->prefix) + target.endpoint.text();
+}
+
 }  // namespace osprey::agent

@@ -22,6 +22,7 @@ struct SyslogTarget {
 
 // "udp://host:514", "tcp://[::1]:514", "tls://host": without a port 514, for TLS 6514.
 Result<SyslogTarget> parse_syslog_target(std::string_view text);
+std::string text_of(const SyslogTarget& target);
 
 // Belongs to one thread.
 class SyslogTransport {

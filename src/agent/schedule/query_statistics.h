@@ -17,6 +17,8 @@ struct QueryCost {
   std::uint64_t user_us = 0;
   std::uint64_t system_us = 0;
   std::uint64_t memory = 0;  // the most bytes SQLite held for it
+
+  bool operator==(const QueryCost&) const = default;
 };
 
 struct QueryStatistics {

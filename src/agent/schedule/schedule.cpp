@@ -51,6 +51,8 @@ void Schedule::apply(const Configuration& configuration, const Host& host, const
       scheduled.executions = before->executions;
     }
     packs_.push_back(scheduled);
+    if (scheduled.for_this_host && scheduled.discovery.empty() && !scheduled.discovered)
+      discovered({.kind = Job::Kind::discovery, .pack = scheduled.id}, true, now);
     if (!scheduled.for_this_host) continue;
     const auto first = static_cast<std::ptrdiff_t>(queries_.size());
     for (const auto& query : pack.queries) {

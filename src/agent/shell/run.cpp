@@ -9,6 +9,7 @@
 #include <span>
 
 #include "agent/config/config_check.h"
+#include "agent/daemon/agent.h"
 #include "agent/config/config_manager.h"
 #include "agent/config/prometheus.h"
 #include "agent/flags/command_line.h"
@@ -16,14 +17,15 @@
 #include "agent/log.h"
 #include "agent/shell/interactive.h"
 #include "agent/shell/shell.h"
+#include "agent/watcher/watcher.h"
 #include "base/text.h"
 #include "linux/files/digest_cache.h"
 
 namespace osprey::agent::shell {
 namespace {
 
-constexpr int kCatastrophic = 78;  // osquery's exit status for what ends everything
-constexpr auto kDefaultFlagFile = "/etc/osquery/osquery.flags.default";
+constexpr auto kDefaultFlagFile = "/etc/osprey/osprey.flags.default";
+constexpr auto kOsqueryFlagFile = "/etc/osquery/osquery.flags.default";
 
 using Arguments = std::span<const char* const>;
 
@@ -42,16 +44,17 @@ bool is_agent(std::string_view program, Arguments arguments) {
   return has_argument(arguments, {"D"}) || program.contains("osqueryd") || program.contains("ospreyd");
 }
 
-CommandLine read_flags(std::string_view program, Arguments arguments, Flags& flags) {
+CommandLine read_flags(const Program& program, Arguments arguments, Flags& flags) {
   const auto sources = host_sources();
+  const auto* usual = program.osquery_compatible ? kOsqueryFlagFile : kDefaultFlagFile;
   const bool names_a_file = std::ranges::any_of(
       arguments, [](std::string_view one) { return one.starts_with("--flagfile") || one.starts_with("-flagfile"); });
-  if (!names_a_file && ::access(kDefaultFlagFile, R_OK) == 0) {
-    flags.set("flagfile", kDefaultFlagFile);
+  if (!names_a_file && ::access(usual, R_OK) == 0) {
+    flags.set("flagfile", usual);
     CommandLine before;
-    if (const auto text = sources.read_file(kDefaultFlagFile)) read_flag_file(*text, program, sources, flags, before);
+    if (const auto text = sources.read_file(usual)) read_flag_file(*text, program.name, sources, flags, before);
   }
-  return read_command_line(arguments, program, sources, flags);
+  return read_command_line(arguments, program.name, sources, flags);
 }
 
 int report_faults(const CommandLine& line, bool compatible) {
@@ -165,15 +168,15 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
     Output(STDOUT_FILENO).add(help_text(program.name, program.osquery_compatible));
     return 0;
   }
-  Flags flags;
-  flags.set("disable_events", "true");
+  Flags flags(program.osquery_compatible);
+  const bool agent = is_agent(program.name, arguments);
+  if (!agent) flags.set("disable_events", "true");
   if (has_argument(arguments, {"version"})) {
     Output(STDOUT_FILENO).add(fmt::format("{} version {}\n", program.name, program.version()));
     return 0;
   }
-  const auto line = read_flags(program.name, arguments, flags);
+  const auto line = read_flags(program, arguments, flags);
   if (!line.faults.empty()) return report_faults(line, program.osquery_compatible);
-  const bool agent = is_agent(program.name, arguments);
   sql::Services services;
   services.provide(flags);
   services.provide(program);
@@ -183,11 +186,8 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
                                             .osquery_compatible = program.osquery_compatible,
                                             .hidden_tables = hidden_tables(flags, registry)};
   if (const auto ended = answer_about_config(program, flags, about_config)) return *ended;
-  if (agent) {
-    say(fmt::format("{}: the agent is not built yet\n", program.name));
-    return kCatastrophic;
-  }
   if (!can_do_all(flags, program.name)) return 1;
+  if (agent) return run_agent(const_cast<char* const*>(argv), flags, program, registry);
   if (const auto shell = flags.text("completion"); !shell.empty()) {
     const auto script = completion_script(shell, program.name);
     if (!script) {

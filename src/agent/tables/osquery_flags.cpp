@@ -25,7 +25,7 @@ Rows<Row> scan(const Scan& scan) {
   for (const auto& flag : kFlags) {
     if (!is_listed(flag, program && program->osquery_compatible)) continue;
     Row row{flag.name,          type_name(flag.type), described(flag),
-            flag.default_value, flags->value(flag),   is_shell_only(flag)};
+            flags->default_value(flag), flags->value(flag), is_shell_only(flag)};
     co_yield row;
   }
   for (const auto& [name, value] : flags->custom()) {

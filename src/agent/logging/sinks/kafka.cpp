@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view kName = "kafka_producer";
 constexpr auto kLook = 100ms;    // between two looks at the order to stop
-constexpr auto kPatience = 10s;  // with brokers that report nothing
+constexpr auto kPatience = 5s;  // with brokers that report nothing
 
 // The messages of a unit of lines that the library has been given and that have not all been reported. They stay when
 // deliver() ends, so that records which are offered again are not sent again.
@@ -35,27 +35,14 @@ class KafkaSink final : public Sink {
   explicit KafkaSink(const SinkParts& parts) : parts_(parts) {}
 
   bool wants_status() const override { return false; }
-  std::size_t most_offered() const override { return offer_for_lines(kLongestKafkaLine); }
+  std::size_t most_bytes() const override { return offer_for_lines(kLongestKafkaLine); }
 
   Result<void> configure(const Configuration& configuration) override {
-    auto changed = adopt(configuration);
-    problem_ = changed ? std::nullopt : std::optional(changed.error());
-    told_.clear();
-    return changed;
-  }
-
-  Taken deliver(std::span<const LogDelivery> records, const Interrupt& stop) override {
-    Taken taken;
-    if (auto done = exchange(records, stop, taken.records); !done) taken.error = std::move(done).error();
-    return taken;
-  }
-
- private:
-  Result<void> adopt(const Configuration& configuration) {
     topics_ = TRY(KafkaTopics::of(configuration));
     const auto host = host_name();
     auto settings = TRY(kafka_settings(configuration.flags, host));
     key_ = fmt::format("{}_{}", host, parts_.program.name);
+    told_.clear();
     if (settings == settings_) return {};
     drop();
     settings_ = std::move(settings);
@@ -63,21 +50,36 @@ class KafkaSink final : public Sink {
     return {};
   }
 
-  Result<void> exchange(std::span<const LogDelivery> records, const Interrupt& stop, std::size_t& taken) {
-    if (problem_) return std::unexpected(*problem_);
+  std::string target() const override { return settings_.empty() ? "" : settings_.front().second; }
+
+  Taken deliver(std::span<const LogDelivery> records, const Interrupt& stop) override {
     const LineUnits cut(records, kLongestKafkaLine);
-    keep_flights_of(cut.units());
+    std::span units(cut.units());
+    Taken taken;
+    for (bool again = true; again;) {
+      const bool before = one_by_one_;
+      auto done = exchange(units, stop, taken.records);
+      if (!done) taken.error = std::move(done).error();
+      again = one_by_one_ != before;
+    }
+    return taken;
+  }
+
+ private:
+  // Sends what of `units` is not in flight and waits; those that have landed are taken off them.
+  Result<void> exchange(std::span<const LineUnit>& units, const Interrupt& stop, std::size_t& taken) {
+    keep_flights_of(units);
     if (!producer_) TRY(open());
-    for (const auto& unit : std::span(cut.units()).subspan(flights_.size())) TRY(send(unit));
+    for (const auto& unit : units.subspan(flights_.size())) TRY(send(unit));
     auto result = wait(stop);
-    while (!flights_.empty() && flights_.front().open == 0) land(taken);
-    if (!result || refused_ || producer_->fatal()) drop();
+    for (; !flights_.empty() && flights_.front().open == 0; units = units.subspan(1)) land(taken);
+    if (broken_) drop();
     return result;
   }
 
   // What is in flight must be what is offered, from the first record on. Flights before it: the buffer has shed their
   // records, or what they reported has been acknowledged.
-  void keep_flights_of(const std::vector<LineUnit>& units) {
+  void keep_flights_of(std::span<const LineUnit> units) {
     const auto next_of = [](const LineUnit& unit) { return unit.records.back().next; };
     while (!flights_.empty() && !units.empty() && flights_.front().next < next_of(units.front())) forget_front();
     for (std::size_t i = 0; i < flights_.size(); ++i)
@@ -104,7 +106,7 @@ class KafkaSink final : public Sink {
         continue;
       }
       if (auto sent = producer_->send(topic, key_, line, id); !sent) {
-        drop();
+        drop();  // what of the unit has been sent already is sent again
         return sent;
       }
       ++flight.open;
@@ -114,49 +116,49 @@ class KafkaSink final : public Sink {
           "Lines of the query {} are lost to {}: kafka_topics does not name it and logger_kafka_topic is empty",
           unit.front().query, kName));
     flights_.push_back(flight);
-    reported_ = Interrupt::Clock::now();
+    heard_ = Interrupt::Clock::now();
     return {};
   }
 
   // Until all flights have been reported.
   Result<void> wait(const Interrupt& stop) {
     const auto flying = [](const Flight& flight) { return flight.open > 0; };
-    while (std::ranges::any_of(flights_, flying) && !stop.requested() && !refused_) {
-      const auto reports = producer_->reports(kLook);
-      if (!reports.empty()) reported_ = Interrupt::Clock::now();
-      for (const auto& report : reports) TRY(note(report));
-      if (auto reason = producer_->fatal()) return failure(std::string(kName), *reason);
-      if (Interrupt::Clock::now() - reported_ < kPatience) continue;
-      reported_ = Interrupt::Clock::now();
-      const auto trouble = producer_->trouble();
-      return waiting(trouble);
+    while (std::ranges::any_of(flights_, flying) && !stop.requested()) {
+      for (const auto& report : producer_->reports(kLook)) {
+        TRY(note(report));
+        if (broken_) return {};
+      }
+      if (auto reason = producer_->fatal()) return broken(std::move(*reason));
+      if (Interrupt::Clock::now() - heard_ >= kPatience) return waiting(producer_->trouble());
     }
     return {};
   }
 
-  std::unexpected<Error> waiting(const std::string& trouble) const {
+  std::unexpected<Error> waiting(const std::string& trouble) {
+    heard_ = Interrupt::Clock::now();
     return failure(std::string(kName), fmt::format("no broker has confirmed anything for {} s{}{}", kPatience.count(),
                                                    trouble.empty() ? "" : ": ", trouble));
   }
 
+  std::unexpected<Error> broken(std::string reason) {
+    broken_ = true;
+    return failure(std::string(kName), std::move(reason));
+  }
+
   Result<void> note(const KafkaReport& report) {
+    heard_ = Interrupt::Clock::now();
     if (report.id < first_ || report.id >= first_ + flights_.size()) return {};
     auto& flight = flights_[report.id - first_];
-    switch (report.outcome) {
-      case KafkaReport::Outcome::failed:
-        return failure(std::string(kName), report.reason);
-      case KafkaReport::Outcome::too_large:
+    if (report.outcome == KafkaReport::Outcome::failed) return broken(report.reason);
+    if (report.outcome == KafkaReport::Outcome::too_large) {
+      if (!one_by_one_) {
         // Brokers refuse whole batches. To tell the message that is too large from those that were in a batch with it,
         // all that is in flight is sent again, each in a batch of its own.
-        if (!one_by_one_) {
-          refused_ = true;
-          return {};
-        }
-        ++flight.too_long.lines;
-        flight.too_long.bytes += report.bytes;
-        break;
-      case KafkaReport::Outcome::arrived:
-        break;
+        broken_ = one_by_one_ = true;
+        return {};
+      }
+      ++flight.too_long.lines;
+      flight.too_long.bytes += report.bytes;
     }
     --flight.open;
     return {};
@@ -181,21 +183,19 @@ class KafkaSink final : public Sink {
     first_ += flights_.size();
     flights_.clear();
     producer_.reset();
-    one_by_one_ = one_by_one_ || refused_;
-    refused_ = false;
+    broken_ = false;
   }
 
   SinkParts parts_;
   KafkaSettings settings_;
   KafkaTopics topics_;
   std::string key_;
-  std::optional<Error> problem_;  // with the configuration
   std::unique_ptr<KafkaProducer> producer_;
+  bool broken_ = false;      // it is to be made anew
+  bool one_by_one_ = false;  // a batch for each message
   std::deque<Flight> flights_;
   std::uint64_t first_ = 0;                  // number of the first of them; numbers are the messages' ids
-  Interrupt::Clock::time_point reported_;    // or given something to report
-  bool refused_ = false;                     // for a batch's size
-  bool one_by_one_ = false;                  // a batch for each message
+  Interrupt::Clock::time_point heard_;       // when brokers last reported, or were last given something
   std::set<std::string, std::less<>> told_;  // queries without a topic
 };
 

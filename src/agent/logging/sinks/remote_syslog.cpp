@@ -27,7 +27,7 @@ class RemoteSyslog final : public Sink {
  public:
   explicit RemoteSyslog(const SinkParts& parts) : parts_(parts) {}
 
-  std::size_t most_offered() const override { return transport_ ? offer_for_lines(longest_line()) : kRecordText; }
+  std::size_t most_bytes() const override { return offer_for_lines(longest_line()); }
 
   Result<void> configure(const Configuration& configuration) override {
     const auto& flags = configuration.flags;
@@ -38,16 +38,12 @@ class RemoteSyslog final : public Sink {
         .app_name = parts_.program.name,
         .process_id = ::getpid()};
     cookie_ = flags.boolean("logger_syslog_prepend_cee") ? "@cee:" : "";
-    auto changed = reconnect(flags);
-    if (!changed) {
-      transport_.reset();
-      problem_ = changed.error();
-    }
-    return changed;
+    return reconnect(flags);
   }
 
+  std::string target() const override { return text_of(target_); }
+
   Taken deliver(std::span<const LogDelivery> records, const Interrupt& stop) override {
-    if (!transport_) return {.error = problem_};
     const LineUnits cut(records, longest_line());
     std::vector<std::string> messages;
     for (const auto& unit : cut.units())
@@ -99,7 +95,6 @@ class RemoteSyslog final : public Sink {
   SyslogTarget target_;
   std::optional<net::TlsOptions> tls_;
   std::unique_ptr<SyslogTransport> transport_;
-  Error problem_;  // why there is none
 };
 
 }  // namespace
