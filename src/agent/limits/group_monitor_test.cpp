@@ -56,7 +56,7 @@ TEST(GroupMonitor, InAGroupTheKernelsNumbersAreShown) {  // LIM-01
   const pid_t child = ::fork();
   if (child == 0) {
     group.enter();
-    GroupMonitor monitor({.limits = limits, .period = 20ms});
+    GroupMonitor monitor({.limits = limits, .period = 100ms});
     const auto until = std::chrono::steady_clock::now() + 700ms;
     while (std::chrono::steady_clock::now() < until) {
     }
@@ -64,7 +64,7 @@ TEST(GroupMonitor, InAGroupTheKernelsNumbersAreShown) {  // LIM-01
       if (::fork() == 0) ::pause();
     std::vector<char> memory(8 << 20);
     std::memset(memory.data(), 1, memory.size());
-    ::usleep(200'000);
+    ::usleep(500'000);
     const auto rows = monitor.report();
     const auto expect = [&](std::string_view name, auto holds, int number) {
       const auto* row = find(rows, name);
