@@ -102,8 +102,6 @@ void QueryRunner::configure(const ConfigurationPtr& configuration) {
                            configuration_->auto_tables == configuration->auto_tables;
   configuration_ = configuration;
   flags_ = configuration->flags;
-  program_.config_hash = configuration->hash;
-  program_.config_valid = configuration->valid;
   prometheus_.urls = configuration->prometheus.urls;
   prometheus_.timeout = milliseconds(static_cast<std::int64_t>(configuration->prometheus.timeout_s * 1000));
   if (!same_tables) connect();
