@@ -13,7 +13,7 @@ from conftest import BIN, PROJECT
 RECORDED = PROJECT / "tests" / "compat" / "shell" / "config_check_and_dump.jsonl"
 CASES = {case["case"]: case for case in map(json.loads, RECORDED.read_text().splitlines())}
 GOOD = '{"schedule":{"a":{"query":"select 1","interval":5}}}'
-PAD = {"check/big": 4194304, "check/big_over_1m": 1048581}
+PAD = {"check/big": 4194304, "check/big_just_over_1m": 1048581}
 
 # Not replayed: another program's own start, and what the recorder did not keep.
 ELSEWHERE = {"check/verbose": "what osquery logs of its own start", "dump/missing_file": "the agent starts",
