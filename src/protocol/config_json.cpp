@@ -25,18 +25,19 @@ std::string without_comments(std::string_view text) {
   plain.reserve(text.size());
   std::string line;
   std::size_t joined = 0;
+  constexpr auto kNone = std::string_view::npos;
   while (!text.empty()) {
     const auto end = text.find('\n');
     line += text.substr(0, end);
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    if (end != text.npos && line.ends_with('\\')) {
+    text.remove_prefix(end == kNone ? text.size() : end + 1);
+    if (end != kNone && line.ends_with('\\')) {
       line.pop_back();
       ++joined;
       continue;
     }
     const auto content = trim_left(line);
     if (!content.starts_with('#') && !content.starts_with("//")) plain += line;
-    plain.append(1 + std::exchange(joined, 0), '\n');
+    plain.append(std::exchange(joined, 0) + (end != kNone ? 1 : 0), '\n');
     line.clear();
   }
   return plain;

@@ -256,9 +256,9 @@ class Reader {
     check_keys(node, query_keys());
     Query query;
     query.name = node.name;
-    query.sql = text_member(node, "query");
+    const auto* sql = node.member("query");
+    if (const auto* text = sql ? sql->text() : nullptr) query.sql = *text;
     if (query.sql.empty()) {
-      const auto* sql = node.member("query");
       note(sql ? *sql : without_name(node), sql ? "is not SQL; this query is left out" : "has no \"query\"; left out");
       return std::nullopt;
     }

@@ -66,7 +66,7 @@ class Preparer {
       for (const auto& column : table.columns)
         if (column != "path") columns += fmt::format("'' AS {}, ", sql::quoted_identifier(column));
       const auto sql =
-          fmt::format("CREATE TEMP VIEW {} AS SELECT {}'' AS path", sql::quoted_identifier(table.name), columns);
+          fmt::format("CREATE VIEW {} AS SELECT {}'' AS path", sql::quoted_identifier(table.name), columns);
       if (const auto error = connection_.run(sql))
         problems_.push_back(fmt::format("auto_table_construction.{}: {}", table.name, error->message));
     }

@@ -173,12 +173,13 @@ class Worker {
 
   Result<void> load_configuration() {
     auto plugin = TRY(make_config_plugin(flags_, program_, [this](const auto& text) { status_.warning(text); }));
-    configuration_.emplace(ConfigManager::Parts{.program = program_,
-                                                .base = flags_,
-                                                .plugin = std::move(plugin),
-                                                .store = store_.get(),
-                                                .tell = [this](auto severity, const auto& text) { tell(severity, text); },
-                                                .host_name = host_name()});
+    configuration_.emplace(
+        ConfigManager::Parts{.program = program_,
+                             .base = flags_,
+                             .plugin = std::move(plugin),
+                             .store = store_.get(),
+                             .tell = [this](auto severity, const auto& text) { tell(severity, text); },
+                             .host_name = host_name()});
     configuration_->add_listener([this](const ConfigurationPtr&) { wake(); });
     // Without a configuration there is nothing to do, and that is no reason not to run: it may come.
     if (auto loaded = configuration_->load(); !loaded && program_.osquery_compatible)
@@ -241,6 +242,7 @@ class Worker {
 
   void provide(sql::Services& services) {
     services.provide(registry_);
+    services.provide(*configuration_);
     services.provide(limits_);
     services.provide(*losses_);
     services.provide(scan_errors_);

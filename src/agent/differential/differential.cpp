@@ -60,7 +60,7 @@ class Run : public ResultRun {
   // Takes the rows that are held.
   virtual Result<void> drain() = 0;
   virtual Result<void> commit() = 0;
-  // The run has failed: what it staged goes.
+  // The run has failed: what it staged goes, now or before the query's next run.
   virtual void abandon() noexcept {}
 
   const Parts& parts_;
@@ -484,7 +484,8 @@ class DifferentialRun final : public Run {
     if (!staged_) return;
     staged_ = false;
     try {
-      (void)state_.clean(head_, parts_.options.batch_bytes);  // else before the query's next run
+      // As the store has it: a write that was said to have failed may have taken effect.
+      if (const auto head = state_.head()) (void)state_.clean(*head, parts_.options.batch_bytes);
     } catch (...) {
     }
   }

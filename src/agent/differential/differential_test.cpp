@@ -7,8 +7,6 @@
 #include <boost/json.hpp>
 
 #include "agent/differential/testing.h"
-#include "base/text.h"
-#include "store/memory_store.h"
 
 namespace osprey::agent {
 namespace {
@@ -20,47 +18,13 @@ using Kind = RunOutcome::Kind;
 
 class DifferentialTest : public ::testing::Test {
  protected:
-  void open(const DifferentialOptions& options = {}) {
-    buffer_ = std::make_unique<agent::testing::PlainLogBuffer>(*store_);
-    differential_ = make_differential(*store_, *buffer_, status_, options);
-  }
-  void SetUp() override {
-    status_.set_levels({.to_stderr = false});
-    status_.set_receiver([&](const protocol::StatusLine& line) { told_.push_back(line.message); });
-    open();
-  }
-
-  Result<RunOutcome> run(std::string_view rows, const RunPlan& plan) {
-    RunContext context{"host", {}, [] { return std::int64_t{1000}; }};
-    auto run = differential_->begin(plan, context);
-    if (!run) return std::unexpected(run.error());
-    if (auto fed = agent::testing::feed(**run, rows); !fed) return std::unexpected(fed.error());
-    return (*run)->finish();
-  }
+  Result<RunOutcome> run(std::string_view rows, const RunPlan& plan) { return agent_.run(rows, plan); }
   RunOutcome run(std::string_view rows) {
-    auto outcome = run(rows, plan_);
+    auto outcome = agent_.run(rows, plan_);
     EXPECT_TRUE(outcome) << outcome.error().text();
     return outcome.value_or(RunOutcome{});
   }
-
-  // The lines since the last call, whole ones.
-  std::vector<std::string> lines() {
-    std::string text;
-    bool goes_on = false;
-    auto cursor = store_->cursor(store::Family::lines, store::ordered(read_), {});
-    for (; cursor->valid(); cursor->next(), ++read_) {
-      const auto value = cursor->value();
-      EXPECT_EQ(value[1] == 'c', goes_on);
-      goes_on = value[2] == 'g';
-      text += value.substr(3);
-      EXPECT_TRUE(goes_on || text.ends_with('\n'));
-    }
-    EXPECT_FALSE(goes_on);
-    std::vector<std::string> lines;
-    for (const auto line : split(text, '\n'))
-      if (!line.empty()) lines.emplace_back(line);
-    return lines;
-  }
+  std::vector<std::string> lines() { return agent_.lines(); }
   // Of event lines: "counter action columns".
   std::vector<std::string> changes() {
     std::vector<std::string> all;
@@ -73,13 +37,8 @@ class DifferentialTest : public ::testing::Test {
     return all;
   }
 
-  std::unique_ptr<store::Store> store_ = store::memory_store();
-  StatusLog status_;
-  std::vector<std::string> told_;
-  std::unique_ptr<agent::testing::PlainLogBuffer> buffer_;
-  std::unique_ptr<Differential> differential_;
+  agent::testing::Agent agent_;
   RunPlan plan_{.name = "q", .sql = "select 1"};
-  std::uint64_t read_ = 0;
 };
 
 TEST_F(DifferentialTest, SCH02TheFirstRunTellsAllRowsAsAdded) {
@@ -98,13 +57,13 @@ TEST_F(DifferentialTest, SCH02TheFirstRunTellsAllRowsAsAdded) {
 TEST_F(DifferentialTest, SCH03NoChangeNoLineAndNothingWritten) {
   run("select 1 as a union all select 2");
   lines();
-  const auto before = store_->get(store::Family::queries, "head.q").value();
+  const auto before = agent_.disk->get(store::Family::queries, "head.q").value();
   for (const auto* rows : {"select 1 as a union all select 2", "select 2 as a union all select 1"}) {
     const auto outcome = run(rows);
     EXPECT_EQ(outcome.kind, Kind::unchanged);
     EXPECT_EQ(outcome.counter, 0u);
     EXPECT_THAT(lines(), IsEmpty());
-    EXPECT_EQ(store_->get(store::Family::queries, "head.q").value(), before);
+    EXPECT_EQ(agent_.disk->get(store::Family::queries, "head.q").value(), before);
   }
 }
 
@@ -199,7 +158,7 @@ TEST_F(DifferentialTest, CFG12SCH04ASnapshotIsTheWholeResultEachTime) {
   run("select 1 as a union all select 2");
   run("select 1 as a where 0");
   EXPECT_THAT(changes(), ElementsAre(R"(0 snapshot {"a":"1"})", R"(0 snapshot {"a":"2"})"));
-  EXPECT_THAT(*differential_->names(), IsEmpty());
+  EXPECT_THAT(*agent_.differential->names(), IsEmpty());
 }
 
 TEST_F(DifferentialTest, EventQueriesTellAllRowsAndCountRunsThatHaveSome) {
@@ -247,7 +206,7 @@ TEST_F(DifferentialTest, WithoutLoggingStateGoesOn) {
 TEST_F(DifferentialTest, SCH05StateSurvivesARestart) {
   run("select 1 as a union all select 2");
   lines();
-  open();
+  ASSERT_TRUE(agent_.open());
   run("select 1 as a");
   EXPECT_THAT(changes(), ElementsAre(R"(1 removed {"a":"2"})"));
 }
@@ -256,9 +215,9 @@ TEST_F(DifferentialTest, SCH06ForgottenQueriesLoseTheirState) {
   run("select 1 as a");
   plan_.name = "p";
   run("select 1 as a");
-  EXPECT_THAT(*differential_->names(), ElementsAre("p", "q"));
-  ASSERT_TRUE(differential_->forget("q"));
-  EXPECT_THAT(*differential_->names(), ElementsAre("p"));
+  EXPECT_THAT(*agent_.differential->names(), ElementsAre("p", "q"));
+  ASSERT_TRUE(agent_.differential->forget("q"));
+  EXPECT_THAT(*agent_.differential->names(), ElementsAre("p"));
   plan_.name = "q";
   EXPECT_EQ(run("select 1 as a").kind, Kind::initial);
 }

@@ -36,7 +36,6 @@ void RunLines::start() {
   } else {
     auto& line = lines_.emplace<BatchLine>(header);
     line.begin(removed_.current.text);
-    removed_.current.goes_on = true;
     line.turn(added_.current.text);
     added_.current.continues = true;
   }
@@ -68,18 +67,25 @@ Result<void> RunLines::added(std::string_view row) {
   return close_if_full(added_);
 }
 
-Result<void> RunLines::close_if_full(Section& section) {
-  if (section.current.text.size() < options_.record_bytes) return {};
+void RunLines::close(Section& section) {
   const bool one_line = !std::holds_alternative<EventLines>(lines_);
   section.current.goes_on = one_line;
   held_ += section.current.text.size();
   section.full.push_back(std::exchange(section.current, record(one_line)));
-  if (&section == &removed_) section.current.goes_on = one_line;
+}
+
+Result<void> RunLines::close_if_full(Section& section) {
+  if (section.current.text.size() < options_.record_bytes) return {};
+  close(section);
   return held_ < options_.batch_bytes ? Result<void>{} : stage_full();
 }
 
 Result<void> RunLines::stage_full() {
-  if (!staged_) staged_ = buffer_.stage();
+  if (!staged_) {
+    staged_ = buffer_.stage();
+    // The beginning of a line comes before all the rest of it.
+    if (std::holds_alternative<BatchLine>(lines_)) close(removed_);
+  }
   for (auto* section : {&removed_, &added_}) {
     const auto part = section == &removed_ ? Part::first : Part::second;
     for (auto& record : section->full) TRY(staged_->add(part, std::move(record)));
@@ -90,6 +96,7 @@ Result<void> RunLines::stage_full() {
 }
 
 void RunLines::finish_line() {
+  removed_.current.goes_on = std::holds_alternative<BatchLine>(lines_);
   if (auto* batch = std::get_if<BatchLine>(&lines_))
     batch->end(added_.current.text);
   else if (auto* snapshot = std::get_if<SnapshotLine>(&lines_))

@@ -39,6 +39,7 @@ class RunLines {
 
   void start();
   LineRecord record(bool continues) const;
+  void close(Section& section);
   Result<void> close_if_full(Section& section);
   Result<void> stage_full();
   void finish_line();

@@ -1,4 +1,5 @@
-// What the tests of the differential run on: results made of SQL, a log buffer and a sink that keeps what it is given.
+// What the tests of the differential run on: an agent's store, log buffer and differential that can die and be opened
+// again, results made of SQL, and a sink that takes what was logged.
 #pragma once
 
 #include <fmt/format.h>
@@ -10,56 +11,15 @@
 #include <vector>
 
 #include "agent/differential/differential.h"
+#include "agent/limits/losses.h"
+#include "agent/logging/log_buffer.h"
+#include "agent/logging/status_log.h"
+#include "base/text.h"
 #include "sql/connection.h"
-#include "store/store.h"
+#include "store/failing_store.h"
+#include "store/memory_store.h"
 
 namespace osprey::agent::testing {
-
-// A LogBuffer that keeps records in the store, as much of one as a differential needs.
-class PlainLogBuffer final : public LogBuffer {
- public:
-  explicit PlainLogBuffer(store::Store& store) : store_(store) {
-    for (auto cursor = store.cursor(store::Family::lines, {}, {}); cursor->valid(); cursor->next()) ++next_;
-  }
-  Result<void> commit(store::Batch state, std::vector<LineRecord> records) override {
-    for (const auto& record : records)
-      state.put(store::Family::lines, store::ordered(next_++),
-                fmt::format("{}{}{}{}", static_cast<int>(record.kind), record.continues ? 'c' : '-',
-                            record.goes_on ? 'g' : '-', record.text));
-    return store_.write(state);
-  }
-  struct Staged final : StagedLines {
-    Result<void> add(Part part, LineRecord record) override {
-      (part == Part::first ? first : second).push_back(std::move(record));
-      return {};
-    }
-    std::vector<LineRecord> first;
-    std::vector<LineRecord> second;
-  };
-  std::unique_ptr<StagedLines> stage() override {
-    ++stages;
-    return std::make_unique<Staged>();
-  }
-  Result<void> commit(store::Batch state, std::unique_ptr<StagedLines> staged) override {
-    auto& both = static_cast<Staged&>(*staged);
-    std::ranges::move(both.second, std::back_inserter(both.first));
-    return commit(std::move(state), std::move(both.first));
-  }
-  Result<void> set_sinks(const std::vector<std::string>&) override { return {}; }
-  void set_options(const LogBufferOptions&) override {}
-  Result<std::vector<LogDelivery>> take(const std::string&, std::size_t, std::chrono::milliseconds) override {
-    return {};
-  }
-  Result<void> acknowledge(const std::string&, LogPosition) override { return {}; }
-  LogBacklog backlog(const std::string&) const override { return {}; }
-  void stop() override {}
-
-  int stages = 0;
-
- private:
-  store::Store& store_;
-  std::uint64_t next_ = 0;
-};
 
 inline sql::Connection& connection() {
   static const sql::Registry registry;
@@ -87,5 +47,79 @@ inline Result<void> feed(ResultRun& run, std::string_view sql) {
     }
   }
 }
+
+class Agent {
+ public:
+  using Faults = std::function<store::Fault(store::FaultPoint)>;
+
+  explicit Agent(DifferentialOptions options = {}) : options_(options) { EXPECT_TRUE(open()); }
+
+  // As a new process finds the store. `faults` strike its writes.
+  Result<void> open(Faults faults = [](store::FaultPoint) { return store::Fault::none; }) {
+    close();
+    status_ = std::make_unique<StatusLog>();
+    status_->set_levels({.to_stderr = false});
+    status_->set_receiver([this](const protocol::StatusLine& line) { told.push_back(line.message); });
+    store_ = store::failing_store(disk, std::move(faults));
+    losses_ = std::make_unique<Losses>(*store_);
+    buffer_ = TRY(open_log_buffer(*store_, *losses_, *status_, {}));
+    differential = make_differential(*store_, *buffer_, *status_, options_);
+    return buffer_->set_sinks({"sink"});
+  }
+  void close() {
+    differential.reset();
+    buffer_.reset();
+    losses_.reset();
+    store_.reset();
+  }
+
+  Result<RunOutcome> run(std::string_view rows, const RunPlan& plan) {
+    auto run = differential->begin(plan, {"host", {}, [] { return std::int64_t{1000}; }});
+    if (!run) return std::unexpected(run.error());
+    if (auto fed = feed(**run, rows); !fed) return std::unexpected(fed.error());
+    return (*run)->finish();
+  }
+
+  // The lines that are there to take, whole ones, all of which acknowledge() says the sink has.
+  std::vector<std::string> take() {
+    std::vector<std::string> lines;
+    const auto taken = buffer_->take("sink", 1 << 30, std::chrono::milliseconds(0));
+    EXPECT_TRUE(taken) << taken.error().text();
+    if (!taken || taken->empty()) return lines;
+    taken_ = taken->back().next;
+    std::string text;
+    std::size_t ends = 0;
+    bool goes_on = false;
+    for (const auto& [next, record] : *taken) {
+      EXPECT_EQ(record.continues, goes_on);
+      goes_on = record.goes_on;
+      EXPECT_EQ(record.text.ends_with('\n'), !goes_on);
+      text += record.text;
+      ends += record.lines;
+    }
+    EXPECT_FALSE(goes_on);
+    for (const auto line : Lines(text)) lines.emplace_back(line);
+    EXPECT_EQ(lines.size(), ends);
+    return lines;
+  }
+  void acknowledge() { (void)buffer_->acknowledge("sink", taken_); }
+  std::vector<std::string> lines() {
+    auto lines = take();
+    acknowledge();
+    return lines;
+  }
+
+  std::shared_ptr<store::Store> disk = store::memory_store();
+  std::unique_ptr<Differential> differential;
+  std::vector<std::string> told;  // status lines
+
+ private:
+  DifferentialOptions options_;
+  std::unique_ptr<StatusLog> status_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<Losses> losses_;
+  std::unique_ptr<LogBuffer> buffer_;
+  LogPosition taken_;
+};
 
 }  // namespace osprey::agent::testing

@@ -7,7 +7,6 @@
 #include <ctime>
 
 #include "agent/config/auto_tables.h"
-#include "agent/config/prometheus.h"
 #include "agent/sql_setup.h"
 #include "sql/memory.h"
 
@@ -103,8 +102,6 @@ void QueryRunner::configure(const ConfigurationPtr& configuration) {
                            configuration_->auto_tables == configuration->auto_tables;
   configuration_ = configuration;
   flags_ = configuration->flags;
-  program_.config_hash = configuration->hash;
-  program_.config_valid = configuration->valid;
   prometheus_ = prometheus_targets(configuration->prometheus);
   if (!same_tables) connect();
 }

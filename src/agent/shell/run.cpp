@@ -9,14 +9,14 @@
 #include <span>
 
 #include "agent/config/config_check.h"
-#include "agent/daemon/agent.h"
 #include "agent/config/config_manager.h"
-#include "agent/config/prometheus.h"
+#include "agent/daemon/agent.h"
 #include "agent/flags/command_line.h"
 #include "agent/flags/help.h"
 #include "agent/log.h"
 #include "agent/shell/interactive.h"
 #include "agent/shell/shell.h"
+#include "agent/sql_setup.h"
 #include "agent/watcher/watcher.h"
 #include "base/text.h"
 #include "linux/files/digest_cache.h"

@@ -72,16 +72,6 @@ class Timer {
 
 }  // namespace
 
-std::vector<std::string> hidden_tables(const Flags& flags, const sql::Registry& registry) {
-  std::vector<std::string> hidden;
-  for (const auto name : split(flags.text("disable_tables"), ',')) hidden.emplace_back(trim(name));
-  if (const auto enabled = split(flags.text("enable_tables"), ','); !flags.text("enable_tables").empty()) {
-    for (const auto name : registry.names())
-      if (std::ranges::none_of(enabled, [&](auto one) { return trim(one) == name; })) hidden.emplace_back(name);
-  }
-  return hidden;
-}
-
 void say(std::string_view text) {
   while (!text.empty()) {
     const auto written = ::write(STDERR_FILENO, text.data(), text.size());
@@ -111,8 +101,8 @@ Shell::~Shell() { output_.before_write(nullptr); }
 
 sql::Connection& Shell::connection() {
   if (connection_) return *connection_;
-  auto auto_tables = make_auto_tables(parts_.configuration.auto_tables, parts_.registry, parts_.configuration.views);
-  for (const auto& note : auto_tables.notes)
+  auto automatic = make_auto_tables(parts_.configuration.auto_tables, parts_.registry, parts_.configuration.views);
+  for (const auto& note : automatic.notes)
     if (!compatible()) say(fmt::format("warning: {}: {}\n", note.where, note.text));
   connection_ = std::make_unique<sql::Connection>(sql::ConnectionOptions{
       .registry = &parts_.registry,
@@ -120,7 +110,7 @@ sql::Connection& Shell::connection() {
       .services = &parts_.services,
       .osquery_compatible = compatible(),
       .hidden_tables = hidden_tables(parts_.flags, parts_.registry),
-      .extra_tables = std::move(auto_tables.tables),
+      .extra_tables = std::move(automatic.tables),
   });
   if (!compatible() && parts_.flags.boolean("progress") && ::isatty(STDERR_FILENO)) {
     progress_ = std::make_unique<Progress>(*connection_, STDERR_FILENO);

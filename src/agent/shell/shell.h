@@ -103,8 +103,6 @@ class Shell {
 
 // Writes to standard error.
 void say(std::string_view text);
-// The tables that --disable_tables and --enable_tables hide.
-std::vector<std::string> hidden_tables(const Flags& flags, const sql::Registry& registry);
 // The shell's own folder, $HOME/.osprey or, under osquery's name, $HOME/.osquery; empty without a HOME.
 std::string shell_home(const Program& program);
 
