@@ -10,10 +10,6 @@
 
 #include "agent/config/config_check.h"
 #include "agent/config/config_manager.h"
-<<<<<<< HEAD
-=======
-#include "agent/config/prometheus.h"
->>>>>>> main
 #include "agent/daemon/agent.h"
 #include "agent/flags/command_line.h"
 #include "agent/flags/help.h"
