@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/text.h"
@@ -28,6 +29,12 @@ std::optional<std::string_view> after(std::string_view message, std::string_view
 
 }  // namespace
 
+std::string quoted_identifier(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
+
 Connection::Connection(ConnectionOptions options) : options_(std::move(options)) {
   // One thread at a time uses a connection, so SQLite needs no mutex of its own.
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
@@ -45,7 +52,7 @@ Connection::Connection(ConnectionOptions options) : options_(std::move(options))
     if (!is_hidden(name)) attach(*this, name, find_by_name);
   for (const auto& table : options_.extra_tables)
     if (!is_hidden(table->name)) attach(*this, table->name, find_extra);
-  install_authorizer(database_, denied_);
+  install_authorizer(database_, asked_);
   sqlite3_progress_handler(
       database_, kProgressSteps,
       [](void* self) noexcept {
@@ -68,9 +75,24 @@ void Connection::begin(const QueryLimits& limits) {
   if (limits.time) deadline = Interrupt::Clock::now() + *limits.time;
   interrupt_.reset(deadline);
   warnings_.clear();
+  asked_.tables.clear();
   rows_scanned_ = 0;
   rows_returned_ = 0;
   scanning_ = {};
+}
+
+bool Connection::reads_events() const {
+  return std::ranges::any_of(asked_.tables, [&](const auto& name) {
+    const Table* table = registry().find_built(name);
+    return table && table->event_subscriber;
+  });
+}
+
+bool Connection::reads_only_events() const {
+  return reads_events() && std::ranges::all_of(asked_.tables, [&](const auto& name) {
+           const Table* table = registry().find_built(name);
+           return !table || table->event_subscriber;  // views are what they read
+         });
 }
 
 bool Connection::attach_alias(std::string_view name) {
@@ -91,11 +113,24 @@ std::vector<std::string_view> Connection::table_names() const {
   return names;
 }
 
+std::optional<QueryError> Connection::run(std::string_view sql) {
+  for (;;) {
+    auto statement = prepare(sql);
+    if (!statement) return statement.error();
+    if (!*statement) return std::nullopt;
+    for (;;) {
+      const auto row = (*statement)->step();
+      if (!row) return row.error();
+      if (!*row) break;
+    }
+  }
+}
+
 QueryResult<std::optional<Statement>> Connection::prepare(std::string_view& sql) {
   for (;;) {
     sqlite3_stmt* statement = nullptr;
     const char* tail = nullptr;
-    denied_.reset();
+    asked_.denied.reset();
     const int rc = sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()), &statement, &tail);
     if (rc == SQLITE_OK) {
       sql.remove_prefix(static_cast<std::size_t>(tail - sql.data()));
@@ -121,12 +156,12 @@ QueryError Connection::explain(int code, std::string message) {
                         : "interrupted";
     return error;
   }
-  if (denied_) {
-    error.hint = denied_->reason;
+  if (asked_.denied) {
+    error.hint = asked_.denied->reason;
     // osquery's authorizer lets these functions be called, and SQLite itself refuses them then.
-    if (options_.osquery_compatible && denied_->action == SQLITE_FUNCTION) {
+    if (options_.osquery_compatible && asked_.denied->action == SQLITE_FUNCTION) {
       error.message = "not authorized";
-      denied_.reset();
+      asked_.denied.reset();
     }
     return error;
   }
@@ -162,12 +197,20 @@ QueryError Connection::explain(int code, std::string message) {
   return error;
 }
 
+namespace {
+constinit std::atomic<std::uint64_t> last_statement{0};
+}  // namespace
+
+Statement::Statement(Connection& connection, sqlite3_stmt* statement)
+    : connection_(&connection), statement_(statement), id_(++last_statement) {}
+
 Statement::Statement(Statement&& other) noexcept
-    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)) {}
+    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)), id_(other.id_) {}
 
 Statement& Statement::operator=(Statement&& other) noexcept {
   std::swap(connection_, other.connection_);
   std::swap(statement_, other.statement_);
+  std::swap(id_, other.id_);
   return *this;
 }
 

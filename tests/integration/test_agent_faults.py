@@ -212,7 +212,6 @@ def test_a_damaged_store_is_set_aside(loaded):
 def test_endless_and_greedy_queries_are_stopped_and_the_rest_goes_on(make_agent):
     agent = make_agent()
     agent.configure({
-        "options": {"schedule_query_seconds": 2, "schedule_query_memory_mb": 32},
         "schedule": {
             "endless": {"query": "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n",
                         "interval": 1},
@@ -221,7 +220,7 @@ def test_endless_and_greedy_queries_are_stopped_and_the_rest_goes_on(make_agent)
             "light": {"query": "select unix_time from time", "interval": 1},
             "told": {"query": "select name, denylisted from osquery_schedule", "interval": 1, "snapshot": True},
         }})
-    agent.start(*QUICK)
+    agent.start(*QUICK, "--schedule_query_seconds=2", "--schedule_query_memory_mb=32")
 
     def denylisted():
         snapshots = [line for line in agent.lines("snapshots") if line["name"] == "told"]

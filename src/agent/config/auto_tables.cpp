@@ -58,9 +58,12 @@ bool is_companion(std::string_view path) {
 }
 
 // osquery's patterns for files: those of glob(3), with % for *.
-std::string as_like(std::string path) {
+void add(linux::PathWalk& walk, std::string path) {
   std::ranges::replace(path, '*', '%');
-  return path;
+  if (path.contains('%'))
+    walk.add_pattern(path);
+  else
+    walk.add_path(std::move(path));
 }
 
 sql::Rows<Row> scan_files(const Scan& scan) {
@@ -68,8 +71,7 @@ sql::Rows<Row> scan_files(const Scan& scan) {
   linux::PathWalk walk(scan.root(), {.dialect = linux::PatternDialect::osquery,
                                      .interrupt = &scan.interrupt(),
                                      .on_error = [&scan](const Error& error) { scan.warn(error); }});
-  const auto pattern = as_like(table.path);
-  pattern.contains('%') ? walk.add_pattern(pattern) : walk.add_path(pattern);
+  add(walk, table.path);
   std::vector<Row> rows;
   while (walk.next()) {
     const std::string path(walk.path());

@@ -3,7 +3,7 @@
 //
 // Records are numbered as they are committed. Every sink has its own cursor, kept in the store; a record is erased when
 // all have passed it. What does not fit under the cap pushes out the oldest, which is counted for each sink that had
-// not taken it.
+// not taken it. Whole lines are pushed out: a sink that stands inside one goes on with the next line's first record.
 #pragma once
 
 #include <chrono>
@@ -39,6 +39,7 @@ class StagedLines {
  public:
   virtual ~StagedLines() = default;
   // Removed rows' lines stand before added ones', whatever the order they are staged in.
+  // A line may go on from one into the other; then its first record is staged before all others.
   enum class Part : std::uint8_t { first, second };
   virtual Result<void> add(Part part, LineRecord record) = 0;
 };
@@ -48,10 +49,10 @@ struct LogBufferOptions {
   std::uint64_t cap_lines = 0;  // --buffered_log_max; 0: none
 };
 
-// Where a sink stands: everything before it has been taken. `part` is within a staged run.
+// Where a sink stands: everything before it has been taken. Records are numbered without gaps, those of staged runs
+// too.
 struct LogPosition {
   std::uint64_t sequence = 0;
-  std::uint64_t part = 0;
   auto operator<=>(const LogPosition&) const = default;
 };
 
@@ -90,8 +91,9 @@ class LogBuffer {
   // there is something, `timeout` has passed or stop() was called; then it may be empty.
   virtual Result<std::vector<LogDelivery>> take(const std::string& sink, std::size_t most_bytes,
                                                 std::chrono::milliseconds timeout) = 0;
-  // The sink has taken everything before `position` for good.
-  virtual Result<void> acknowledge(const std::string& sink, LogPosition position) = 0;
+  // The sink has taken everything before `position` for good. `mark` is what it wants to be told after a restart.
+  virtual Result<void> acknowledge(const std::string& sink, LogPosition position, const std::string& mark = {}) = 0;
+  virtual std::string mark(const std::string& sink) const = 0;
   virtual LogBacklog backlog(const std::string& sink) const = 0;
   // Ends all waiting.
   virtual void stop() = 0;
@@ -100,5 +102,9 @@ class LogBuffer {
 // What an earlier process staged and never committed is removed.
 Result<std::unique_ptr<LogBuffer>> open_log_buffer(store::Store& store, Losses& losses, StatusLog& status,
                                                    const LogBufferOptions& options);
+
+// From now on status lines are queued for the sinks; one that cannot be is told on standard error only. Both must
+// outlive what logs; StatusLog::set_receiver(nullptr) ends it.
+void queue_status_lines(StatusLog& status, LogBuffer& buffer);
 
 }  // namespace osprey::agent

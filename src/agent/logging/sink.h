@@ -10,9 +10,11 @@
 #include <string_view>
 
 #include "agent/config/configuration.h"
+#include "agent/limits/losses.h"
 #include "agent/logging/log_buffer.h"
 #include "agent/logging/status_log.h"
 #include "agent/program.h"
+#include "base/interrupt.h"
 
 namespace osprey::agent {
 
@@ -30,14 +32,24 @@ class Sink {
     std::optional<Error> error;
   };
   virtual Taken deliver(std::span<const LogDelivery> records, const Interrupt& stop) = 0;
-  // The configuration has changed. Before the first deliver() it is called once.
+  // What the sink must know again after the agent's death about what it has taken: kept in the store in one batch with
+  // its cursor. Asked after every deliver(); handed to resume() once, before the first one.
+  virtual std::string mark() const { return {}; }
+  virtual void resume(std::string_view mark) { (void)mark; }
+  // How much text a delivery has at most, unless it is one record. Who needs lines whole says so much that its longest
+  // line fits: records of a line that does not end within a delivery it begins are to be dropped, and counted.
+  virtual std::size_t most_bytes() const { return 256 << 10; }
+  // The configuration has changed. deliver() is called only after a call that has succeeded, the last one.
   virtual Result<void> configure(const Configuration& configuration) = 0;
+  // Where lines go, for osprey_sinks, without secrets. Asked after configure().
+  virtual std::string target() const = 0;
 };
 
 // What a sink is made with; all outlive it.
 struct SinkParts {
   const Program& program;
   StatusLog& status;
+  Losses& losses;
   // The host's identifier as it is now (--host_identifier).
   std::function<std::string()> host_identifier;
 };

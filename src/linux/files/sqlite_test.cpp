@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <thread>
 
 #include "base/temporary_tree.h"
+#include "base/unique_fd.h"
 
 namespace osprey::linux {
 namespace {
@@ -15,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class SqliteFileTest : public TemporaryTree {
  protected:
@@ -210,6 +214,35 @@ TEST_F(SqliteFileTest, EveryAnswerIsOfOneMoment) {
     EXPECT_EQ(refusals, 0) << mode;
     EXPECT_GT(answers, 0) << mode;
   }
+}
+
+// The journal of a dead owner is the hardest to leave alone: whoever opens it otherwise applies and deletes it.
+TEST_F(SqliteFileTest, NothingIsLockedOrTouched) {
+  owner("CREATE TABLE t(a); INSERT INTO t VALUES('old'); PRAGMA cache_size=2; BEGIN; UPDATE t SET a = 'new'");
+  for (int i = 0; i < 20; ++i) owner("INSERT INTO t VALUES(randomblob(2000))");
+  fs::create_directory(top / "dead");
+  for (const auto* name : {"x.db", "x.db-journal"}) fs::copy_file(top / name, top / "dead" / name);
+  struct stat before{};
+  ASSERT_EQ(::stat((top / "dead/x.db").c_str(), &before), 0);
+  const UniqueFd events(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  ASSERT_GE(
+      ::inotify_add_watch(events.get(), (top / "dead").c_str(), IN_ALL_EVENTS & ~(IN_OPEN | IN_ACCESS | IN_CLOSE)), 0);
+  {
+    auto file = SqliteFile::open(root(), "/dead/x.db", Interrupt::never()).value();
+    auto query = file.query("SELECT a FROM t").value();
+    ASSERT_TRUE(query.next().value());
+    EXPECT_EQ(query.bytes(0), "old");
+    std::ifstream locks("/proc/locks");
+    const std::string all{std::istreambuf_iterator<char>(locks), {}};
+    EXPECT_THAT(all, Not(HasSubstr(":" + std::to_string(before.st_ino) + " ")));
+  }
+  char event[4096];
+  EXPECT_LT(::read(events.get(), event, sizeof event), 0);
+  struct stat after{};
+  ASSERT_EQ(::stat((top / "dead/x.db").c_str(), &after), 0);
+  EXPECT_EQ(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+  EXPECT_EQ(after.st_ctim.tv_nsec, before.st_ctim.tv_nsec);
+  EXPECT_EQ(std::distance(fs::directory_iterator(top / "dead"), {}), 2);
 }
 
 TEST_F(SqliteFileTest, QueriesReadAndNothingElse) {

@@ -1,0 +1,162 @@
+"""kafka_producer against a real broker that stops, starts and refuses (LOG-02, LOG-06)."""
+
+import collections
+import json
+import threading
+import time
+
+import pytest
+
+from kafka_broker import KafkaBroker
+from sinks import SinkDriver, make_authority, make_certificate, silent_peer
+
+QUERIES = ["pack_a_processes", "users", "mounts"]
+LARGEST = 100_000  # bytes of a batch that the broker takes
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    for authority in ["ca", "stranger"]:
+        make_authority(folder, authority)
+    make_certificate(folder, "broker", "ca", "IP:127.0.0.1")
+    (folder / "server.pem").write_text((folder / "broker.key").read_text() + (folder / "broker.pem").read_text())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory, certificates):
+    broker = KafkaBroker(tmp_path_factory.mktemp("broker"), f"message.max.bytes={LARGEST}", certificates)
+    broker.start()
+    yield broker
+    broker.close()
+
+
+def line(query, number):
+    return f'{query}\t{{"name":"{query}","n":{number}}}\n'
+
+
+def numbers(messages, query):
+    return [row["n"] for row in (json.loads(text) for _, _, text in messages) if row["name"] == query]
+
+
+def test_every_line_arrives_in_order_while_the_broker_stops_and_starts(broker, record_property):
+    driver = SinkDriver("kafka_producer", f"--logger_kafka_brokers={broker.address}", "--logger_kafka_topic=outages")
+    fed = collections.Counter()
+    ended = threading.Event()
+
+    def feed():
+        while not ended.is_set():
+            for query in QUERIES:
+                driver.feed("".join(line(query, fed[query] + i) for i in range(10)))
+                fed[query] += 10
+            time.sleep(0.02)
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    try:
+        for end in [broker.stop, broker.kill]:
+            time.sleep(1)
+            end()
+            time.sleep(1)
+            broker.start()
+        time.sleep(1)
+    finally:
+        ended.set()
+        feeder.join()
+    told = driver.finish()
+    messages = broker.consume("outages")
+    repeated = 0
+    for query in QUERIES:
+        got = numbers(messages, query)
+        repeated += len(got) - len(set(got))
+        first_of_each = list(dict.fromkeys(got))
+        assert first_of_each == list(range(fed[query])), query
+    print(f"{sum(fed.values())} lines, {repeated} repeated")
+    assert repeated == 0, "the idempotent producer has not been made anew"
+    assert told["losses"] == {}
+    assert told["delivered"] == sum(fed.values())
+
+
+def test_topics_by_query_and_what_has_none(broker):
+    driver = SinkDriver("kafka_producer", f"--logger_kafka_brokers={broker.address}", "--kafka_topics=some:users,mounts")
+    driver.feed("".join(line(query, n) for n in range(50) for query in QUERIES))
+    told = driver.finish()
+    messages = broker.consume("some")
+    assert numbers(messages, "users") == numbers(messages, "mounts") == list(range(50))
+    assert numbers(messages, "pack_a_processes") == []
+    assert told["losses"]["kafka_producer/message/no topic"][0] == 50
+    assert driver.errors().count("kafka_topics does not name it") == 1
+    assert len({partition for partition, _, _ in messages}) == 1
+    assert {key.split("_")[-1] for _, key, _ in messages} == {"ospreyd"}
+
+
+def test_a_line_that_the_broker_refuses_for_its_size_is_counted_and_the_rest_goes_on(broker):
+    driver = SinkDriver("kafka_producer", f"--logger_kafka_brokers={broker.address}", "--logger_kafka_topic=sizes")
+    driver.feed("".join(line("users", n) for n in range(100)))
+    driver.feed(f"=users\t{LARGEST + 50_000}\n")
+    driver.feed("".join(line("users", n) for n in range(100, 200)))
+    driver.feed("=users\t90000\n=users\t1500000\n")
+    driver.feed(line("users", 200))
+    told = driver.finish()
+    texts = [text for _, _, text in broker.consume("sizes")]
+    assert sorted({json.loads(text)["n"] for text in texts if text.startswith("{")}) == list(range(201))
+    assert {len(text) for text in texts if text.startswith("x")} == {90_000}
+    assert told["losses"]["kafka_producer/message/too long"] == [2, LARGEST + 50_000 + 1_500_000]
+    assert "longer than kafka_producer carries" in driver.errors()
+
+
+@pytest.mark.parametrize("flag", ["compression=gzip", "compression=lz4", "compression=snappy", "compression=zstd",
+                                  "acks=1", "acks=0"])
+def test_compression_and_acknowledgements(broker, flag):
+    topic = flag.replace("=", "-")
+    driver = SinkDriver("kafka_producer", f"--logger_kafka_brokers={broker.address}", f"--logger_kafka_topic={topic}",
+                        f"--logger_kafka_{flag}")
+    driver.feed("".join(line("users", n) for n in range(500)))
+    driver.finish()
+    assert numbers(broker.consume(topic), "users") == list(range(500))
+
+
+def test_tls_with_the_right_authority(broker, certificates):
+    driver = SinkDriver("kafka_producer", f"--logger_kafka_brokers=ssl://127.0.0.1:{broker.tls_port}",
+                        "--logger_kafka_topic=secure", f"--tls_server_certs={certificates / 'ca.pem'}")
+    driver.feed(line("users", 0))
+    driver.finish()
+    assert numbers(broker.consume("secure"), "users") == [0]
+
+
+@pytest.mark.parametrize("host, authority", [("127.0.0.1", "stranger"), ("localhost", "ca")])
+def test_no_line_goes_to_a_broker_that_cannot_show_who_it_is(broker, certificates, host, authority):
+    driver = SinkDriver("kafka_producer", f"--logger_kafka_brokers=ssl://{host}:{broker.tls_port}",
+                        "--logger_kafka_topic=refused", f"--tls_server_certs={certificates / authority}.pem")
+    driver.feed(line("users", 0))
+    driver.wait_for_error("certificate")
+    told = driver.stop()
+    assert told["delivered"] == 0
+    assert told["backlog"] >= 1
+    assert told["stop_ms"] < 1500
+
+
+def test_a_broker_that_hangs_does_not_hold_up_a_stop(broker):
+    with silent_peer() as port:
+        driver = SinkDriver("kafka_producer", f"--logger_kafka_brokers=127.0.0.1:{port}", "--logger_kafka_topic=hang")
+        driver.feed(line("users", 0))
+        time.sleep(1)
+        told = driver.stop()
+    assert told["delivered"] == 0
+    assert told["stop_ms"] < 1500
+
+
+@pytest.mark.parametrize("flags, word", [
+    (["--logger_kafka_topic="], "logger_kafka_topic: is empty: set it"),
+    (["--logger_kafka_topic=t", "--logger_kafka_acks=2"], 'logger_kafka_acks: "2" is none of'),
+    (["--logger_kafka_topic=t", "--logger_kafka_compression=rar"], 'logger_kafka_compression: "rar" is none of'),
+    (["--logger_kafka_topic=t", "--logger_kafka_brokers="], "logger_kafka_brokers: names no broker"),
+    (["--logger_kafka_topic=t", "--logger_kafka_brokers=ssl://127.0.0.1:1", "--tls_server_certs=/nowhere.pem"],
+     "tls_server_certs: /nowhere.pem"),
+])
+def test_what_cannot_be_right_is_said(flags, word):
+    driver = SinkDriver("kafka_producer", *flags)
+    driver.feed(line("users", 0))
+    driver.wait_for_error(word)
+    assert driver.stop()["delivered"] == 0
