@@ -4,12 +4,15 @@
 #include <memory>
 #include <string>
 
+#include "agent/logging/kafka_module.h"
 #include "agent/logging/sink.h"
 
 namespace osprey::agent {
 
 std::unique_ptr<Sink> filesystem_sink(const SinkParts& parts);
 std::unique_ptr<Sink> kafka_sink(const SinkParts& parts);
+// For tests: another library than the module's; outlives the sink.
+std::unique_ptr<Sink> kafka_sink(const SinkParts& parts, const KafkaModule& module);
 std::unique_ptr<Sink> stdout_sink(const SinkParts& parts);
 // To the daemon on this host.
 std::unique_ptr<Sink> syslog_sink(const SinkParts& parts);
