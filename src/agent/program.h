@@ -19,10 +19,6 @@ struct Program {
   std::int64_t start_time = 0;  // Unix seconds
   int watcher = -1;             // its process id; -1 without one
 
-  // Of the configuration: SHA-1 over its sources, empty before one was read; and whether one has been read.
-  std::string config_hash;
-  bool config_valid = false;
-
   std::string_view version() const;
   // "osquery 5.23.0…" or "osprey 0.1.0".
   std::string title() const;

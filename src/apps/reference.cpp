@@ -111,6 +111,8 @@ std::string_view settable(agent::FlagKind kind) {
     case agent::FlagKind::own:
     case agent::FlagKind::agent:
       return "command line, not osquery's";
+    case agent::FlagKind::agent_option:
+      return "configuration, not osquery's";
     default:
       return "command line";
   }
@@ -126,6 +128,7 @@ std::string flags_page() {
     if (flag.kind == agent::FlagKind::unlisted) continue;
     std::string initial = flag.default_value.empty() ? "" : fmt::format("`{}`", flag.default_value);
     if (initial == "`|`") initial = "`\\|`";  // the cell's own bar
+    if (!flag.own_default.empty()) initial = fmt::format("`{}`; under osquery's names {}", flag.own_default, initial);
     page += fmt::format("| `{}` | {} | {} | {} | {} |\n", flag.name, agent::type_name(flag.type), initial,
                         settable(flag.kind), agent::described(flag));
   }

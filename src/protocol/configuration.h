@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "protocol/status_line.h"
 
 namespace osprey::protocol {
 
@@ -25,6 +26,70 @@ struct Query {
   std::string version;
   std::optional<unsigned> shard;  // 1 to 100
   std::optional<std::uint64_t> startup_priority;
+
+  bool operator==(const Query&) const = default;
+};
+
+struct Decorators {
+  std::vector<std::string> load;
+  std::vector<std::string> always;
+  std::map<std::uint64_t, std::vector<std::string>> interval;  // seconds, a multiple of 60
+
+  bool operator==(const Decorators&) const = default;
+};
+
+// auto_table_construction: another program's SQLite database as a table.
+struct AutoTable {
+  std::string name;
+  std::string sql;
+  std::string path;  // may be a glob
+  std::vector<std::string> columns;
+  std::string platform;
+
+  bool operator==(const AutoTable&) const = default;
+};
+
+using Categories = std::map<std::string, std::vector<std::string>, std::less<>>;
+
+struct FileMonitoring {
+  Categories paths;         // file_paths
+  Categories path_queries;  // file_paths_query
+  Categories exclude_paths;
+  std::vector<std::string> accesses;  // file_accesses: categories
+
+  bool operator==(const FileMonitoring&) const = default;
+};
+
+struct PrometheusTargets {
+  std::vector<std::string> urls;
+  double timeout_s = 1;
+
+  bool operator==(const PrometheusTargets&) const = default;
+};
+
+// A flag that the configuration sets.
+struct Option {
+  std::string name;
+  std::optional<std::string> value;  // as text, ready to be a flag's value; none: null, which is no value
+
+  bool operator==(const Option&) const = default;
+};
+
+// What a document and a pack's body may both hold.
+struct Settings {
+  std::vector<Option> options;  // as written; those with an empty value are left out
+  Decorators decorators;
+  FileMonitoring files;
+  std::string yara;  // JSON object, for the events that need it; empty: none
+  std::vector<std::string> enabled_subscribers;
+  std::vector<std::string> disabled_subscribers;
+  std::vector<AutoTable> auto_tables;
+  std::map<std::string, std::string, std::less<>> views;
+  std::optional<PrometheusTargets> prometheus;
+  Categories kafka_topics;      // topic to names of queries
+  std::string feature_vectors;  // JSON object; empty: none
+
+  bool operator==(const Settings&) const = default;
 };
 
 struct Pack {
@@ -37,60 +102,30 @@ struct Pack {
   std::string oncall;
   std::vector<std::string> discovery;
   std::vector<Query> queries;  // by startup priority, then name
-};
+  Settings settings;           // what else its body says: in force while the pack is active
 
-struct Decorators {
-  std::vector<std::string> load;
-  std::vector<std::string> always;
-  std::map<std::uint64_t, std::vector<std::string>> interval;  // seconds, a multiple of 60
-};
-
-// auto_table_construction: another program's SQLite database as a table.
-struct AutoTable {
-  std::string name;
-  std::string sql;
-  std::string path;  // may be a glob
-  std::vector<std::string> columns;
-  std::string platform;
-};
-
-using Categories = std::map<std::string, std::vector<std::string>, std::less<>>;
-
-struct FileMonitoring {
-  Categories paths;         // file_paths
-  Categories path_queries;  // file_paths_query
-  Categories exclude_paths;
-  std::vector<std::string> accesses;  // file_accesses: categories
-};
-
-struct PrometheusTargets {
-  std::vector<std::string> urls;
-  double timeout_s = 1;
+  bool operator==(const Pack&) const = default;
 };
 
 // A note on a document: nothing that keeps it from being used.
 struct ConfigNote {
-  std::string where;  // "source:line" or "source", and the key
-  std::string text;   // under osquery's name osquery's words (compat/recordings/daemon/config_check_and_dump.jsonl)
-  bool told_by_osquery = true;  // else only under our own name
+  std::string where;    // "source:line: key"
+  std::string text;     // what we say
+  std::string osquery;  // what osquery says; empty: it is silent
+  Severity severity = Severity::warning;
+
+  bool operator==(const ConfigNote&) const = default;
 };
 
-struct Document {
+struct Document : Settings {
   std::string source;
-  std::map<std::string, std::string, std::less<>> options;  // as text, ready to be a flag's value
-  std::optional<Pack> schedule;                             // the pack "main"
+  std::optional<Pack> schedule;  // the pack "main"
   std::vector<Pack> packs;
-  Decorators decorators;
-  FileMonitoring files;
-  std::string yara;  // JSON, for the events that need it
-  std::optional<std::pair<std::vector<std::string>, std::vector<std::string>>> events;  // enabled, disabled subscribers
-  std::optional<std::vector<AutoTable>> auto_tables;
-  std::optional<std::map<std::string, std::string, std::less<>>> views;
-  std::optional<PrometheusTargets> prometheus;
-  std::optional<Categories> kafka_topics;  // topic to names of queries
-  std::string feature_vectors;             // JSON
-  std::string logger;                      // JSON
   std::vector<ConfigNote> notes;
+  // The text of every pack file that was used, by path.
+  std::map<std::string, std::string, std::less<>> pack_files;
+
+  bool operator==(const Document&) const = default;
 };
 
 enum class ConfigForm : std::uint8_t {
@@ -105,7 +140,13 @@ class PackFiles {
   virtual Result<std::string> read(const std::string& path) const = 0;
   // Paths that a glob(3) pattern matches, sorted.
   virtual std::vector<std::string> match(const std::string& pattern) const = 0;
+  // What the file said when it could be used last: taken where it cannot be used now.
+  virtual std::optional<std::string> last_good(const std::string&) const { return std::nullopt; }
 };
+
+inline constexpr std::size_t kLargestConfig = 4 << 20;  // bytes, without lines of comment
+// How the message of an error ends that is about nesting: 32 levels are allowed.
+inline constexpr std::string_view kTooDeep = "too many nesting levels";
 
 // An error names the source, line and column and the reason.
 Result<Document> parse_document(std::string source, std::string_view text, ConfigForm form, const PackFiles& files);

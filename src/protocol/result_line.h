@@ -36,36 +36,43 @@ class EventLines {
 
  private:
   std::string before_;  // up to the columns
-  std::string after_;   // between columns and action; decorations never stand there
+  std::string after_;   // from there to the action's value
   bool numerics_;
 };
 
 // One line a run, in pieces, so that a long result need not be held whole:
-// {"diffResults":{"removed":[…],"added":[…]},"name":…}. Rows: all removed first.
+// {"diffResults":{"removed":[…],"added":[…]},"name":…}. What stands before turn() and what from there on may be
+// rendered in any order and put together afterwards.
 class BatchLine {
  public:
   explicit BatchLine(const RunHeader& header);
-  void begin(std::string& out);
-  void row(std::string& out, std::string_view row, Action action);
-  void end(std::string& out);
+  void begin(std::string& out) const;
+  void removed(std::string& out, std::string_view row);
+  void turn(std::string& out) const;
+  void added(std::string& out, std::string_view row);
+  void end(std::string& out) const;
 
  private:
+  std::string before_;
   std::string after_;
+  bool rows_;  // a decoration of the same name may have taken their place
   bool numerics_;
-  Action part_ = Action::removed;
-  bool first_ = true;
+  bool first_removed_ = true;
+  bool first_added_ = true;
 };
 
 // {"snapshot":[…],"action":"snapshot","name":…}.
 class SnapshotLine {
  public:
   explicit SnapshotLine(const RunHeader& header);
-  void begin(std::string& out);
+  void begin(std::string& out) const;
   void row(std::string& out, std::string_view row);
-  void end(std::string& out);
+  void end(std::string& out) const;
 
  private:
+  std::string before_;
   std::string after_;
+  bool rows_;
   bool numerics_;
   bool first_ = true;
 };

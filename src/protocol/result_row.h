@@ -25,6 +25,35 @@ class RowEncoder {
   std::string& out_;
 };
 
+struct RowColumn {
+  enum class Kind : std::uint8_t { integer, real, text } kind = Kind::text;
+  std::string_view name;
+  std::int64_t integer = 0;
+  double real = 0;
+  std::string_view text;
+};
+
+// Walks an encoded row. Only what RowEncoder writes is taken.
+class RowDecoder {
+ public:
+  explicit RowDecoder(std::string_view row) : rest_(row) {}
+  // False at the end, or where the bytes are no encoded row.
+  bool next(RowColumn& column);
+  bool failed() const noexcept { return failed_; }
+
+ private:
+  bool take(RowColumn& column);
+
+  std::string_view rest_;
+  std::string_view before_;  // the name of the column before
+  bool first_ = true;
+  bool failed_ = false;
+};
+
+// osquery's order of removed rows: by columns in the order of their names, each by name, kind (whole numbers,
+// fractions, text) and value.
+bool row_less(std::string_view a, std::string_view b);
+
 // Text as differential results have it: bytes below 0x20 and those that are not part of valid UTF-8 as the four
 // characters \xNN, and nothing after the first NUL.
 std::string_view differential_text(std::string_view text, std::string& scratch);

@@ -75,23 +75,22 @@ bool allowed(int action, const char* first, const char* second) {
   }
 }
 
-int authorize(void* denied, int action, const char* first, const char* second, const char* third,
+int authorize(void* context, int action, const char* first, const char* second, const char* third,
               const char* fourth) noexcept {
-  if (allowed(action, first, second)) return SQLITE_OK;
+  auto& asked = *static_cast<Asked*>(context);
   try {
+    if (action == SQLITE_READ && first && !asked.tables.contains(std::string_view(first))) asked.tables.emplace(first);
+    if (allowed(action, first, second)) return SQLITE_OK;
     const auto text = [](const char* argument) { return std::string(argument ? argument : "null"); };
-    *static_cast<std::optional<Denial>*>(denied) =
-        Denial{action, {text(first), text(second), text(third), text(fourth)}, refusal(action, first)};
+    asked.denied = Denial{action, {text(first), text(second), text(third), text(fourth)}, refusal(action, first)};
   } catch (...) {
-    // The refusal stands without its words.
+    // No memory: what is refused stays so, without its words, and so does what cannot be noted.
   }
   return SQLITE_DENY;
 }
 
 }  // namespace
 
-void install_authorizer(sqlite3* database, std::optional<Denial>& denied) {
-  sqlite3_set_authorizer(database, authorize, &denied);
-}
+void install_authorizer(sqlite3* database, Asked& asked) { sqlite3_set_authorizer(database, authorize, &asked); }
 
 }  // namespace osprey::sql

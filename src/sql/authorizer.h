@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
 struct sqlite3;
@@ -16,8 +18,14 @@ struct Denial {
   std::string reason;
 };
 
-// Installs the allow-list of osquery's authorizer (compat section 10.1) on a connection. What was refused last is
-// written to `denied`, which must outlive the connection.
-void install_authorizer(sqlite3* database, std::optional<Denial>& denied);
+// What the authorizer saw of the statements it was asked about.
+struct Asked {
+  std::optional<Denial> denied;               // what was refused last
+  std::set<std::string, std::less<>> tables;  // names that are read: of tables, views and common table expressions
+};
+
+// Installs the allow-list of osquery's authorizer (compat section 10.1) on a connection. `asked` must outlive the
+// connection.
+void install_authorizer(sqlite3* database, Asked& asked);
 
 }  // namespace osprey::sql

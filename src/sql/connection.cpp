@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/text.h"
@@ -28,6 +29,12 @@ std::optional<std::string_view> after(std::string_view message, std::string_view
 
 }  // namespace
 
+std::string quoted_identifier(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
+
 Connection::Connection(ConnectionOptions options) : options_(std::move(options)) {
   // One thread at a time uses a connection, so SQLite needs no mutex of its own.
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
@@ -43,7 +50,9 @@ Connection::Connection(ConnectionOptions options) : options_(std::move(options))
   register_functions(database_, functions_);
   for (const auto name : options_.registry->names())
     if (!is_hidden(name)) attach(*this, name, find_by_name);
-  install_authorizer(database_, denied_);
+  for (const auto& table : options_.extra_tables)
+    if (!is_hidden(table->name)) attach(*this, table->name, find_extra);
+  install_authorizer(database_, asked_);
   sqlite3_progress_handler(
       database_, kProgressSteps,
       [](void* self) noexcept {
@@ -66,9 +75,24 @@ void Connection::begin(const QueryLimits& limits) {
   if (limits.time) deadline = Interrupt::Clock::now() + *limits.time;
   interrupt_.reset(deadline);
   warnings_.clear();
+  asked_.tables.clear();
   rows_scanned_ = 0;
   rows_returned_ = 0;
   scanning_ = {};
+}
+
+bool Connection::reads_events() const {
+  return std::ranges::any_of(asked_.tables, [&](const auto& name) {
+    const Table* table = registry().find_built(name);
+    return table && table->event_subscriber;
+  });
+}
+
+bool Connection::reads_only_events() const {
+  return reads_events() && std::ranges::all_of(asked_.tables, [&](const auto& name) {
+           const Table* table = registry().find_built(name);
+           return !table || table->event_subscriber;  // views are what they read
+         });
 }
 
 bool Connection::attach_alias(std::string_view name) {
@@ -77,11 +101,36 @@ bool Connection::attach_alias(std::string_view name) {
   return attach(*this, name, find_by_alias) == SQLITE_OK;
 }
 
+const Table* Connection::find_extra(Connection& connection, std::string_view name) {
+  const auto& tables = connection.options_.extra_tables;
+  const auto found = std::ranges::find(tables, name, [](const auto& table) -> std::string_view { return table->name; });
+  return found == tables.end() ? nullptr : found->get();
+}
+
+std::vector<std::string_view> Connection::table_names() const {
+  auto names = registry().names();
+  for (const auto& table : options_.extra_tables) names.push_back(table->name);
+  return names;
+}
+
+std::optional<QueryError> Connection::run(std::string_view sql) {
+  for (;;) {
+    auto statement = prepare(sql);
+    if (!statement) return statement.error();
+    if (!*statement) return std::nullopt;
+    for (;;) {
+      const auto row = (*statement)->step();
+      if (!row) return row.error();
+      if (!*row) break;
+    }
+  }
+}
+
 QueryResult<std::optional<Statement>> Connection::prepare(std::string_view& sql) {
   for (;;) {
     sqlite3_stmt* statement = nullptr;
     const char* tail = nullptr;
-    denied_.reset();
+    asked_.denied.reset();
     const int rc = sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()), &statement, &tail);
     if (rc == SQLITE_OK) {
       sql.remove_prefix(static_cast<std::size_t>(tail - sql.data()));
@@ -107,17 +156,17 @@ QueryError Connection::explain(int code, std::string message) {
                         : "interrupted";
     return error;
   }
-  if (denied_) {
-    error.hint = denied_->reason;
+  if (asked_.denied) {
+    error.hint = asked_.denied->reason;
     // osquery's authorizer lets these functions be called, and SQLite itself refuses them then.
-    if (options_.osquery_compatible && denied_->action == SQLITE_FUNCTION) {
+    if (options_.osquery_compatible && asked_.denied->action == SQLITE_FUNCTION) {
       error.message = "not authorized";
-      denied_.reset();
+      asked_.denied.reset();
     }
     return error;
   }
   if (const auto name = after(error.message, "no such table: ")) {
-    if (const auto similar = nearest(*name, registry().names())) error.hint = fmt::format("did you mean {}?", *similar);
+    if (const auto similar = nearest(*name, table_names())) error.hint = fmt::format("did you mean {}?", *similar);
   } else if (const auto column = after(error.message, "no such column: ")) {
     // Which tables the query names is not told; the ones it has connected to are those that matter.
     auto bare = *column;
@@ -128,6 +177,8 @@ QueryError Connection::explain(int code, std::string message) {
       if (!used) continue;
       for (const auto& one : used->columns) names.push_back(one.name);
     }
+    for (const auto& table : options_.extra_tables)
+      for (const auto& one : table->columns) names.push_back(one.name);
     if (const auto similar = nearest(bare, names)) error.hint = fmt::format("did you mean {}?", *similar);
   } else if (const auto function = after(error.message, "no such function: ")) {
     std::vector<std::string> found;
@@ -146,12 +197,20 @@ QueryError Connection::explain(int code, std::string message) {
   return error;
 }
 
+namespace {
+constinit std::atomic<std::uint64_t> last_statement{0};
+}  // namespace
+
+Statement::Statement(Connection& connection, sqlite3_stmt* statement)
+    : connection_(&connection), statement_(statement), id_(++last_statement) {}
+
 Statement::Statement(Statement&& other) noexcept
-    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)) {}
+    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)), id_(other.id_) {}
 
 Statement& Statement::operator=(Statement&& other) noexcept {
   std::swap(connection_, other.connection_);
   std::swap(statement_, other.statement_);
+  std::swap(id_, other.id_);
   return *this;
 }
 

@@ -21,6 +21,9 @@ struct sqlite3_stmt;
 
 namespace osprey::sql {
 
+// A name as SQL has it: in quotes, those within doubled.
+std::string quoted_identifier(std::string_view name);
+
 // Why a query failed.
 struct QueryError {
   int code = 1;         // SQLite's result code: 1 for a query that is wrong, 19 for a missing required column…
@@ -47,7 +50,9 @@ class Statement {
   ~Statement();
 
   std::string_view sql() const noexcept;  // its text
-  std::size_t size() const noexcept;      // columns
+  // No other statement of the process has it, also none that stands at this one's address later.
+  std::uint64_t id() const noexcept { return id_; }
+  std::size_t size() const noexcept;  // columns
   std::string_view column_name(std::size_t i) const noexcept;
   // The declared type where the column comes from a table; empty for expressions.
   std::string_view declared_type(std::size_t i) const noexcept;
@@ -66,9 +71,10 @@ class Statement {
 
  private:
   friend class Connection;
-  Statement(Connection& connection, sqlite3_stmt* statement) : connection_(&connection), statement_(statement) {}
+  Statement(Connection& connection, sqlite3_stmt* statement);
   Connection* connection_;
   sqlite3_stmt* statement_;
+  std::uint64_t id_;
 };
 
 struct ConnectionOptions {
@@ -79,6 +85,9 @@ struct ConnectionOptions {
   bool osquery_compatible = false;
   // Names that queries do not see.
   std::vector<std::string> hidden_tables;
+  // Tables besides the registry's that this connection has, none of them of a name there; shared with whoever made
+  // them. Who makes others opens another connection.
+  std::vector<std::shared_ptr<const Table>> extra_tables;
 };
 
 // Belongs to one thread, but for interrupt().
@@ -93,10 +102,16 @@ class Connection {
   void begin(const QueryLimits& limits);
   // Prepares the first statement in `sql` and takes it off. An empty optional: only blanks and comments were left.
   QueryResult<std::optional<Statement>> prepare(std::string_view& sql);
+  // Runs every statement for what it does; the first error.
+  std::optional<QueryError> run(std::string_view sql);
 
   const Warnings& warnings() const noexcept { return warnings_; }
   // What the authorizer refused of the statement prepared last.
-  const std::optional<Denial>& denial() const noexcept { return denied_; }
+  const std::optional<Denial>& denial() const noexcept { return asked_.denied; }
+  // Whether what was prepared since begin() reads the table, an event table, event tables and nothing else.
+  bool reads(std::string_view table) const { return asked_.tables.contains(table); }
+  bool reads_events() const;
+  bool reads_only_events() const;
   // Rows that tables have yielded since begin(), and the table that did so last: for a progress line.
   std::uint64_t rows_scanned() const noexcept { return rows_scanned_; }
   std::string_view scanning() const noexcept { return scanning_; }
@@ -118,6 +133,8 @@ class Connection {
   QueryError error(int code);
   QueryError explain(int code, std::string message);
   bool attach_alias(std::string_view name);
+  std::vector<std::string_view> table_names() const;
+  static const Table* find_extra(Connection& connection, std::string_view name);
 
   ConnectionOptions options_;
   sqlite3* database_ = nullptr;
@@ -129,7 +146,7 @@ class Connection {
   std::uint64_t rows_returned_ = 0;
   std::string_view scanning_;
   std::function<void()> progress_;
-  std::optional<Denial> denied_;
+  Asked asked_;
   FunctionOptions functions_;
 };
 

@@ -22,6 +22,8 @@ void Warnings::clear() {
   beyond_cap_ = 0;
 }
 
+const void* Scan::subject_pointer() const { return table_->subject.get(); }
+
 void Scan::warn(const Error& error) const {
   if (!error.absent() && error.code != ECANCELED) warnings_->add(table_->name, error);
 }

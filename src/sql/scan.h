@@ -79,6 +79,11 @@ class Scan {
   T* service() const {
     return services_->find<T>();
   }
+  // What a table that was made while the program runs is about: of the type that its maker gave it.
+  template <class T>
+  const T& subject() const {
+    return *static_cast<const T*>(subject_pointer());
+  }
 
   // Says that something could not be looked at. What is merely absent is not reported.
   void warn(const Error& error) const;
@@ -144,6 +149,7 @@ class Scan {
   };
 
   const Equality* equality(std::string_view column) const;
+  const void* subject_pointer() const;
 
   const Table* table_ = nullptr;
   const Root* root_ = nullptr;

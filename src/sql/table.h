@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -35,6 +36,8 @@ class Table {
   bool cacheable = false;         // osquery's attribute, kept for the registry
   bool event_subscriber = false;  // likewise
   bool utility = false;           // likewise
+  // Of a table that is made while the program runs: what its scan is about (Scan::subject); else null.
+  std::shared_ptr<const void> subject;
 
   const Column* column(std::string_view name) const noexcept;
   // Runs the scan; `scan` must outlive the rows.
@@ -125,6 +128,10 @@ class TableBuilder {
   }
   TableBuilder&& utility() && {
     table_.utility = true;
+    return std::move(*this);
+  }
+  TableBuilder&& about(std::shared_ptr<const void> subject) && {
+    table_.subject = std::move(subject);
     return std::move(*this);
   }
   TableBuilder&& alias(std::string_view name) && {

@@ -26,6 +26,7 @@ class FailingStore final : public Store {
   std::vector<FamilyUsage> usage() const override { return beneath_->usage(); }
   std::uint64_t disk_bytes() const override { return beneath_->disk_bytes(); }
   Pressure pressure() const override { return beneath_->pressure(); }
+  std::optional<std::string> damage() const override { return beneath_->damage(); }
   void shed_caches() override { beneath_->shed_caches(); }
 
  private:

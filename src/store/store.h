@@ -95,13 +95,18 @@ class Store {
   // within a second (sync()). ENOSPC in the error's code: there was no room, by the cap or the filesystem; what only
   // erases is let through.
   virtual Result<void> write(const Batch& batch) = 0;
-  // What was written so far survives a power cut too.
+  // What was written so far survives a power cut too. To be called every second: it also gives back the space of what
+  // was erased and goes on after the filesystem was full.
   virtual Result<void> sync() = 0;
 
   virtual std::vector<FamilyUsage> usage() const = 0;
   // Bytes below the directory now; 0 for a store in memory.
   virtual std::uint64_t disk_bytes() const = 0;
   virtual Pressure pressure() const = 0;
+  // What of it could not be read back, once that has been found out: it must be opened anew, which sets it aside.
+  virtual std::optional<std::string> damage() const { return std::nullopt; }
+  // Rewrites what is on disk without what was erased or overwritten.
+  virtual Result<void> compact() { return {}; }
   // Lets go of caches that can be read again: memory is short.
   virtual void shed_caches() = 0;
 };

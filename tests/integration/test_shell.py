@@ -86,7 +86,8 @@ def test_views_options_and_packs_of_a_configuration(osprey, tmp_path):
     assert rows == [{"value": "1"}]
     info = osprey.query("SELECT config_hash, config_valid FROM osquery_info", "--config_path", path)
     assert info[0]["config_valid"] == "1" and len(info[0]["config_hash"]) == 40
-    assert osprey.run("--config_path", path, "--config_check").returncode == 0
+    done = osprey.run("--config_path", path, "--config_check")
+    assert done.returncode == 1 and "views.broken: near" in done.stderr and "--database_path" in done.stderr
 
 
 def test_one_statement_is_one_argument(osprey):

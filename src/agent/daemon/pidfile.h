@@ -19,9 +19,6 @@ class Pidfile {
   Pidfile& operator=(Pidfile&&) = delete;
   ~Pidfile();
 
-
-
-
  private:
   Pidfile(std::string path, UniqueFd file) : path_(std::move(path)), file_(std::move(file)) {}
 

@@ -1,5 +1,14 @@
 // Differential: what changed between two runs of a query. The rules are osquery's (compat sections 4.1, 4.2); results
 // may be far larger than memory.
+//
+// Of the last result a small one is kept whole, of a large one the rows by their hashes (stored_state.h): a run holds
+// 20 to 24 bytes for each row of the result before it and 16 for each new one, and a few megabytes besides. Rows that
+// were removed are told in osquery's order, which is that of their values, as far as they fit a batch; those beyond
+// follow in pieces, each in that order.
+//
+// Stored state that is damaged is dropped with a status line and the query begins anew: counter 0, all rows as added.
+// That is the burst a new epoch brings, and told by its counter; going on from a state that may be wrong could tell
+// changes that never were.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +17,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/logging/log_buffer.h"
+#include "agent/logging/status_log.h"
 #include "protocol/result_line.h"
 #include "sql/connection.h"
 #include "store/store.h"
@@ -44,17 +55,19 @@ struct RunOutcome {
   std::uint64_t rows = 0;  // of the result
   std::uint64_t added = 0;
   std::uint64_t removed = 0;
-  std::uint64_t output_bytes = 0;  // of the result, as osquery_schedule counts it
+  std::uint64_t output_bytes = 0;  // of the result: names and values, a number as eight
   std::uint64_t counter = 0;
   enum class Kind : std::uint8_t { initial, new_epoch, changed, unchanged } kind = Kind::unchanged;
   bool sql_changed = false;  // against the run before
 };
 
-// One run: rows in, then finish() or nothing. A run that is dropped has changed nothing.
+// One run: rows in, then finish() or nothing. A run that is dropped or fails has changed nothing; no call follows one
+// that failed.
 class ResultRun {
  public:
   virtual ~ResultRun() = default;
-  // Takes the statement's current row. An error: the store has no room, or the state cannot be read.
+  // Takes the statement's current row. An error: the store has no room (ENOSPC in its code), or the state cannot be
+  // read.
   virtual Result<void> add(const sql::Statement& statement) = 0;
   // Commits state and lines together.
   virtual Result<RunOutcome> finish() = 0;
@@ -71,6 +84,16 @@ class Differential {
   virtual Result<std::vector<std::string>> names() const = 0;
 };
 
-std::unique_ptr<Differential> make_differential(store::Store& store, LogBuffer& buffer);
+// Where large begins. Tests lower it.
+struct DifferentialOptions {
+  std::size_t small_bytes = 256 << 10;     // encoded rows: up to here a result is one value of the store
+  std::size_t batch_bytes = 4 << 20;       // rows and lines that are held before they are staged
+  std::size_t record_bytes = kRecordText;  // of lines
+  std::size_t part_rows = 256;             // of the index: the least that is written where a row has changed
+};
+
+// All must outlive it.
+std::unique_ptr<Differential> make_differential(store::Store& store, LogBuffer& buffer, StatusLog& status,
+                                                const DifferentialOptions& options = {});
 
 }  // namespace osprey::agent

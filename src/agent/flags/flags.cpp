@@ -71,7 +71,7 @@ std::int64_t Flags::number(FlagName name) const { return parse<std::int64_t>(val
 
 std::string_view Flags::value(const FlagDeclaration& flag) const {
   const auto found = values_.find(&flag);
-  return found == values_.end() ? flag.default_value : std::string_view(found->second);
+  return found == values_.end() ? default_value(flag) : std::string_view(found->second);
 }
 
 bool Flags::set(const FlagDeclaration& flag, std::string_view text) {

@@ -24,6 +24,10 @@ constexpr bool is_shell_only(const FlagDeclaration& flag) {
 // Only what differs from the defaults is stored.
 class Flags {
  public:
+  Flags() = default;
+  // Under our own name some defaults are others.
+  explicit Flags(bool osquery_compatible) : osquery_compatible_(osquery_compatible) {}
+
   std::string_view text(FlagName name) const { return value(name.declaration()); }
   bool boolean(FlagName name) const { return value(name.declaration()) == "true"; }
   // 0 for what is not a number.
@@ -31,6 +35,7 @@ class Flags {
 
   // The value as text, as osquery_flags shows it.
   std::string_view value(const FlagDeclaration& flag) const;
+  std::string_view default_value(const FlagDeclaration& flag) const { return default_of(flag, osquery_compatible_); }
   // Whether a value was given, be it the default's.
   bool is_set(FlagName name) const { return values_.contains(&name.declaration()); }
 
@@ -42,7 +47,10 @@ class Flags {
   void set_custom(std::string_view name, std::string_view text) { custom_.insert_or_assign(std::string(name), text); }
   const std::map<std::string, std::string, std::less<>>& custom() const noexcept { return custom_; }
 
+  bool operator==(const Flags&) const = default;
+
  private:
+  bool osquery_compatible_ = true;
   std::map<const FlagDeclaration*, std::string> values_;
   std::map<std::string, std::string, std::less<>> custom_;
 };

@@ -25,7 +25,8 @@ std::string usage(const FlagDeclaration& flag) {
 std::string help_line(const FlagDeclaration& flag) {
   std::string line = fmt::format("  {:<34} {}", usage(flag), flag.meaning);
   if (flag.type == FlagType::boolean && flag.default_value == "true") line += " [yes]";
-  if (flag.type != FlagType::boolean && !flag.default_value.empty()) line += fmt::format(" [{}]", flag.default_value);
+  const auto initial = default_of(flag, false);
+  if (flag.type != FlagType::boolean && !initial.empty()) line += fmt::format(" [{}]", initial);
   return line + '\n';
 }
 

@@ -1,8 +1,37 @@
 #include "agent/limits/scan_errors.h"
 
+#include <cerrno>
 #include <ctime>
 
 namespace osprey::agent {
+namespace {
+
+// What was being done, as far as the error shows it.
+std::string_view operation_of(int code) {
+  switch (code) {
+    case 0:
+      return "parse";  // it was read, and is not as it should be
+    case EACCES:
+    case EPERM:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EMFILE:
+    case ENFILE:
+      return "open";
+    case ECANCELED:
+    case ETIMEDOUT:
+      return "wait";
+    case ENOSYS:
+    case EOPNOTSUPP:
+    case EAFNOSUPPORT:
+    case EPROTONOSUPPORT:
+      return "unsupported";
+    default:
+      return "read";
+  }
+}
+
+}  // namespace
 
 void ScanErrors::add(std::string_view query, const sql::Warnings& warnings) {
   const auto now = std::time(nullptr);
@@ -16,15 +45,9 @@ void ScanErrors::add(std::string_view query, const sql::Warnings& warnings) {
         index_.erase(entries_.back().first);
         entries_.pop_back();
       }
-      entries_.emplace_front(key, ScanError{warning.table,
-                                            warning.error.subject,
-                                            {},
-                                            warning.error.code,
-                                            warning.error.message,
-                                            std::string(query),
-                                            0,
-                                            now,
-                                            now});
+      entries_.emplace_front(
+          key, ScanError{warning.table, warning.error.subject, std::string(operation_of(warning.error.code)),
+                         warning.error.code, warning.error.message, std::string(query), 0, now, now});
       index_.emplace(std::move(key), entries_.begin());
     }
     auto& error = entries_.front().second;

@@ -81,13 +81,12 @@ class WorkerGroup {
   };
 
   explicit WorkerGroup(const GroupLimits& limits) : limits_(limits) {}
-  void notice(std::string_view controller, const Error& error);
   void set_up();
-  void add_v1(const linux::CgroupMembership& membership, const linux::CgroupDelegation& delegation);
-  void add_v2(const linux::CgroupMembership& membership, const linux::CgroupDelegation& delegation);
-  bool wants(std::string_view controller) const;
-  // Has `hierarchy` enforce what it can of `controllers`; those that it does are taken off `wanted_`.
-  void enforce(const Hierarchy& hierarchy, const std::vector<std::string>& controllers);
+  // Says that nothing will enforce these.
+  void give_up(std::vector<std::string> controllers, const Error& error);
+  void add(const linux::CgroupMembership& membership, const linux::CgroupDelegation& delegation);
+  Result<void> make_group(Hierarchy& hierarchy, const GroupPlace& place);
+  Result<void> enforce(Hierarchy& hierarchy, const std::string& controller, const GroupPlace& place);
   Result<void> write_limit(const Hierarchy& hierarchy, std::string_view controller) const;
   Result<void> write_io_limit(const Hierarchy& hierarchy) const;
 

@@ -666,7 +666,9 @@ Result<void> Buffer::add_staged(Stage& stage, std::size_t number, const LineReco
     while (over_cap(staging_ + one.amount) && stage.amount() != LogAmount{})
       TRY(shed_stage(stage, [&](const LogAmount& gone) { return !over_cap(staging_ - gone + one.amount); }));
     auto& part = stage.parts[number];
-    if (over_cap(staging_ + one.amount) || (record.continues && part.count == 0)) {
+    // A line may begin in the first part and end in the second.
+    const bool begun = part.count > 0 || (number == 1 && stage.parts[0].count > 0);
+    if (over_cap(staging_ + one.amount) || (record.continues && !begun)) {
       stage.shed += one.amount;
       return {};
     }

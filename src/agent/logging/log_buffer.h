@@ -39,6 +39,7 @@ class StagedLines {
  public:
   virtual ~StagedLines() = default;
   // Removed rows' lines stand before added ones', whatever the order they are staged in.
+  // A line may go on from one into the other; then its first record is staged before all others.
   enum class Part : std::uint8_t { first, second };
   virtual Result<void> add(Part part, LineRecord record) = 0;
 };

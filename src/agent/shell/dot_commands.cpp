@@ -231,7 +231,7 @@ Leave show(Shell& shell, const Words&) {
                   flags.text("output").empty() ? "stdout" : flags.text("output"), settings.separator, widths));
   output.add("\nNon-default flags/options:\n");
   for (const auto& flag : kFlags) {
-    if (!is_listed(flag, shell.compatible()) || flags.value(flag) == flag.default_value) continue;
+    if (!is_listed(flag, shell.compatible()) || flags.value(flag) == flags.default_value(flag)) continue;
     output.add(fmt::format("  {}: {}\n", flag.name, flags.value(flag)));
   }
   return {};

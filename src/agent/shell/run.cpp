@@ -8,19 +8,24 @@
 #include <ctime>
 #include <span>
 
+#include "agent/config/config_check.h"
+#include "agent/config/config_manager.h"
+#include "agent/daemon/agent.h"
 #include "agent/flags/command_line.h"
 #include "agent/flags/help.h"
 #include "agent/log.h"
 #include "agent/shell/interactive.h"
 #include "agent/shell/shell.h"
+#include "agent/sql_setup.h"
+#include "agent/watcher/watcher.h"
 #include "base/text.h"
 #include "linux/files/digest_cache.h"
 
 namespace osprey::agent::shell {
 namespace {
 
-constexpr int kCatastrophic = 78;  // osquery's exit status for what ends everything
-constexpr auto kDefaultFlagFile = "/etc/osquery/osquery.flags.default";
+constexpr auto kDefaultFlagFile = "/etc/osprey/osprey.flags.default";
+constexpr auto kOsqueryFlagFile = "/etc/osquery/osquery.flags.default";
 
 using Arguments = std::span<const char* const>;
 
@@ -39,16 +44,17 @@ bool is_agent(std::string_view program, Arguments arguments) {
   return has_argument(arguments, {"D"}) || program.contains("osqueryd") || program.contains("ospreyd");
 }
 
-CommandLine read_flags(std::string_view program, Arguments arguments, Flags& flags) {
+CommandLine read_flags(const Program& program, Arguments arguments, Flags& flags) {
   const auto sources = host_sources();
+  const auto* usual = program.osquery_compatible ? kOsqueryFlagFile : kDefaultFlagFile;
   const bool names_a_file = std::ranges::any_of(
       arguments, [](std::string_view one) { return one.starts_with("--flagfile") || one.starts_with("-flagfile"); });
-  if (!names_a_file && ::access(kDefaultFlagFile, R_OK) == 0) {
-    flags.set("flagfile", kDefaultFlagFile);
+  if (!names_a_file && ::access(usual, R_OK) == 0) {
+    flags.set("flagfile", usual);
     CommandLine before;
-    if (const auto text = sources.read_file(kDefaultFlagFile)) read_flag_file(*text, program, sources, flags, before);
+    if (const auto text = sources.read_file(usual)) read_flag_file(*text, program.name, sources, flags, before);
   }
-  return read_command_line(arguments, program, sources, flags);
+  return read_command_line(arguments, program.name, sources, flags);
 }
 
 int report_faults(const CommandLine& line, bool compatible) {
@@ -90,86 +96,43 @@ void set_shell_values(const Program& program, bool one_shot, Flags& flags) {
   if (!flags.is_set("disable_extensions")) flags.set("disable_extensions", "true");
 }
 
-void warn(const Program& program, std::string_view text) {
-  say(program.osquery_compatible ? log_line(protocol::Severity::warning, text) : fmt::format("warning: {}\n", text));
-}
-
-// Options of the configuration win over the command line.
-void set_options(const Config& config, const Program& program, Flags& flags) {
-  for (const auto& [name, value] : config.options) {
-    const auto* flag = find_flag(name);
-    if (name.starts_with("custom_"))
-      flags.set_custom(name, value);
-    else if (!flag || flag->kind == FlagKind::own || flag->kind == FlagKind::unlisted)
-      warn(program, fmt::format("Cannot set unknown or invalid flag: {}", name));
-    else if (flag->kind == FlagKind::command_line || flag->kind == FlagKind::shell || flag->kind == FlagKind::agent)
-      warn(program, fmt::format("The CLI only flag --{} set via config file will be ignored, please use a flagfile or "
-                                "pass it to the process at startup",
-                                name));
-    else
-      flags.set(*flag, value);
-  }
-}
-
-Result<void> read_config(const std::string& path, Program& program, Config& config) {
-  const auto sources = TRY(config_sources(path));
-  const auto form = program.osquery_compatible ? ConfigForm::strict : ConfigForm::lenient;
-  std::optional<Error> first;
-  for (const auto& source : sources) {
-    auto applied = apply_source(source, form, read_config_file, config);
-    if (applied) continue;
-    if (program.osquery_compatible)
-      say(log_line(
-          protocol::Severity::error,
-          fmt::format("updateSource failed to parse config, of source: {} and content: {}", source.name, source.text)));
-    if (!first) first = applied.error();
-  }
-  for (const auto& text : config.warnings) warn(program, text);
-  program.config_hash = config_hash(sources);
-  program.config_valid = true;
-  if (!first) return {};
+// What the configuration's readers have to say, in the shell's form.
+void tell(const Program& program, protocol::Severity severity, const std::string& text) {
   if (program.osquery_compatible)
-    return failure("Error reading config",
-                   first->message.ends_with(kTooDeep)
-                       ? "Error validating the config JSON: Configuration has too many nesting levels!"
-                       : "Error parsing the config JSON");
-  return std::unexpected(*first);
+    say(log_line(severity, text));
+  else if (severity != protocol::Severity::info)
+    say(fmt::format("{}: {}\n", severity == protocol::Severity::warning ? "warning" : "Error", text));
 }
 
-// Reads the configuration where something asks for it. A status: the program ends with it.
-std::optional<int> take_config(Flags& flags, Program& program, Config& config) {
-  const std::string path(flags.text("config_path"));
-  const bool check = flags.boolean("config_check");
-  const bool dump = flags.boolean("config_dump");
-  const bool asked = check || dump || flags.is_set("config_path") || !flags.text("pack").empty();
-  if (flags.text("config_plugin") != "filesystem") {
-    if (!asked) return std::nullopt;
-    say(fmt::format("Cannot activate {} config plugin: it is not built yet\n", flags.text("config_plugin")));
-    return kCatastrophic;
-  }
-  // osquery reads its configuration always, and we do under its name.
-  if (!asked && !program.osquery_compatible) return std::nullopt;
-  if (dump) {
-    if (const auto sources = config_sources(path)) {
-      for (const auto& source : *sources) fmt::print("{{\"{}\": {}}}\n", source.name, source.text);
+// --config_check and --config_dump. A status: the program ends with it.
+std::optional<int> answer_about_config(const Program& program, const Flags& flags,
+                                       const sql::ConnectionOptions& connection) {
+  if (flags.boolean("config_dump")) {
+    const auto text = dump_config(program, flags);
+    if (text) {
+      Output(STDOUT_FILENO).add(*text);
       return 0;
     }
+    // osquery goes on and starts.
+    if (!program.osquery_compatible) {
+      say(fmt::format("Error: configuration {}\n", text.error().text()));
+      return 1;
+    }
   }
-  const auto read = read_config(path, program, config);
-  if (read) {
-    set_options(config, program, flags);
-    return check ? std::optional(0) : std::nullopt;
-  }
-  const auto& error = read.error();
-  if (!program.osquery_compatible) {
-    say(fmt::format("Error: configuration {}\n", error.text()));
-    return 1;
-  }
-  if (!check) return std::nullopt;
-  const bool missing = error.subject == path;
-  say(missing ? fmt::format("Error reading config: config file does not exist: {}\n", path)
-              : fmt::format("{}\n", error.text()));
-  return 1;
+  if (!flags.boolean("config_check")) return std::nullopt;
+  const auto answer = check_config(program, flags, connection);
+  say(answer.errors);
+  if (::isatty(STDOUT_FILENO) != 0) Output(STDOUT_FILENO).add(answer.output);
+  return answer.status;
+}
+
+// Where the configuration comes from; null where nothing asks for it. osquery reads its configuration always, and we do
+// under its name.
+Result<std::unique_ptr<ConfigPlugin>> config_plugin(const Flags& flags, const Program& program) {
+  const bool asked = flags.is_set("config_path") || !flags.text("pack").empty();
+  if (!asked && (!program.osquery_compatible || flags.text("config_plugin") != "filesystem")) return nullptr;
+  return make_config_plugin(flags, program,
+                            [&](const std::string& text) { tell(program, protocol::Severity::warning, text); });
 }
 
 // What is to be run, and running it (compat section 1.3: the first that is given).
@@ -205,19 +168,26 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
     Output(STDOUT_FILENO).add(help_text(program.name, program.osquery_compatible));
     return 0;
   }
-  Flags flags;
-  flags.set("disable_events", "true");
+  Flags flags(program.osquery_compatible);
+  const bool agent = is_agent(program.name, arguments);
+  if (!agent) flags.set("disable_events", "true");
   if (has_argument(arguments, {"version"})) {
     Output(STDOUT_FILENO).add(fmt::format("{} version {}\n", program.name, program.version()));
     return 0;
   }
-  const auto line = read_flags(program.name, arguments, flags);
+  const auto line = read_flags(program, arguments, flags);
   if (!line.faults.empty()) return report_faults(line, program.osquery_compatible);
-  if (is_agent(program.name, arguments)) {
-    say(fmt::format("{}: the agent is not built yet\n", program.name));
-    return kCatastrophic;
-  }
+  sql::Services services;
+  services.provide(flags);
+  services.provide(program);
+  services.provide(registry);
+  const sql::ConnectionOptions about_config{.registry = &registry,
+                                            .services = &services,
+                                            .osquery_compatible = program.osquery_compatible,
+                                            .hidden_tables = hidden_tables(flags, registry)};
+  if (const auto ended = answer_about_config(program, flags, about_config)) return *ended;
   if (!can_do_all(flags, program.name)) return 1;
+  if (agent) return run_agent(const_cast<char* const*>(argv), flags, program, registry);
   if (const auto shell = flags.text("completion"); !shell.empty()) {
     const auto script = completion_script(shell, program.name);
     if (!script) {
@@ -237,8 +207,18 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
                         flags.boolean("L") || !flags.text("pack").empty() || flags.number("profile") > 0;
   set_shell_values(program, one_shot, flags);
 
-  Config config;
-  if (const auto ended = take_config(flags, program, config)) return *ended;
+  auto plugin = config_plugin(flags, program);
+  if (!plugin) {
+    tell(program, protocol::Severity::error, plugin.error().text());
+    return kCatastrophic;
+  }
+  ConfigManager manager(
+      {.program = program, .base = flags, .plugin = std::move(*plugin), .tell = [&](auto severity, const auto& text) {
+         tell(program, severity, text);
+       }});
+  if (!manager.load() && !program.osquery_compatible) return 1;
+  const auto configuration = manager.current();
+  flags = configuration->flags;
 
   auto root = Root::host();
   if (const auto directory = flags.text("root"); !directory.empty()) {
@@ -250,10 +230,7 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
     root = std::move(*opened);
   }
 
-  sql::Services services;
-  services.provide(flags);
-  services.provide(program);
-  services.provide(registry);
+  services.provide(manager);
   linux::DigestCache digests(static_cast<std::size_t>(std::max<std::int64_t>(flags.number("hash_cache_max"), 0)));
   if (!flags.boolean("disable_hash_cache")) services.provide(digests);
 
@@ -269,7 +246,7 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
     }
   }
   Output output(to_file ? file.get() : STDOUT_FILENO);
-  Shell shell({flags, program, registry, services, config, root}, output);
+  Shell shell({flags, program, registry, services, *configuration, root}, output);
   const int status = run_asked(shell, flags, line);
   output.flush();
   if (output.failed() && output.failed() != EPIPE && status == 0) {

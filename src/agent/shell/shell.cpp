@@ -10,9 +10,11 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "agent/config/auto_tables.h"
 #include "agent/log.h"
 #include "agent/shell/dot_commands.h"
 #include "agent/shell/terminal.h"
+#include "agent/sql_setup.h"
 #include "base/text.h"
 #include "sql/column_types.h"
 
@@ -35,41 +37,10 @@ sql::QueryLimits limits_of(const Flags& flags) {
   return limits;
 }
 
-// The tables that the flags hide.
-std::vector<std::string> hidden_tables(const Flags& flags, const sql::Registry& registry) {
-  std::vector<std::string> hidden;
-  for (const auto name : split(flags.text("disable_tables"), ',')) hidden.emplace_back(trim(name));
-  if (const auto enabled = split(flags.text("enable_tables"), ','); !flags.text("enable_tables").empty()) {
-    for (const auto name : registry.names())
-      if (std::ranges::none_of(enabled, [&](auto one) { return trim(one) == name; })) hidden.emplace_back(name);
-  }
-  return hidden;
-}
-
-std::string quoted_identifier(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + '"';
-}
-
 std::string quoted_text(std::string_view text) {
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? "''" : std::string(1, c);
   return quoted + '\'';
-}
-
-// Runs statements for what they do; the first error.
-std::optional<sql::QueryError> run_silently(sql::Connection& connection, std::string_view sql) {
-  for (;;) {
-    auto statement = connection.prepare(sql);
-    if (!statement) return statement.error();
-    if (!*statement) return std::nullopt;
-    for (;;) {
-      const auto row = (*statement)->step();
-      if (!row) return row.error();
-      if (!*row) break;
-    }
-  }
 }
 
 double seconds(const timeval& time) {
@@ -130,12 +101,16 @@ Shell::~Shell() { output_.before_write(nullptr); }
 
 sql::Connection& Shell::connection() {
   if (connection_) return *connection_;
+  auto automatic = make_auto_tables(parts_.configuration.auto_tables, parts_.registry, parts_.configuration.views);
+  for (const auto& note : automatic.notes)
+    if (!compatible()) say(fmt::format("warning: {}: {}\n", note.where, note.text));
   connection_ = std::make_unique<sql::Connection>(sql::ConnectionOptions{
       .registry = &parts_.registry,
       .root = parts_.root,
       .services = &parts_.services,
       .osquery_compatible = compatible(),
       .hidden_tables = hidden_tables(parts_.flags, parts_.registry),
+      .extra_tables = std::move(automatic.tables),
   });
   if (!compatible() && parts_.flags.boolean("progress") && ::isatty(STDERR_FILENO)) {
     progress_ = std::make_unique<Progress>(*connection_, STDERR_FILENO);
@@ -143,9 +118,8 @@ sql::Connection& Shell::connection() {
     output_.before_write([this] { progress_->erase(); });
     if (!interactive_) Progress::erase_on_interrupt();
   }
-  for (const auto& [name, sql] : parts_.config.views) {
-    const auto view = quoted_identifier(name);
-    const auto error = run_silently(*connection_, fmt::format("CREATE VIEW {} AS {}", view, sql));
+  for (const auto& [name, sql] : parts_.configuration.views) {
+    const auto error = create_view(*connection_, name, sql);
     // osquery says it below the level that its shell shows.
     if (error && !compatible()) say(fmt::format("warning: view {}: {}\n", name, error->message));
   }
@@ -273,7 +247,7 @@ int Shell::run_file(const std::string& path) {
 
 int Shell::run_pack(std::string_view name) {
   bool found = false;
-  for (const auto& pack : parts_.config.packs) {
+  for (const auto& pack : parts_.configuration.packs) {
     if (pack.name != name) continue;
     found = true;
     for (const auto& query : pack.queries)
@@ -281,8 +255,8 @@ int Shell::run_pack(std::string_view name) {
   }
   if (found || compatible()) return exit_status();
   std::vector<std::string_view> names;
-  names.reserve(parts_.config.packs.size());
-  for (const auto& pack : parts_.config.packs) names.push_back(pack.name);
+  names.reserve(parts_.configuration.packs.size());
+  for (const auto& pack : parts_.configuration.packs) names.push_back(pack.name);
   complain(fmt::format("Error: no pack {} in {}{}", name, parts_.flags.text("config_path"), suggestion(name, names)));
   return 1;
 }
@@ -295,7 +269,7 @@ int Shell::run_profile(std::string_view sql, std::int64_t times) {
   for (std::int64_t i = 0; i < times; ++i) {
     const auto start = std::chrono::steady_clock::now();
     connection().begin(limits_of(parts_.flags));
-    if (const auto error = run_silently(connection(), sql)) {
+    if (const auto error = connection().run(sql)) {
       report(*error, "Error: ");
       return error->code;
     }

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/config/config.h"
+#include "agent/config/configuration.h"
 #include "agent/flags/flags.h"
 #include "agent/program.h"
 #include "agent/shell/output.h"
@@ -25,7 +25,7 @@ struct ShellParts {
   Program& program;
   sql::Registry& registry;
   sql::Services& services;
-  const Config& config;
+  const Configuration& configuration;
   Root root = Root::host();
 };
 

@@ -1,3 +1,4 @@
+#include "agent/config/config_manager.h"
 #include "agent/flags/flags.h"
 #include "agent/program.h"
 #include "agent/tables/table.h"
@@ -15,13 +16,16 @@ struct Row {
 };
 
 Rows<Row> scan(const Scan& scan) {
-  const auto* flags = scan.service<Flags>();
+  // As the configuration in force has them, where there is one.
+  const auto* manager = scan.service<ConfigManager>();
+  const auto configuration = manager ? manager->current() : nullptr;
+  const auto* flags = configuration ? &configuration->flags : scan.service<Flags>();
   const auto* program = scan.service<Program>();
   if (!flags) co_return;
   for (const auto& flag : kFlags) {
     if (!is_listed(flag, program && program->osquery_compatible)) continue;
     Row row{flag.name,          type_name(flag.type), described(flag),
-            flag.default_value, flags->value(flag),   is_shell_only(flag)};
+            flags->default_value(flag), flags->value(flag), is_shell_only(flag)};
     co_yield row;
   }
   for (const auto& [name, value] : flags->custom()) {

@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include "agent/config/config_manager.h"
+#include "agent/daemon/host_identity.h"
 #include "agent/flags/flags.h"
 #include "agent/program.h"
 #include "agent/tables/table.h"
@@ -14,13 +16,15 @@ struct Info {
   const Scan& scan;
   const Program& program;
   const Flags* flags;
+  ConfigurationPtr configuration;  // null where the program has none
+  const HostIdentity* identity;    // the agent's, null in the shell
 
   std::int64_t pid() const { return ::getpid(); }
-  std::optional<std::string> uuid() const { return linux::host_uuid(scan.root()); }
-  const std::string& instance_id() const { return program.instance_id(); }
+  std::optional<std::string> uuid() const { return identity ? identity->host_uuid() : linux::host_uuid(scan.root()); }
+  const std::string& instance_id() const { return identity ? identity->instance_uuid() : program.instance_id(); }
   std::string_view version() const { return program.version(); }
-  const std::string& config_hash() const { return program.config_hash; }
-  bool config_valid() const { return program.config_valid; }
+  std::string config_hash() const { return configuration ? configuration->hash : std::string(); }
+  bool config_valid() const { return configuration && configuration->valid; }
   std::string_view extensions() const { return "inactive"; }
   std::string_view build_platform() const { return "linux"; }
   std::string_view build_distro() const { return OSPREY_BUILD_DISTRO; }
@@ -32,7 +36,9 @@ struct Info {
 Rows<Info> scan(const Scan& scan) {
   const auto* program = scan.service<Program>();
   if (!program) co_return;
-  Info info{scan, *program, scan.service<Flags>()};
+  const auto* manager = scan.service<ConfigManager>();
+  Info info{scan, *program, scan.service<Flags>(), manager ? manager->current() : nullptr,
+            scan.service<HostIdentity>()};
   co_yield info;
 }
 

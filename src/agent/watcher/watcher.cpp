@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "agent/limits/worker_group.h"
 #include "agent/watcher/performance_limits.h"
 #include "agent/watcher/respawn.h"
 #include "base/root.h"
@@ -83,7 +84,9 @@ class Watcher {
         program_(program),
         status_(status),
         limits_(performance_limits(flags)),
-        respawn_(limits_, seconds(flags.number("watchdog_max_delay")), program.osquery_compatible) {
+        respawn_(limits_, seconds(flags.number("watchdog_max_delay")), program.osquery_compatible),
+        group_(WorkerGroup::make(GroupLimits::of(flags))) {
+    for (const auto& notice : group_.notices()) tell(StatusLog::Severity::warning, notice);
     sigemptyset(&signals_);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&signals_, signal);
     sigprocmask(SIG_BLOCK, &signals_, &before_);
@@ -103,7 +106,10 @@ class Watcher {
       if (end.asked) return EXIT_SUCCESS;
       if (WIFEXITED(end.status) && WEXITSTATUS(end.status) == kCatastrophic) return kCatastrophic;
       if (WIFEXITED(end.status) && WEXITSTATUS(end.status) == 0) return EXIT_SUCCESS;
-      last_death = cause_of(end);
+      // Asked whatever the cause is, so that the next worker is not blamed for it.
+      const bool out_of_memory = group_.oom_killed() || oom_seen_;
+      oom_seen_ = false;
+      last_death = out_of_memory && end.cause.empty() ? "oom" : cause_of(end);
       const auto delay = respawn_.delay_after(std::chrono::duration_cast<milliseconds>(Clock::now() - started));
       if (!delay) {
         tell(StatusLog::Severity::error,
@@ -140,6 +146,7 @@ class Watcher {
       if (::getppid() != watcher) ::_exit(kCatastrophic);
       ::setenv(kWatcherVariable, fmt::to_string(watcher).c_str(), 1);
       ::setenv(kLastDeathVariable, last_death.c_str(), 1);
+      group_.enter();
       sigprocmask(SIG_SETMASK, &before_, nullptr);
       ::execv(kExecutable, arguments_);
       ::_exit(kCatastrophic);
@@ -159,6 +166,8 @@ class Watcher {
       if (signal == SIGHUP) ::kill(worker_, SIGHUP);
       if (Clock::now() < next) continue;
       next += kSampleInterval;
+      // A helper's end for want of memory is not what the worker dies of later.
+      if (group_.oom_killed()) oom_seen_ = !still_running();
       const auto violation =
           judge.observe(usage_of(worker_), std::chrono::duration_cast<milliseconds>(Clock::now() - started));
       if (!violation) continue;
@@ -183,6 +192,12 @@ class Watcher {
   }
 
   milliseconds stop_time() const { return seconds(std::max<std::int64_t>(flags_.number("alarm_timeout"), 10)); }
+
+  // Whether the worker is no zombie yet.
+  bool still_running() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(worker_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0;
+  }
 
   std::optional<int> reaped() const {
     int status = 0;
@@ -225,6 +240,8 @@ class Watcher {
   StatusLog& status_;
   const PerformanceLimits limits_;
   Respawn respawn_;
+  WorkerGroup group_;
+  bool oom_seen_ = false;
   sigset_t signals_{};
   sigset_t before_{};
   UniqueFd signal_file_;

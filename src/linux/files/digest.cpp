@@ -114,7 +114,8 @@ bool Digests::holds(DigestSet kinds) const noexcept {
   return true;
 }
 
-Result<Digests> digest_file(int fd, DigestSet kinds, const std::atomic<bool>& stop, std::string_view path) {
+Result<Digests> digest_file(int fd, DigestSet kinds, const std::atomic<bool>& stop, std::string_view path,
+                            IoBudget* budget) {
   struct stat info;
   if (::fstat(fd, &info) != 0) return system_failure(std::string(path));
   auto running = TRY(start(kinds, path));
@@ -123,10 +124,12 @@ Result<Digests> digest_file(int fd, DigestSet kinds, const std::atomic<bool>& st
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_NOREUSE);
   Blocks blocks(fd, sparse);
+  const auto stopped = [&stop] { return stop.load(std::memory_order_relaxed); };
   for (;;) {
-    if (stop.load(std::memory_order_relaxed)) return system_failure(ECANCELED, std::string(path));
+    if (stopped()) return system_failure(ECANCELED, std::string(path));
     const auto block = TRY(blocks.next(path));
     if (block.empty()) break;
+    if (budget && !budget->read(block.size(), stopped)) return system_failure(ECANCELED, std::string(path));
     for (auto& one : running) EVP_DigestUpdate(one.context.get(), block.data(), block.size());
   }
   if (!cached) ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);

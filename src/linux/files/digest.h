@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "linux/files/io_budget.h"
 
 namespace osprey::linux {
 
@@ -37,7 +38,9 @@ class Digests {
 };
 
 // The digests of a regular file open at `fd`, from its beginning to its end; holes are not read. Pages that were not in
-// the page cache do not stay there. `stop` ends it within a block's time with ECANCELED. `path` names it in errors.
-Result<Digests> digest_file(int fd, DigestSet kinds, const std::atomic<bool>& stop, std::string_view path);
+// the page cache do not stay there. What it reads it takes from `budget`, if there is one. `stop` ends it within a
+// block's time with ECANCELED. `path` names it in errors.
+Result<Digests> digest_file(int fd, DigestSet kinds, const std::atomic<bool>& stop, std::string_view path,
+                            IoBudget* budget = nullptr);
 
 }  // namespace osprey::linux

@@ -43,4 +43,10 @@ std::size_t DigestCache::size() const {
   return entries_.size();
 }
 
+void DigestCache::clear() {
+  const std::lock_guard lock(mutex_);
+  index_.clear();
+  entries_.clear();
+}
+
 }  // namespace osprey::linux

@@ -37,6 +37,8 @@ class DigestCache {
   // Digests of other kinds that are known of the same version stay.
   void insert(const FileVersion& file, const Digests& digests);
   std::size_t size() const;
+  // Forgets everything: memory is short.
+  void clear();
 
  private:
   struct Entry {

@@ -69,14 +69,14 @@ void DigestPool::work() {
 }
 
 Result<FileDigests> DigestPool::compute(const std::string& path) const {
-  if (stop_) return system_failure(ECANCELED, path);
+  if (stop_ || (budget_ && !budget_->open([this] { return stop_.load(); }))) return system_failure(ECANCELED, path);
   const auto file = TRY(root_.open(path));
   struct stat before;
   if (::fstat(file.get(), &before) != 0) return system_failure(path);
   const auto version = version_of(before);
   if (cache_)
     if (auto known = cache_->find(version, kinds_)) return FileDigests{std::move(*known), true};
-  auto digests = TRY(digest_file(file.get(), kinds_, stop_, path));
+  auto digests = TRY(digest_file(file.get(), kinds_, stop_, path, budget_));
   struct stat after;
   if (cache_ && ::fstat(file.get(), &after) == 0 && version_of(after) == version && settled(version))
     cache_->insert(version, digests);

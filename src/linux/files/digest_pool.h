@@ -40,9 +40,9 @@ class DigestPool {
     Result<FileDigests> result_ = FileDigests{};
   };
 
-  // `cache` may be null. `interrupt` is asked by the thread that waits only.
-  DigestPool(Root root, DigestSet kinds, DigestCache* cache, const Interrupt& interrupt)
-      : root_(std::move(root)), kinds_(kinds), cache_(cache), interrupt_(interrupt) {}
+  // `cache` and `budget` may be null. `interrupt` is asked by the thread that waits only.
+  DigestPool(Root root, DigestSet kinds, DigestCache* cache, IoBudget* budget, const Interrupt& interrupt)
+      : root_(std::move(root)), kinds_(kinds), cache_(cache), budget_(budget), interrupt_(interrupt) {}
   ~DigestPool();
   DigestPool(const DigestPool&) = delete;
   DigestPool& operator=(const DigestPool&) = delete;
@@ -60,6 +60,7 @@ class DigestPool {
   const Root root_;
   const DigestSet kinds_;
   DigestCache* const cache_;
+  IoBudget* const budget_;
   const Interrupt& interrupt_;
   std::atomic<bool> stop_{false};
   std::mutex mutex_;

@@ -116,7 +116,7 @@ TEST_F(DigestTest, PoolKeepsJobsApart) {
     file(path.substr(1), i % 2 ? "abc" : "");
     jobs.push_back(job(path));
   }
-  DigestPool pool(*Root::at(top_), kinds_, nullptr, Interrupt::never());
+  DigestPool pool(*Root::at(top_), kinds_, nullptr, nullptr, Interrupt::never());
   for (const auto& one : jobs) pool.start(one);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const auto& result = pool.finish(jobs[i]);
@@ -128,13 +128,13 @@ TEST_F(DigestTest, PoolKeepsJobsApart) {
 
 TEST_F(DigestTest, PoolEndsWithJobsUndone) {
   file("a", std::string(10'000'000, 'a'));
-  DigestPool pool(*Root::at(top_), kinds_, nullptr, Interrupt::never());
+  DigestPool pool(*Root::at(top_), kinds_, nullptr, nullptr, Interrupt::never());
   for (int i = 0; i < 100; ++i) pool.start(job("/a"));
 }
 
 TEST_F(DigestTest, PoolRefusesWhatIsNoFile) {
   ::mkfifo((top_ / "fifo").c_str(), 0600);
-  DigestPool pool(*Root::at(top_), kinds_, nullptr, Interrupt::never());
+  DigestPool pool(*Root::at(top_), kinds_, nullptr, nullptr, Interrupt::never());
   EXPECT_THAT(finish(pool, "/fifo").error().text(), HasSubstr("is a FIFO"));
   EXPECT_TRUE(finish(pool, "/absent").error().absent());
 }
@@ -144,7 +144,7 @@ TEST_F(DigestTest, PoolIsInterrupted) {
   const UniqueFd big = file("big", "");
   ASSERT_EQ(::ftruncate(big.get(), 1LL << 40), 0);
   Interrupt interrupt(Interrupt::Clock::now() + std::chrono::milliseconds(50));
-  DigestPool pool(*Root::at(top_), kinds_, nullptr, interrupt);
+  DigestPool pool(*Root::at(top_), kinds_, nullptr, nullptr, interrupt);
   const auto result = finish(pool, "/big");
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ECANCELED);
@@ -155,7 +155,7 @@ TEST_F(DigestTest, CachedUntilTheFileChanges) {
   const timespec long_ago[2] = {{1'000'000, 0}, {1'000'000, 0}};
   DigestCache cache(10);
   const auto ask = [&] {
-    DigestPool pool(*Root::at(top_), kinds_, &cache, Interrupt::never());
+    DigestPool pool(*Root::at(top_), kinds_, &cache, nullptr, Interrupt::never());
     return *finish(pool, "/abc");
   };
   EXPECT_FALSE(ask().cached);

@@ -297,6 +297,8 @@ std::optional<Root::Directory> PathWalk::follow_link(bool recursing) {
 }
 
 void PathWalk::push(Root::Directory directory, std::size_t component) {
+  // Interrupted meanwhile, the walk ends at its next step.
+  if (options_.budget) options_.budget->open([this] { return options_.interrupt->requested(); });
   if (!path_.ends_with('/')) path_ += '/';
   levels_.push_back({std::move(directory), path_.size(), component});
   if (names_.size() < levels_.size()) names_.emplace_back();

@@ -16,6 +16,7 @@
 #include "base/interrupt.h"
 #include "base/result.h"
 #include "base/root.h"
+#include "linux/files/io_budget.h"
 #include "linux/files/path_pattern.h"
 
 namespace osprey::linux {
@@ -63,6 +64,7 @@ class PathWalk {
   struct Options {
     PatternDialect dialect = PatternDialect::sql;
     const Interrupt* interrupt = &Interrupt::never();
+    IoBudget* budget = nullptr;  // the directories that are opened are taken from it
     // Told what could not be looked at; what has vanished is not reported.
     std::function<void(const Error&)> on_error = [](const Error&) {};
   };

@@ -17,23 +17,25 @@ Result<T> about(const std::string& path, Result<T> result) {
 bool SetIdFile::set_user() const noexcept { return (mode & S_ISUID) != 0; }
 bool SetIdFile::set_group() const noexcept { return (mode & S_ISGID) != 0; }
 
-SetIdWalk::SetIdWalk(Root root, std::string directory) : root_(std::move(root)), start_(std::move(directory)) {}
+SetIdWalk::SetIdWalk(Root root, std::string directory, IoBudget* budget)
+    : root_(std::move(root)), budget_(budget), start_(std::move(directory)) {}
 
-void SetIdWalk::push(Root::Directory directory, std::string path) {
+void SetIdWalk::push(Root::Directory directory, std::string path, const Interrupt& interrupt) {
+  if (budget_) budget_->open([&interrupt] { return interrupt.requested(); });
   if (!path.ends_with('/')) path += '/';
   levels_.push_back({std::move(directory), std::move(path), {}});
   levels_.back().names.start(levels_.back().directory.fd());
 }
 
-Result<void> SetIdWalk::start(const std::string& path) {
+Result<void> SetIdWalk::start(const std::string& path, const Interrupt& interrupt) {
   const auto facts = TRY(root_.stat(path));
   device_ = {facts.stx_dev_major, facts.stx_dev_minor};
-  push(TRY(root_.directory(path)), path);
+  push(TRY(root_.directory(path)), path, interrupt);
   return {};
 }
 
 Result<std::optional<SetIdFile>> SetIdWalk::next(const Interrupt& interrupt) {
-  if (start_) TRY(start(*std::exchange(start_, std::nullopt)));
+  if (start_) TRY(start(*std::exchange(start_, std::nullopt), interrupt));
   while (!levels_.empty()) {
     if (interrupt.requested()) return std::nullopt;
     auto& level = levels_.back();
@@ -41,13 +43,14 @@ Result<std::optional<SetIdFile>> SetIdWalk::next(const Interrupt& interrupt) {
     if (!entry || !*entry) levels_.pop_back();
     if (!entry) return std::unexpected(entry.error());
     if (!*entry) continue;
-    if (auto found = TRY(look_at(level, **entry))) return found;
+    if (auto found = TRY(look_at(level, **entry, interrupt))) return found;
   }
   return std::nullopt;
 }
 
 // May descend, which leaves `level` dangling.
-Result<std::optional<SetIdFile>> SetIdWalk::look_at(const Level& level, DirectoryNames::Entry entry) {
+Result<std::optional<SetIdFile>> SetIdWalk::look_at(const Level& level, DirectoryNames::Entry entry,
+                                                    const Interrupt& interrupt) {
   if (entry.type != DT_REG && entry.type != DT_DIR && entry.type != DT_LNK && entry.type != DT_UNKNOWN)
     return std::nullopt;
   auto facts = level.directory.stat(entry.name);
@@ -57,7 +60,7 @@ Result<std::optional<SetIdFile>> SetIdWalk::look_at(const Level& level, Director
   if (S_ISDIR(facts->stx_mode)) {
     if (Device{facts->stx_dev_major, facts->stx_dev_minor} != device_) return std::nullopt;
     if (levels_.size() == kMaxDepth) return failure(std::move(path), "too deep to be looked into");
-    push(TRY(about(path, level.directory.enter(entry.name))), std::move(path));
+    push(TRY(about(path, level.directory.enter(entry.name))), std::move(path), interrupt);
     return std::nullopt;
   }
   if (S_ISLNK(facts->stx_mode)) {

@@ -33,7 +33,8 @@ class SetIdWalk {
  public:
   static constexpr std::size_t kMaxDepth = 64;
 
-  SetIdWalk(Root root, std::string directory);
+  // `budget` may be null.
+  SetIdWalk(Root root, std::string directory, IoBudget* budget);
 
   // The next such file; empty at the end, or when interrupted. A directory that could not be looked into is an error;
   // the walk goes on after it.
@@ -47,11 +48,12 @@ class SetIdWalk {
     DirectoryNames names;
   };
 
-  void push(Root::Directory directory, std::string path);
-  Result<void> start(const std::string& path);
-  Result<std::optional<SetIdFile>> look_at(const Level& level, DirectoryNames::Entry entry);
+  void push(Root::Directory directory, std::string path, const Interrupt& interrupt);
+  Result<void> start(const std::string& path, const Interrupt& interrupt);
+  Result<std::optional<SetIdFile>> look_at(const Level& level, DirectoryNames::Entry entry, const Interrupt& interrupt);
 
   Root root_;
+  IoBudget* budget_;
   std::optional<std::string> start_;  // until the first step
   Device device_;
   std::vector<Level> levels_;

@@ -19,7 +19,7 @@ class SetId : public TemporaryTree {
   }
   // "path" and S, G or SG of every file found below `from`; errors as "error".
   std::vector<std::string> walk(const std::string& from) {
-    SetIdWalk walk(root(), from);
+    SetIdWalk walk(root(), from, nullptr);
     std::vector<std::string> found;
     for (;;) {
       const auto next = walk.next(Interrupt::never());
@@ -74,7 +74,7 @@ TEST_F(SetId, Interrupted) {
   file("bin/user", 04755);
   Interrupt stop;
   stop.request();
-  SetIdWalk walk(root(), "/bin");
+  SetIdWalk walk(root(), "/bin", nullptr);
   const auto next = walk.next(stop);
   ASSERT_TRUE(next);
   EXPECT_FALSE(*next);

@@ -31,13 +31,17 @@ Result<RpmReasons> read_dnf4_history(const Root& root, const Interrupt& interrup
       "trans_item.trans_id "
       "JOIN rpm ON rpm.item_id = trans_item.item_id WHERE trans.state = 1 AND trans_item.action NOT IN (3, 5, 7, 10) "
       "ORDER BY trans_item.trans_id, trans_item.id";
-  auto file = TRY(SqliteFile::open(root, "/var/lib/dnf/history.sqlite", interrupt));
-  auto query = TRY(file.query(kQuery));
   RpmReasons reasons;
-  while (TRY(query.next())) {
-    const auto code = static_cast<std::uint64_t>(query.integer(1));
-    if (code > 0 && code < kReasons.size()) reasons[std::string(query.bytes(0))] = kReasons[code];
-  }
+  const auto read = [&](SqliteFile& file) -> Result<void> {
+    auto query = TRY(file.query(kQuery));
+    reasons.clear();
+    while (TRY(query.next())) {
+      const auto code = static_cast<std::uint64_t>(query.integer(1));
+      if (code > 0 && code < kReasons.size()) reasons[std::string(query.bytes(0))] = kReasons[code];
+    }
+    return {};
+  };
+  TRY(SqliteFile::read_whole(root, "/var/lib/dnf/history.sqlite", interrupt, {}, read));
   return reasons;
 }
 

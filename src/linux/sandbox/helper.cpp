@@ -1,7 +1,6 @@
 #include "linux/sandbox/helper.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,6 +14,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "linux/sandbox/capabilities.h"
 #include "linux/sandbox/descriptors.h"
 #include "linux/sandbox/frames.h"
 #include "linux/sandbox/seccomp.h"
@@ -58,23 +58,13 @@ void limit(std::size_t memory) {
 #endif
 }
 
-Result<void> drop_capabilities() {
-  for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
-    ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);  // fails without CAP_SETPCAP: then there is little to drop
-  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, 2> none{};
-  if (::syscall(SYS_capset, &header, none.data()) != 0) return system_failure("capset");
-  return {};
-}
-
 Result<void> prepare(pid_t parent, const Sandbox::Options& options) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(0);  // gone before the request was made
   ::prctl(PR_SET_NAME, options.name.c_str());
   limit(options.memory);
   if (options.prepare) TRY(options.prepare());
-  TRY(drop_capabilities());
+  TRY(keep_only_capabilities({}));
   return allow_computing_only(options.system_calls);
 }
 

@@ -18,6 +18,7 @@ linux::PathWalk asked_paths(const Scan& scan) {
   linux::PathWalk::Options options;
   options.dialect = scan.osquery_compatible() ? linux::PatternDialect::osquery : linux::PatternDialect::sql;
   options.interrupt = &scan.interrupt();
+  options.budget = scan.service<linux::IoBudget>();
   options.on_error = [&scan](const Error& error) { scan.warn(error); };
   linux::PathWalk walk(scan.root(), std::move(options));
   if (auto paths = scan.texts("path")) {

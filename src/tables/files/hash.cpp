@@ -45,7 +45,8 @@ linux::DigestSet asked_digests(const Scan& scan) {
 
 Rows<Handle> scan(const Scan& scan) {
   auto walk = asked_paths(scan);
-  DigestPool pool(scan.root(), asked_digests(scan), scan.service<linux::DigestCache>(), scan.interrupt());
+  DigestPool pool(scan.root(), asked_digests(scan), scan.service<linux::DigestCache>(), scan.service<linux::IoBudget>(),
+                  scan.interrupt());
   // Files are hashed ahead of the reader for as long as it reads every row's digests, more with each row. A query that
   // leaves rows out, or ends early, has little done for nothing.
   constexpr std::size_t kMostAhead = 16;

@@ -1,5 +1,7 @@
 #include "linux/files/magic.h"
 
+#include <algorithm>
+
 #include "tables/files/asked_paths.h"
 #include "tables/table.h"
 
@@ -11,6 +13,8 @@ using linux::MagicAspect;
 
 // Where distributions keep the compiled database, in osquery's order.
 constexpr std::string_view kDefaultDatabases = "/usr/share/file/magic.mgc:/usr/share/misc/magic.mgc";
+
+constexpr std::uint64_t kMagicReads = 1 << 20;  // libmagic looks at no more of a file
 
 // What every row of a scan shares.
 struct Question {
@@ -37,6 +41,11 @@ struct Handle {
       question.databases = linux::MagicDatabases::open(
           question.database_paths == kDefaultDatabases ? Root::host() : root, question.database_paths);
     if (!*question.databases) return std::unexpected(question.databases->error());
+    if (auto* budget = question.scan.service<linux::IoBudget>()) {
+      const auto stopped = [this] { return question.scan.interrupted(); };
+      if (!budget->open(stopped) || !budget->read(std::min<std::uint64_t>(facts->stx_size, kMagicReads), stopped))
+        return system_failure(ECANCELED, std::string(walk.path()));
+    }
     const auto file = TRY(root.open(walk.path()));
     auto described =
         linux::magic_reader().describe(file.get(), **question.databases, question.aspects, question.scan.interrupt());

@@ -25,7 +25,7 @@ struct Program {
 Rows<Program> scan(const Scan& scan) {
   linux::AccountNames names(scan.root());
   for (const auto* folder : kFolders) {
-    linux::SetIdWalk walk(scan.root(), folder);
+    linux::SetIdWalk walk(scan.root(), folder, scan.service<linux::IoBudget>());
     while (!scan.interrupted()) {
       auto next = walk.next(scan.interrupt());
       if (!next) {

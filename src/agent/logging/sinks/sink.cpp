@@ -14,6 +14,7 @@ constexpr struct {
   std::string_view name;
   std::unique_ptr<Sink> (*make)(const SinkParts&);
 } kSinks[] = {
+    {"filesystem", filesystem_sink},
     {"kafka_producer", kafka_sink},
     {"stdout", stdout_sink},
 };

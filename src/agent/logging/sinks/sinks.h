@@ -1,8 +1,11 @@
 // The sinks that there are, one file each. Called by make_sink's table only, and by tests.
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
-#include <string>
+#include <optional>
+#include <string_view>
 
 #include "agent/logging/kafka_module.h"
 #include "agent/logging/sink.h"
@@ -18,5 +21,8 @@ std::unique_ptr<Sink> stdout_sink(const SinkParts& parts);
 std::unique_ptr<Sink> syslog_sink(const SinkParts& parts);
 // To another host: what "syslog" is while --logger_syslog_target is not empty.
 std::unique_ptr<Sink> remote_syslog_sink(const SinkParts& parts);
+
+// --logger_mode: octal; empty for what is none, which osquery refuses at start.
+std::optional<mode_t> parse_log_mode(std::string_view text);
 
 }  // namespace osprey::agent

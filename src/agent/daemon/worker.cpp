@@ -1,0 +1,350 @@
+#include "agent/daemon/worker.h"
+
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <malloc.h>
+#include <poll.h>
+#include <sqlite3.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "agent/config/config_manager.h"
+#include "agent/config/config_refresh.h"
+#include "agent/daemon/host_identity.h"
+#include "agent/daemon/service_manager.h"
+#include "agent/differential/differential.h"
+#include "agent/limits/group_monitor.h"
+#include "agent/limits/io_limits.h"
+#include "agent/limits/limits.h"
+#include "agent/limits/losses.h"
+#include "agent/limits/scan_errors.h"
+#include "agent/logging/log_buffer.h"
+#include "agent/logging/sink_runner.h"
+#include "agent/schedule/death_note.h"
+#include "agent/schedule/scheduler.h"
+#include "agent/watcher/watcher.h"
+#include "linux/files/digest_cache.h"
+#include "linux/files/io_budget.h"
+#include "linux/files/magic.h"
+#include "linux/sandbox/capabilities.h"
+#include "linux/sandbox/zygote.h"
+#include "store/memory_store.h"
+#include "store/rocksdb_store.h"
+
+namespace osprey::agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kMegabyte = 1 << 20;
+constexpr int kOpenTries = 25;  // of a store that the worker before may still hold
+constexpr auto kBetweenTries = 200ms;
+constexpr auto kSyncInterval = 1s;  // what a power cut may take back
+
+// What the tables and sinks that there are need of root's powers: reading what is not ours, other processes' links and
+// memory maps, the kernel's log and registers, network settings, O_NOATIME on others' files, System V memory.
+constexpr std::array kCapabilities = {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYSLOG,   CAP_SYS_RAWIO,
+                                      CAP_NET_ADMIN,       CAP_FOWNER,     CAP_IPC_OWNER};
+
+bool belongs_to_us(const std::string& path) {
+  struct stat about{};
+  return ::stat(path.c_str(), &about) != 0 || about.st_uid == ::geteuid();
+}
+
+class Worker {
+ public:
+  Worker(const Flags& flags, const Program& program, sql::Registry& registry, StatusLog& status)
+      : flags_(flags), program_(program), registry_(registry), status_(status) {}
+
+  int run() {
+    // Before there are threads: they inherit the mask, the zygote has none of them, and all of them have few rights.
+    block_signals();
+    linux::magic_reader();
+    if (const auto started = linux::start_zygote(); !started) status_.warning(started.error().text());
+    if (const auto given = give_capabilities_away(); !given) status_.warning(given.error().text());
+
+    if (const auto opened = open_store(); !opened) return fail(opened.error().text());
+    start_services();
+    if (const auto ready = load_configuration(); !ready) return fail(ready.error().text());
+    if (const auto started = start_sinks(); !started) return fail(started.error().text());
+    start_scheduler();
+    notify_service_manager("READY=1");
+    const int status = loop();
+    notify_service_manager("STOPPING=1");
+    stop();
+    return status;
+  }
+
+ private:
+  int fail(const std::string& why) {
+    status_.error(why);
+    status_.set_receiver(nullptr);
+    return kCatastrophic;
+  }
+
+  void block_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    signals_.reset(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  }
+
+  Result<void> give_capabilities_away() const {
+    if (::geteuid() != 0) return {};
+    std::vector<int> kept(kCapabilities.begin(), kCapabilities.end());
+    // Where the folders we write to are another user's, root's right to do so is needed after all.
+    const bool ours = belongs_to_us(std::string(flags_.text("database_path"))) &&
+                      belongs_to_us(std::string(flags_.text("logger_path")));
+    if (!ours) kept.push_back(CAP_DAC_OVERRIDE);
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return linux::keep_only_capabilities(kept);
+  }
+
+  Result<void> open_store() {
+    if (flags_.boolean("disable_database") || flags_.boolean("ephemeral")) {
+      store_ = store::memory_store();
+      return {};
+    }
+    const store::RocksdbOptions options{.directory = std::string(flags_.text("database_path")),
+                                        .cap_bytes = megabytes("disk_limit_mb"),
+                                        .free_floor_bytes = megabytes("free_space_floor_mb")};
+    auto opened = store::open_rocksdb(options);
+    for (int i = 1; i < kOpenTries && !opened && opened.error().code == EBUSY; ++i) {
+      std::this_thread::sleep_for(kBetweenTries);
+      opened = store::open_rocksdb(options);
+    }
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    if (!opened->set_aside.empty())
+      status_.error(fmt::format("the store was damaged and is set aside as {}: {}", opened->set_aside, opened->reason));
+    else if (!opened->reason.empty())
+      status_.error(fmt::format("the store was damaged: {}", opened->reason));
+    for (const auto& path : opened->dropped) status_.warning(fmt::format("removed {}, set aside earlier", path));
+    store_ = std::move(opened->store);
+    return {};
+  }
+
+  std::uint64_t megabytes(FlagName flag) const {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(flags_.number(flag), 0)) * kMegabyte;
+  }
+
+  void start_services() {
+    losses_.emplace(*store_);
+    identity_.emplace(*store_, Root::host());
+    digests_.emplace(static_cast<std::size_t>(std::max<std::int64_t>(flags_.number("hash_cache_max"), 0)));
+    io_budget_.emplace(io_rates(flags_));
+    limits_.add([this] { return io_limits(*io_budget_); });
+    limits_.add([this] { return std::vector<Limit>{disk_limit()}; });
+    monitor_.emplace(GroupMonitor::Options{
+        .limits = GroupLimits::of(flags_), .watched = program_.watcher > 0, .shed = [this] { shed_caches(); }});
+    limits_.add([this] { return monitor_->report(); });
+  }
+
+  Limit disk_limit() const {
+    Limit limit{.name = "disk", .scope = "agent", .kind = "hard", .enforced_by = "store"};
+    if (const auto cap = megabytes("disk_limit_mb")) limit.limit_value = static_cast<std::int64_t>(cap);
+    limit.used = static_cast<std::int64_t>(store_->disk_bytes());
+    limit.unit = "bytes";
+    limit.configured_by = "disk_limit_mb";
+    return limit;
+  }
+
+  // Memory is short: gives back what can be had again. On the monitor's thread.
+  void shed_caches() {
+    status_.warning("memory is at its soft mark: caches are given up");
+    digests_->clear();
+    store_->shed_caches();
+    ::sqlite3_release_memory(INT32_MAX);
+    ::malloc_trim(0);
+  }
+
+  Result<void> load_configuration() {
+    auto plugin = TRY(make_config_plugin(flags_, program_, [this](const auto& text) { status_.warning(text); }));
+    configuration_.emplace(
+        ConfigManager::Parts{.program = program_,
+                             .base = flags_,
+                             .plugin = std::move(plugin),
+                             .store = store_.get(),
+                             .tell = [this](auto severity, const auto& text) { tell(severity, text); },
+                             .host_name = host_name()});
+    configuration_->add_listener([this](const ConfigurationPtr&) { wake(); });
+    // Without a configuration there is nothing to do, and that is no reason not to run: it may come.
+    if (auto loaded = configuration_->load(); !loaded && program_.osquery_compatible)
+      status_.warning(osquery_failure(loaded.error()));
+    return {};
+  }
+
+  void tell(protocol::Severity severity, const std::string& text) {
+    if (severity == protocol::Severity::info)
+      status_.info(text);
+    else if (severity == protocol::Severity::warning)
+      status_.warning(text);
+    else
+      status_.error(text);
+  }
+
+  Result<void> start_sinks() {
+    const auto now = configuration_->current();
+    buffer_ = TRY(open_log_buffer(*store_, *losses_, status_, buffer_options(now->flags)));
+    sinks_.emplace(*buffer_, SinkParts{program_, status_, *losses_, [this] { return host_identifier(); }});
+    if (!now->flags.boolean("disable_logging")) TRY(sinks_->start(now));
+    queue_status_lines(status_, *buffer_);
+    differential_ = make_differential(*store_, *buffer_, status_);
+    return {};
+  }
+
+  LogBufferOptions buffer_options(const Flags& flags) const {
+    // The rest is for differential state, events and the files being compacted.
+    return {.cap_bytes = megabytes("disk_limit_mb") / 2,
+            .cap_lines = static_cast<std::uint64_t>(std::max<std::int64_t>(flags.number("buffered_log_max"), 0))};
+  }
+
+  std::string host_identifier() const { return identity_->identifier(configuration_->current()->flags); }
+
+  void start_scheduler() {
+    auto root = Root::host();
+    if (const auto directory = flags_.text("root"); !directory.empty()) {
+      if (auto opened = Root::at(std::string(directory)))
+        root = std::move(*opened);
+      else
+        status_.error(fmt::format("--root {}", opened.error().text()));
+    }
+    scheduler_.emplace(SchedulerParts{
+        .program = program_,
+        .registry = registry_,
+        .store = *store_,
+        .differential = *differential_,
+        .status = status_,
+        .scan_errors = scan_errors_,
+        .limits = limits_,
+        .root = root,
+        .provide = [this](sql::Services& services) { provide(services); },
+        .host_identifier = [this] { return host_identifier(); },
+        .host_name = host_name(),
+        .last_death = last_death(),
+    });
+    apply(configuration_->current());
+    refresh_.emplace(*configuration_, refresh_times(flags_, program_));
+  }
+
+  void provide(sql::Services& services) {
+    services.provide(registry_);
+    services.provide(*configuration_);
+    services.provide(limits_);
+    services.provide(*losses_);
+    services.provide(scan_errors_);
+    services.provide(*store_);
+    services.provide(*sinks_);
+    services.provide(*identity_);
+    services.provide(*io_budget_);
+    if (!flags_.boolean("disable_hash_cache")) services.provide(*digests_);
+  }
+
+  void apply(const ConfigurationPtr& configuration) {
+    applied_ = configuration;
+    status_.set_levels(levels_of(configuration->flags));
+    buffer_->set_options(buffer_options(configuration->flags));
+    sinks_->configure(configuration);
+    scheduler_->apply(configuration);
+  }
+
+  void wake() const noexcept {
+    const std::uint64_t one = 1;
+    (void)!::write(wake_.get(), &one, sizeof one);
+  }
+
+  // Until told to stop. Returns the exit status.
+  int loop() {
+    for (;;) {
+      std::array<pollfd, 2> ready{{{signals_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
+      ::poll(ready.data(), ready.size(), static_cast<int>(std::chrono::milliseconds(kSyncInterval).count()));
+      signalfd_siginfo info{};
+      while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+        switch (info.ssi_signo) {
+          case SIGHUP:
+            refresh_->now();
+            break;
+          case SIGUSR1:
+            scheduler_->limit_hit();
+            break;
+          default:
+            return 0;
+        }
+      }
+      std::uint64_t count = 0;
+      if (::read(wake_.get(), &count, sizeof count) == sizeof count && configuration_->current() != applied_)
+        apply(configuration_->current());
+      if (program_.watcher > 0 && ::getppid() != program_.watcher) {
+        status_.warning("the watcher is gone: stopping");
+        return 0;
+      }
+      save();
+      if (store_->damage()) {
+        status_.error(fmt::format("the store is damaged: {}; another worker sets it aside", *store_->damage()));
+        return EXIT_FAILURE;
+      }
+    }
+  }
+
+  // What counts up is kept now and then, and what was written survives a power cut from here on.
+  void save() {
+    store::Batch batch;
+    losses_->save(batch);
+    if (!batch.empty()) (void)store_->write(batch);
+    (void)store_->sync();
+  }
+
+  void stop() {
+    refresh_.reset();
+    scheduler_->stop();
+    status_.set_receiver(nullptr);
+    const bool all_left = sinks_->stop();
+    save();
+    // A sink that hangs still holds what would be destroyed now.
+    if (!all_left) ::_exit(0);
+  }
+
+  const Flags& flags_;
+  const Program& program_;
+  sql::Registry& registry_;
+  StatusLog& status_;
+  UniqueFd signals_;
+  UniqueFd wake_;
+
+  Limits limits_;
+  ScanErrors scan_errors_;
+  std::unique_ptr<store::Store> store_;
+  std::optional<Losses> losses_;
+  std::optional<HostIdentity> identity_;
+  std::optional<linux::DigestCache> digests_;
+  std::optional<linux::IoBudget> io_budget_;
+  std::optional<GroupMonitor> monitor_;
+  std::optional<ConfigManager> configuration_;
+  ConfigurationPtr applied_;
+  std::unique_ptr<LogBuffer> buffer_;
+  std::optional<SinkRunners> sinks_;
+  std::unique_ptr<Differential> differential_;
+  std::optional<Scheduler> scheduler_;
+  std::optional<ConfigRefresh> refresh_;
+};
+
+}  // namespace
+
+int run_worker(const Flags& flags, const Program& program, sql::Registry& registry, StatusLog& status) {
+  return Worker(flags, program, registry, status).run();
+}
+
+}  // namespace osprey::agent

@@ -1,0 +1,755 @@
+#include "store/rocksdb_store.h"
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+#include <rocksdb/write_batch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+
+#include "store/meter.h"
+#include "store/store_directory.h"
+
+namespace osprey::store {
+namespace {
+
+using rocksdb::Slice;
+using rocksdb::Status;
+using Clock = std::chrono::steady_clock;
+
+// --- Sizes. The whole agent has 25 MiB; a million-row result must still be written at good speed.
+
+constexpr std::uint64_t kMemtable = 1 << 20;         // of one family
+constexpr std::uint64_t kMemtables = 4 << 20;        // of all together
+constexpr std::uint64_t kLog = 4 << 20;              // write-ahead log at which families are flushed
+constexpr std::uint64_t kCache = 1 << 20;            // blocks, indexes included
+constexpr std::uint64_t kFile = 4 << 20;             // a table file
+constexpr std::uint64_t kLevel = 16 << 20;           // the first level below the flushed files
+constexpr std::uint64_t kCompaction = 24 << 20;      // input of one compaction
+constexpr std::size_t kRanges = 32;                  // erased ranges remembered a family
+constexpr std::uint64_t kWorthCompacting = 2 << 20;  // bytes of files in one of them
+constexpr std::uint64_t kRangeDeletions = 256;       // in a memtable; each read of the family goes through them
+
+// --- What stands on disk of a family.
+
+struct FamilyShape {
+  rocksdb::CompressionType compression;
+};
+
+// By Family.
+constexpr std::array<FamilyShape, kFamilies> kShapes = {{
+    {rocksdb::kLZ4Compression},  // configuration
+    {rocksdb::kLZ4Compression},  // queries
+    {rocksdb::kNoCompression},   // lines: records come compressed
+    {rocksdb::kLZ4Compression},  // statistics
+    {rocksdb::kZSTD},            // events
+    {rocksdb::kNoCompression},   // carves
+    {rocksdb::kLZ4Compression},  // distributed
+}};
+
+// A part of the cap is held back for what runs in the background and cannot be refused: memtables on their way to disk
+// and the output of a compaction, beside its input.
+std::uint64_t room_for_background(std::uint64_t cap) { return std::min(kMemtables * 2 + kCompaction, cap / 4); }
+
+rocksdb::ColumnFamilyOptions family_options(const FamilyShape& shape, const std::shared_ptr<rocksdb::Cache>& cache,
+                                            std::uint64_t cap) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = 16 << 10;
+  table.cache_index_and_filter_blocks = true;  // else each open file holds its own
+  table.max_auto_readahead_size = 64 << 10;
+  table.format_version = 5;
+
+  rocksdb::ColumnFamilyOptions options;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.compression = shape.compression;
+  options.write_buffer_size = kMemtable;
+  options.arena_block_size = 64 << 10;
+  options.max_write_buffer_number = 2;
+  options.level0_file_num_compaction_trigger = 4;
+  options.level_compaction_dynamic_level_bytes = true;  // garbage stays near a tenth of what lives
+  const auto room = cap == 0 ? kCompaction : std::min(kCompaction, room_for_background(cap) / 2);
+  options.max_compaction_bytes = room;
+  options.max_bytes_for_level_base = std::min(kLevel, room / 2);
+  options.target_file_size_base = std::min(kFile, room / 8);
+  // Queues leave long rows of tombstones behind: a file that is half of them is compacted soon.
+  options.table_properties_collector_factories = {rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048, 0.5)};
+  return options;
+}
+
+// RocksDB's own log: nowhere. Its warnings say what it could not read, which nothing else tells of a damaged
+// write-ahead log.
+class WarningLogger final : public rocksdb::Logger {
+ public:
+  WarningLogger() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    if (!std::string_view(format).contains("dropping")) return;
+    std::array<char, 256> text;
+    std::vsnprintf(text.data(), text.size(), format, arguments);
+    std::lock_guard lock(mutex_);
+    dropped_ = text.data();
+  }
+  std::string dropped() const {
+    std::lock_guard lock(mutex_);
+    return dropped_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string dropped_;
+};
+
+rocksdb::DBOptions database_options(rocksdb::Env* env, std::shared_ptr<rocksdb::Logger> logger) {
+  rocksdb::DBOptions options;
+  options.env = env;
+  options.info_log = std::move(logger);
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.paranoid_checks = true;
+  options.track_and_verify_wals_in_manifest = true;
+  // After a power cut the log may end in garbage: what stands before it is taken.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.db_write_buffer_size = kMemtables;
+  options.max_total_wal_size = kLog;
+  options.max_background_jobs = 2;
+  options.max_open_files = -1;
+  options.max_file_opening_threads = 1;
+  options.max_manifest_file_size = 256 << 10;
+  options.keep_log_file_num = 1;
+  options.allow_fallocate = false;  // what is preallocated counts as used
+  options.allow_concurrent_memtable_write = false;
+  options.enable_write_thread_adaptive_yield = false;
+  options.writable_file_max_buffer_size = 128 << 10;
+  options.compaction_readahead_size = 128 << 10;
+  options.random_access_max_buffer_size = 128 << 10;
+  options.avoid_flush_during_shutdown = true;  // the log has it
+  options.avoid_flush_during_recovery = true;
+  options.skip_stats_update_on_db_open = true;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.avoid_unnecessary_blocking_io = true;
+  options.dump_malloc_stats = false;
+  return options;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> descriptors(const std::shared_ptr<rocksdb::Cache>& cache,
+                                                         std::uint64_t cap) {
+  std::vector<rocksdb::ColumnFamilyDescriptor> all;
+  for (std::size_t i = 0; i < kFamilies; ++i)
+    all.emplace_back(std::string(name_of(static_cast<Family>(i))), family_options(kShapes[i], cache, cap));
+  // RocksDB's own first family has our mark.
+  all.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(kShapes[0], cache, cap));
+  return all;
+}
+
+std::shared_ptr<rocksdb::Cache> make_cache() {
+  rocksdb::LRUCacheOptions options;
+  options.capacity = kCache;
+  options.num_shard_bits = 0;
+  return rocksdb::NewLRUCache(options);
+}
+
+// --- Errors.
+
+// Whether RocksDB could not open a file for a reason that says nothing about what is in it.
+bool is_refusal(const Status& status) {
+  const auto text = status.ToString();
+  return std::ranges::any_of(std::array{EACCES, EPERM, EMFILE, ENFILE, ENOMEM, EROFS, EINTR},
+                             [&](int code) { return text.ends_with(::strerror(code)); });
+}
+
+int code_of(const Status& status) {
+  if (status.IsNoSpace()) return ENOSPC;
+  if (status.IsIOError() && status.ToString().contains("lock ")) return EBUSY;
+  if (status.IsCorruption()) return EBADMSG;
+  return EIO;
+}
+
+std::unexpected<Error> to_error(const Status& status, std::string subject) {
+  return std::unexpected(Error{code_of(status), std::move(subject), status.ToString()});
+}
+
+// What went wrong in the background. RocksDB holds it too.
+class Trouble final : public rocksdb::EventListener {
+ public:
+  // RocksDB refuses work until it is told to go on.
+  bool stopped() const noexcept { return stopped_.load(std::memory_order_relaxed); }
+  void set_stopped(bool stopped) noexcept { stopped_.store(stopped, std::memory_order_relaxed); }
+  bool is_damaged() const noexcept { return damaged_.load(std::memory_order_relaxed); }
+  std::string damage() const {
+    std::lock_guard lock(mutex_);
+    return damage_;
+  }
+  void note(const Status& status) {
+    if (!status.IsCorruption() || damaged_.exchange(true)) return;
+    std::lock_guard lock(mutex_);
+    damage_ = status.ToString();
+  }
+
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, Status* status) override {
+    note(*status);
+    set_stopped(true);
+  }
+  // It would poll on a thread of its own; sync() does.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, Status, bool* automatic) override { *automatic = false; }
+
+ private:
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> damaged_{false};
+  mutable std::mutex mutex_;
+  std::string damage_;
+};
+
+// An open database and what it needs to live, in the order of their making.
+struct Database {
+  std::shared_ptr<Meter> meter;
+  std::unique_ptr<rocksdb::Env> env;
+  std::shared_ptr<Trouble> trouble;
+  std::shared_ptr<WarningLogger> warnings;
+  std::shared_ptr<rocksdb::Cache> cache;
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;  // by Family, then RocksDB's own
+
+  Database() = default;
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database() { close(); }
+  void close() {
+    if (!db) return;
+    for (auto* one : handles) db->DestroyColumnFamilyHandle(one);
+    handles.clear();
+    (void)db->Close();
+    db.reset();
+  }
+};
+
+// --- Reading: what a view beside and the store itself have in common.
+
+class RocksdbCursor final : public Cursor {
+ public:
+  RocksdbCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::string_view first, std::string_view last,
+                std::function<void(const Status&)> failed)
+      : last_(last), upper_(last_), failed_(std::move(failed)) {
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;
+    if (!last_.empty()) options.iterate_upper_bound = &upper_;
+    iterator_.reset(db.NewIterator(options, family));
+    // RocksDB takes an upper bound before the lower for a mistake of ours.
+    if (last_.empty() || first < last) iterator_->Seek(Slice(first.data(), first.size()));
+    check();
+  }
+  bool valid() const override { return iterator_->Valid(); }
+  std::string_view key() const override { return iterator_->key().ToStringView(); }
+  std::string_view value() const override { return iterator_->value().ToStringView(); }
+  void next() override {
+    iterator_->Next();
+    check();
+  }
+  Result<void> status() const override {
+    if (const auto status = iterator_->status(); !status.ok()) return to_error(status, "store");
+    return {};
+  }
+
+ private:
+  void check() {
+    if (iterator_->Valid()) return;
+    if (const auto status = iterator_->status(); !status.ok()) failed_(status);
+  }
+
+  std::string last_;
+  Slice upper_;
+  std::function<void(const Status&)> failed_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+class RocksdbView : public Store {
+ public:
+  RocksdbView(std::string directory, std::unique_ptr<Database> database)
+      : directory_(std::move(directory)), database_(std::move(database)) {}
+
+  Result<std::optional<std::string>> get(Family family, std::string_view key) const override {
+    std::string value;
+    const auto status = db().Get({}, handle(family), Slice(key.data(), key.size()), &value);
+    if (status.IsNotFound()) return std::nullopt;
+    if (!status.ok()) return failed(status);
+    return value;
+  }
+  std::unique_ptr<Cursor> cursor(Family family, std::string_view first, std::string_view last) const override {
+    return std::make_unique<RocksdbCursor>(db(), handle(family), first, last,
+                                           [this](const Status& status) { note(status); });
+  }
+  Result<void> write(const Batch&) override {
+    return std::unexpected(Error{EROFS, directory_, "is open for reading only"});
+  }
+  Result<void> sync() override { return {}; }
+
+  std::vector<FamilyUsage> usage() const override {
+    std::vector<FamilyUsage> all;
+    for (std::size_t i = 0; i < kFamilies; ++i) {
+      const auto family = static_cast<Family>(i);
+      // What is in memory still, and in the log.
+      static const std::string kLast(32, '\xFF');
+      std::uint64_t entries = 0;
+      std::uint64_t bytes = 0;
+      db().GetApproximateMemTableStats(handle(family), rocksdb::Range("", kLast), &entries, &bytes);
+      FamilyUsage one{family, property(family, rocksdb::DB::Properties::kEstimateNumKeys),
+                      property(family, rocksdb::DB::Properties::kEstimateLiveDataSize) + (entries == 0 ? 0 : bytes),
+                      property(family, rocksdb::DB::Properties::kLiveSstFilesSize)};
+      all.push_back(one);
+    }
+    return all;
+  }
+  std::uint64_t disk_bytes() const override { return measure(directory_); }
+  Pressure pressure() const override { return Pressure::none; }
+  void shed_caches() override { database_->cache->EraseUnRefEntries(); }
+
+ protected:
+  rocksdb::ColumnFamilyHandle* handle(Family family) const {
+    return database_->handles[static_cast<std::size_t>(family)];
+  }
+  std::uint64_t property(Family family, const std::string& name) const {
+    std::uint64_t value = 0;
+    return db().GetIntProperty(handle(family), name, &value) ? value : 0;
+  }
+  // Told of every status that is not OK.
+  virtual void note(const Status&) const {}
+  std::unexpected<Error> failed(const Status& status) const {
+    note(status);
+    return to_error(status, directory_);
+  }
+  rocksdb::DB& db() const { return *database_->db; }
+
+  const std::string directory_;
+  std::unique_ptr<Database> database_;
+};
+
+// --- Writing.
+
+struct ErasedRange {
+  std::string first;
+  std::string last;
+};
+
+// What was erased from a family and may still take space.
+class Erased {
+ public:
+  void add(std::string_view first, std::string_view last) {
+    if (first >= last) return;
+    ErasedRange range{std::string(first), std::string(last)};
+    // Ranges that touch are one: a queue's are.
+    std::erase_if(ranges_, [&](const ErasedRange& one) {
+      if (one.last < range.first || range.last < one.first) return false;
+      range.first = std::min(range.first, one.first);
+      range.last = std::max(range.last, one.last);
+      return true;
+    });
+    if (ranges_.size() == kRanges) ranges_.erase(ranges_.begin());
+    ranges_.push_back(std::move(range));
+  }
+  std::vector<ErasedRange>& ranges() noexcept { return ranges_; }
+
+ private:
+  std::vector<ErasedRange> ranges_;
+};
+
+// One writer at a time. Locks: write_ before Trouble's own.
+class RocksdbStore final : public RocksdbView {
+ public:
+  RocksdbStore(RocksdbOptions options, StoreDirectory directory, std::unique_ptr<Database> database)
+      : RocksdbView(directory.path(), std::move(database)),
+        options_(std::move(options)),
+        place_(std::move(directory)) {}
+  ~RocksdbStore() override {
+    if (!trouble().stopped()) (void)db().SyncWAL();
+    // While the directory is still locked.
+    database_->close();
+  }
+
+  Result<void> write(const Batch& batch) override;
+  Result<void> sync() override;
+  Result<void> compact() override;
+  std::uint64_t disk_bytes() const override { return meter().used(); }
+  Pressure pressure() const override {
+    std::lock_guard lock(write_);
+    return pressure_for(refused_bytes_, true);
+  }
+  std::optional<std::string> damage() const override {
+    if (!trouble().is_damaged()) return std::nullopt;
+    return trouble().damage();
+  }
+
+  // What the file of the identity has and the store lacks is put into the store; then the file is as the store.
+  Result<void> join_identity();
+
+ protected:
+  void note(const Status& status) const override {
+    if (trouble().is_damaged()) return;
+    trouble().note(status);
+    if (trouble().is_damaged()) place_.mark_damaged(trouble().damage());
+  }
+
+ private:
+  Meter& meter() const { return *database_->meter; }
+  Trouble& trouble() const { return *database_->trouble; }
+  Result<void> admit(std::uint64_t bytes, bool adds);
+  Pressure pressure_for(std::uint64_t bytes, bool adds) const;
+  std::uint64_t filesystem_free() const;
+  Result<void> apply(rocksdb::WriteBatch& batch);
+  void remember_erased(const Batch& batch);
+  bool resume();
+  void reclaim(std::uint64_t worth);
+  void rewrite();
+  Result<void> save_identity();
+
+  const RocksdbOptions options_;
+  mutable StoreDirectory place_;
+
+  mutable std::mutex write_;
+  std::array<Erased, kFamilies> erased_;
+  std::array<std::uint64_t, kFamilies> range_deletions_{};
+  std::array<bool, kFamilies> garbage_{};  // something was erased or overwritten since rewrite()
+  Clock::time_point next_rewrite_{};
+  Clock::time_point next_resume_{};
+  std::uint64_t refused_bytes_ = 0;
+  bool filesystem_full_ = false;  // the kernel said so
+  bool identity_changed_ = false;
+  mutable Clock::time_point free_asked_{};
+  mutable std::uint64_t free_ = 0;
+  mutable std::uint64_t used_then_ = 0;
+};
+
+bool touches_identity(const Batch& batch) {
+  return std::ranges::any_of(batch.operations(), [](const Batch::Operation& one) {
+    if (one.family != Family::configuration) return false;
+    if (one.kind != Batch::Operation::Kind::erase_range) return one.key.starts_with(kIdentityPrefix);
+    return one.key < prefix_end(kIdentityPrefix) && kIdentityPrefix < one.value;
+  });
+}
+
+Result<void> RocksdbStore::write(const Batch& batch) {
+  if (batch.empty()) return {};
+  bool adds = false;
+  rocksdb::WriteBatch translated(batch.bytes() + batch.operations().size() * 16);
+  for (const auto& one : batch.operations()) {
+    switch (one.kind) {
+      case Batch::Operation::Kind::put:
+        translated.Put(handle(one.family), one.key, one.value);
+        adds = true;
+        break;
+      case Batch::Operation::Kind::erase:
+        translated.Delete(handle(one.family), one.key);
+        break;
+      case Batch::Operation::Kind::erase_range:
+        if (one.key < one.value) translated.DeleteRange(handle(one.family), one.key, one.value);
+        break;
+    }
+  }
+  std::lock_guard lock(write_);
+  if (trouble().is_damaged()) return std::unexpected(Error{EBADMSG, directory_, trouble().damage()});
+  TRY(admit(translated.GetDataSize(), adds));
+  TRY(apply(translated));
+  remember_erased(batch);
+  if (touches_identity(batch)) {
+    identity_changed_ = true;
+    (void)db().SyncWAL();
+    (void)save_identity();  // sync() tries again
+  }
+  return {};
+}
+
+Result<void> RocksdbStore::admit(std::uint64_t bytes, bool adds) {
+  auto pressure = pressure_for(bytes, adds);
+  if (pressure == Pressure::cap) {
+    reclaim(Meter::kBlock);
+    pressure = pressure_for(bytes, adds);
+  }
+  if (pressure == Pressure::cap && Clock::now() >= next_rewrite_) {
+    rewrite();
+    next_rewrite_ = Clock::now() + std::chrono::seconds(10);
+    pressure = pressure_for(bytes, adds);
+  }
+  if (pressure == Pressure::none) return {};
+  refused_bytes_ = bytes;
+  return std::unexpected(Error{ENOSPC, directory_,
+                               pressure == Pressure::cap ? fmt::format("at its cap of {} bytes", options_.cap_bytes)
+                                                         : "the filesystem has too little free space"});
+}
+
+Pressure RocksdbStore::pressure_for(std::uint64_t bytes, bool adds) const {
+  if (meter().cap() != 0) {
+    // What only erases may use some of what is held back: it gives space.
+    const auto held_back = room_for_background(meter().cap()) / (adds ? 1 : 4);
+    if (meter().used() + bytes + Meter::kBlock + held_back > meter().cap()) return Pressure::cap;
+  }
+  if (!adds) return Pressure::none;
+  if (filesystem_full_ || filesystem_free() < options_.free_floor_bytes + bytes) return Pressure::filesystem;
+  return Pressure::none;
+}
+
+// Asked once a second, and after each 4 MiB written meanwhile.
+std::uint64_t RocksdbStore::filesystem_free() const {
+  const auto used = meter().used();
+  const auto grown = used > used_then_ ? used - used_then_ : 0;
+  if (const auto now = Clock::now(); now - free_asked_ >= std::chrono::seconds(1) || grown >= (4 << 20)) {
+    free_asked_ = now;
+    free_ = free_bytes(directory_).value_or(UINT64_MAX);
+    used_then_ = used;
+    return free_;
+  }
+  return free_ > grown ? free_ - grown : 0;
+}
+
+Result<void> RocksdbStore::apply(rocksdb::WriteBatch& batch) {
+  auto status = db().Write({}, &batch);
+  // Writing the same batch twice is the same as once.
+  if (!status.ok() && !status.IsCorruption() && resume()) status = db().Write({}, &batch);
+  if (status.ok()) {
+    filesystem_full_ = false;
+    refused_bytes_ = 0;
+    return {};
+  }
+  if (status.IsNoSpace()) {
+    filesystem_full_ = true;
+    refused_bytes_ = batch.GetDataSize();
+  }
+  return failed(status);
+}
+
+// After an error in the background RocksDB does nothing more until it is told to; it flushes what it holds in memory.
+bool RocksdbStore::resume() {
+  if (trouble().is_damaged() || Clock::now() < next_resume_) return false;
+  next_resume_ = Clock::now() + std::chrono::seconds(1);
+  const auto status = db().Resume();
+  note(status);
+  if (!status.ok()) return false;
+  trouble().set_stopped(false);
+  filesystem_full_ = false;
+  return true;
+}
+
+void RocksdbStore::remember_erased(const Batch& batch) {
+  for (const auto& one : batch.operations()) {
+    const auto family = static_cast<std::size_t>(one.family);
+    garbage_[family] = true;
+    if (one.kind != Batch::Operation::Kind::erase_range) continue;
+    erased_[family].add(one.key, one.value);
+    if (++range_deletions_[family] < kRangeDeletions) continue;
+    range_deletions_[family] = 0;
+    rocksdb::FlushOptions flush;
+    flush.wait = false;
+    flush.allow_write_stall = true;
+    note(db().Flush(flush, database_->handles[family]));
+  }
+}
+
+// Compacts erased ranges in which files of at least `worth` bytes stand.
+void RocksdbStore::reclaim(std::uint64_t worth) {
+  for (std::size_t i = 0; i < kFamilies; ++i) {
+    std::erase_if(erased_[i].ranges(), [&](const ErasedRange& one) {
+      const Slice first(one.first);
+      const Slice last(one.last);
+      const rocksdb::Range range(first, last);
+      std::uint64_t bytes = 0;
+      rocksdb::SizeApproximationOptions what;
+      what.include_memtables = true;
+      what.include_files = true;
+      note(db().GetApproximateSizes(what, database_->handles[i], &range, 1, &bytes));
+      if (bytes < worth) return false;
+      rocksdb::CompactRangeOptions how;
+      how.exclusive_manual_compaction = false;
+      how.allow_write_stall = true;
+      note(db().CompactRange(how, database_->handles[i], &first, &last));
+      return true;
+    });
+  }
+}
+
+void RocksdbStore::rewrite() {
+  for (std::size_t i = 0; i < kFamilies; ++i) {
+    if (!garbage_[i]) continue;
+    garbage_[i] = false;
+    erased_[i].ranges().clear();
+    rocksdb::CompactRangeOptions how;
+    how.exclusive_manual_compaction = false;
+    how.allow_write_stall = true;
+    note(db().CompactRange(how, database_->handles[i], nullptr, nullptr));
+  }
+}
+
+Result<void> RocksdbStore::sync() {
+  std::unique_lock lock(write_);
+  if (trouble().is_damaged()) return std::unexpected(Error{EBADMSG, directory_, trouble().damage()});
+  if (trouble().stopped()) (void)resume();
+  reclaim(kWorthCompacting);
+  if (identity_changed_) TRY(save_identity());
+  lock.unlock();
+  if (const auto status = db().SyncWAL(); !status.ok()) return failed(status);
+  return {};
+}
+
+Result<void> RocksdbStore::compact() {
+  for (std::size_t i = 0; i < kFamilies; ++i)
+    if (const auto status = db().CompactRange({}, database_->handles[i], nullptr, nullptr); !status.ok())
+      return failed(status);
+  return {};
+}
+
+Result<Identity> stored_identity(const Store& store) {
+  Identity identity;
+  const auto cursor = store.cursor(Family::configuration, kIdentityPrefix, prefix_end(kIdentityPrefix));
+  for (; cursor->valid(); cursor->next()) identity.emplace(cursor->key(), cursor->value());
+  TRY(cursor->status());
+  return identity;
+}
+
+Result<void> RocksdbStore::join_identity() {
+  const auto stored = TRY(stored_identity(*this));
+  const auto kept = place_.identity();
+  Batch batch;
+  for (const auto& [key, value] : kept)
+    if (!stored.contains(key)) batch.put(Family::configuration, key, value);
+  if (!batch.empty()) return write(batch);
+  if (stored == kept) return {};
+  std::lock_guard lock(write_);
+  return save_identity();
+}
+
+Result<void> RocksdbStore::save_identity() {
+  const auto stored = TRY(stored_identity(*this));
+  TRY(place_.save_identity(stored));
+  identity_changed_ = false;
+  return {};
+}
+
+// --- Opening.
+
+struct OpenError {
+  Status status;
+  bool damage;  // what is there cannot be read
+};
+
+using OpenedDatabase = std::expected<std::unique_ptr<Database>, OpenError>;
+
+bool is_damage(const Status& status) { return !status.IsNoSpace() && code_of(status) != EBUSY && !is_refusal(status); }
+
+// RocksDB would make a new database over the files of one that has lost its CURRENT, and remove them.
+bool has_lost_current(const std::string& directory) {
+  std::error_code error;
+  if (std::filesystem::exists(directory + "/CURRENT", error)) return false;
+  for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error))
+    if (const auto extension = at->path().extension(); extension == ".sst" || extension == ".log") return true;
+  return false;
+}
+
+OpenedDatabase open_database(const RocksdbOptions& options) {
+  if (has_lost_current(options.directory))
+    return std::unexpected(OpenError{Status::Corruption("CURRENT is missing"), true});
+  auto made = std::make_unique<Database>();
+  made->meter = std::make_shared<Meter>(options.cap_bytes == 0 ? 0 : std::max(options.cap_bytes, kLeastCap));
+  made->meter->change(0, measure(options.directory));
+  made->env = rocksdb::NewCompositeEnv(metered_file_system(made->meter));
+  made->trouble = std::make_shared<Trouble>();
+  made->warnings = std::make_shared<WarningLogger>();
+  made->cache = make_cache();
+  auto settings = database_options(made->env.get(), made->warnings);
+  settings.listeners = {made->trouble};
+  rocksdb::DB* db = nullptr;
+  try {
+    const auto status = rocksdb::DB::Open(settings, options.directory, descriptors(made->cache, made->meter->cap()),
+                                          &made->handles, &db);
+    if (!status.ok()) return std::unexpected(OpenError{status, is_damage(status)});
+  } catch (const std::exception& thrown) {  // of lengths that a damaged file claims
+    return std::unexpected(OpenError{Status::Corruption(thrown.what()), true});
+  }
+  made->db.reset(db);
+  return made;
+}
+
+// Marks a fresh database as ours. An error: it is another program's, osquery's for one.
+std::expected<void, OpenError> claim(Database& database) {
+  constexpr auto kMark = "osprey";
+  std::string mark;
+  auto* const own = database.handles.back();
+  auto status = database.db->Get({}, own, kMark, &mark);
+  if (status.IsNotFound() && database.db->GetLatestSequenceNumber() != 0)
+    return std::unexpected(OpenError{Status::Corruption("it is another program's"), true});
+  if (status.IsNotFound()) status = database.db->Put({}, own, kMark, "1");
+  if (!status.ok()) return std::unexpected(OpenError{status, is_damage(status)});
+  return {};
+}
+
+OpenedDatabase open_claimed(const RocksdbOptions& options) {
+  auto database = open_database(options);
+  if (!database) return database;
+  if (auto claimed = claim(**database); !claimed) return std::unexpected(claimed.error());
+  return database;
+}
+
+}  // namespace
+
+Result<Opened> open_rocksdb(const RocksdbOptions& options) {
+  auto directory = TRY(StoreDirectory::lock(options.directory));
+  Opened opened;
+  opened.reason = directory.damage().value_or("");
+  OpenedDatabase database = nullptr;
+  if (opened.reason.empty()) {
+    database = open_claimed(options);
+    if (!database && !database.error().damage) return to_error(database.error().status, directory.path());
+    if (!database) opened.reason = database.error().status.ToString();
+  }
+  if (!opened.reason.empty()) {
+    opened.set_aside = TRY(directory.set_aside());
+    database = open_claimed(options);
+    if (!database) return to_error(database.error().status, directory.path());
+  }
+  opened.dropped = directory.prune_set_asides(2, options.cap_bytes, options.free_floor_bytes);
+  if (const auto dropped = (*database)->warnings->dropped(); opened.reason.empty() && !dropped.empty())
+    opened.reason = fmt::format("the last writes are lost: the log ends in what cannot be read ({})", dropped);
+  auto store = std::make_unique<RocksdbStore>(options, std::move(directory), std::move(*database));
+  // Without room it is tried again at the next start; what is lost meanwhile stays in its file.
+  (void)store->join_identity();
+  opened.store = std::move(store);
+  return opened;
+}
+
+Result<std::unique_ptr<Store>> open_rocksdb_beside(const std::string& directory) {
+  std::error_code error;
+  if (!std::filesystem::exists(directory + "/CURRENT", error))
+    return system_failure(error ? error.value() : ENOENT, directory);
+  std::string scratch = std::filesystem::temp_directory_path(error) / "osprey-store-XXXXXX";
+  if (::mkdtemp(scratch.data()) == nullptr) return system_failure(scratch);
+
+  auto made = std::make_unique<Database>();
+  made->cache = make_cache();
+  auto settings = database_options(rocksdb::Env::Default(), std::make_shared<WarningLogger>());
+  Status status;
+  // The writer may remove a file between our reading of its name and our opening it.
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    rocksdb::DB* db = nullptr;
+    status =
+        rocksdb::DB::OpenAsSecondary(settings, directory, scratch, descriptors(made->cache, 0), &made->handles, &db);
+    made->db.reset(db);
+    if (status.ok()) status = made->db->TryCatchUpWithPrimary();
+    if (status.ok()) break;
+    made->close();
+  }
+  std::filesystem::remove_all(scratch, error);  // it is not used once all is open
+  if (!status.ok()) return to_error(status, directory);
+  return std::make_unique<RocksdbView>(directory, std::move(made));
+}
+
+}  // namespace osprey::store
