@@ -23,8 +23,22 @@
 #include "store/meter.h"
 #include "store/store_directory.h"
 
+// The linker's names for where RocksDB's static constructors begin and end: see cmake/Dependencies.cmake.
+extern "C" {
+extern void (*const __start_rocksdb_constructors[])();
+extern void (*const __stop_rocksdb_constructors[])();
+}
+
 namespace osprey::store {
 namespace {
+
+void run_constructors() {
+  static const bool once = [] {
+    std::for_each(__start_rocksdb_constructors, __stop_rocksdb_constructors, [](auto* one) { one(); });
+    return true;
+  }();
+  (void)once;
+}
 
 using rocksdb::Slice;
 using rocksdb::Status;
@@ -702,6 +716,7 @@ OpenedDatabase open_claimed(const RocksdbOptions& options) {
 }  // namespace
 
 Result<Opened> open_rocksdb(const RocksdbOptions& options) {
+  run_constructors();
   auto directory = TRY(StoreDirectory::lock(options.directory));
   Opened opened;
   opened.reason = directory.damage().value_or("");
@@ -727,6 +742,7 @@ Result<Opened> open_rocksdb(const RocksdbOptions& options) {
 }
 
 Result<std::unique_ptr<Store>> open_rocksdb_beside(const std::string& directory) {
+  run_constructors();
   std::error_code error;
   if (!std::filesystem::exists(directory + "/CURRENT", error))
     return system_failure(error ? error.value() : ENOENT, directory);

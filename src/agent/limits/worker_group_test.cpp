@@ -15,11 +15,13 @@
 #include <thread>
 
 #include "agent/limits/priority.h"
+#include "base/temporary_tree.h"
 #include "base/text.h"
 
 namespace osprey::agent {
 namespace {
 
+using testing::HasSubstr;
 using testing::IsEmpty;
 using namespace std::chrono_literals;
 
@@ -121,8 +123,8 @@ TEST_F(WorkerGroupTest, WhatTheWorkerForksIsInsideAndTheWatcherOutside) {  // LI
     for ([[maybe_unused]] const auto line : Lines(procs)) ++members;
     EXPECT_EQ(members, 3u) << directory;
   }
-  EXPECT_THAT(inside, testing::HasSubstr(name));
-  EXPECT_THAT(groups_of(::getpid()), testing::Not(testing::HasSubstr(name)));
+  EXPECT_THAT(inside, HasSubstr(name));
+  EXPECT_THAT(groups_of(::getpid()), testing::Not(HasSubstr(name)));
 
   // At the end all of it is ended and removed.
   const auto directories = group.directories();
@@ -192,6 +194,78 @@ TEST_F(WorkerGroupTest, AForkedChildRemovesNothing) {
   }
   EXPECT_EQ(wait(child), 0);
   for (const auto& directory : group.directories()) EXPECT_TRUE(Root::host().exists(directory));
+}
+
+// Groups as folders, to see where ours would be made.
+class PlaceOfGroupTest : public TemporaryTree {
+ protected:
+  using Kind = linux::CgroupDelegation::Kind;
+
+  // A v2 group that holds these processes.
+  void group(const std::string& path, std::vector<pid_t> pids = {}) {
+    std::string text;
+    for (const auto pid : pids) text += fmt::format("{}\n", pid);
+    write("cg" + path + "/cgroup.procs", text);
+    write("cg" + path + "/cgroup.controllers", "cpu memory\n");
+    if (path != "/") write("cg" + path + "/cgroup.type", "domain\n");
+  }
+  // The parent's directory, with a "+" where the watcher has to move; or the error.
+  std::string place(std::string own, linux::CgroupDelegation delegation = {}, std::string_view asked = {},
+                    int version = 2) {
+    std::vector<std::string> controllers;
+    if (version == 1) controllers.emplace_back("memory");
+    const auto found =
+        place_of_group(root(), {version, std::move(controllers), "/cg", std::move(own)}, delegation, asked);
+    if (!found) return found.error().text();
+    return found->parent + (found->moves_watcher ? "+" : "");
+  }
+  const pid_t self_ = ::getpid();
+};
+
+TEST_F(PlaceOfGroupTest, BelowOurOwnGroupWhichV2HasUsLeave) {  // LIM-05
+  group("/", {1, 2});
+  group("/agent", {self_});
+  EXPECT_EQ(place("/agent"), "/cg/agent+");
+  EXPECT_EQ(place("/agent", {}, {}, 1), "/cg/agent");
+  EXPECT_EQ(place("/"), "/cg");  // the host's topmost may hold processes
+}
+
+TEST_F(PlaceOfGroupTest, BesideOurGroupWhereOthersAreInIt) {
+  group("/", {1});
+  group("/supervisor");
+  group("/supervisor/agents", {self_, 77});
+  EXPECT_EQ(place("/supervisor/agents"), "/cg/supervisor");
+  group("/supervisor", {78});
+  EXPECT_THAT(place("/supervisor/agents"), HasSubstr("holds other processes"));
+}
+
+TEST_F(PlaceOfGroupTest, SystemdsOnlyWhereItIsDelegated) {
+  group("/", {});
+  group("/system.slice");
+  group("/system.slice/osqueryd.service", {self_});
+  EXPECT_THAT(place("/system.slice/osqueryd.service", {Kind::managed, {}}), HasSubstr("Delegate=yes"));
+  EXPECT_THAT(place("/system.slice/osqueryd.service", {Kind::managed, {}}, {}, 1), HasSubstr("Delegate=yes"));
+  const linux::CgroupDelegation ours{Kind::delegated, "/system.slice/osqueryd.service"};
+  EXPECT_EQ(place("/system.slice/osqueryd.service", ours), "/cg/system.slice/osqueryd.service+");
+  EXPECT_EQ(place("/system.slice/osqueryd.service", ours, {}, 1), "/cg/system.slice/osqueryd.service");
+  // A controller that the unit was not given: v1 has us elsewhere then.
+  EXPECT_THAT(place("/system.slice", ours, {}, 1), HasSubstr("not delegated"));
+  // With another process in the unit there is no way, as what is above is not ours.
+  group("/system.slice/osqueryd.service", {self_, 99});
+  EXPECT_THAT(place("/system.slice/osqueryd.service", ours), HasSubstr("holds other processes"));
+  // DelegateSubgroup= puts us into a leaf, and ours goes beside it.
+  group("/system.slice/osqueryd.service");
+  group("/system.slice/osqueryd.service/main", {self_, 99});
+  EXPECT_EQ(place("/system.slice/osqueryd.service/main", ours), "/cg/system.slice/osqueryd.service");
+}
+
+TEST_F(PlaceOfGroupTest, WhoeverNamesAGroupIsObeyed) {
+  group("/", {});
+  group("/limited");
+  group("/full", {55});
+  EXPECT_EQ(place("/system.slice/a.service", {Kind::managed, {}}, "/limited"), "/cg/limited");
+  EXPECT_THAT(place("/", {}, "/full"), HasSubstr("holds processes"));
+  EXPECT_THAT(place("/", {}, "/absent"), HasSubstr("no group"));
 }
 
 TEST(WorkerGroup, NothingAskedForNothingDone) {  // LIM-13

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "agent/config/auto_tables.h"
+#include "agent/config/prometheus.h"
 #include "agent/sql_setup.h"
 #include "sql/memory.h"
 
@@ -102,8 +103,7 @@ void QueryRunner::configure(const ConfigurationPtr& configuration) {
                            configuration_->auto_tables == configuration->auto_tables;
   configuration_ = configuration;
   flags_ = configuration->flags;
-  prometheus_.urls = configuration->prometheus.urls;
-  prometheus_.timeout = milliseconds(static_cast<std::int64_t>(configuration->prometheus.timeout_s * 1000));
+  prometheus_ = prometheus_targets(configuration->prometheus);
   if (!same_tables) connect();
 }
 

@@ -10,6 +10,7 @@
 
 #include "agent/config/config_check.h"
 #include "agent/config/config_manager.h"
+#include "agent/config/prometheus.h"
 #include "agent/daemon/agent.h"
 #include "agent/flags/command_line.h"
 #include "agent/flags/help.h"
@@ -231,6 +232,8 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
   }
 
   services.provide(manager);
+  auto prometheus = prometheus_targets(configuration->prometheus);
+  services.provide(prometheus);
   linux::DigestCache digests(static_cast<std::size_t>(std::max<std::int64_t>(flags.number("hash_cache_max"), 0)));
   if (!flags.boolean("disable_hash_cache")) services.provide(digests);
 
