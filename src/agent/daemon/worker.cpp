@@ -19,6 +19,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "agent/config/config_manager.h"
 #include "agent/config/config_refresh.h"
@@ -52,6 +53,7 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t kMegabyte = 1 << 20;
 constexpr int kOpenTries = 25;  // of a store that the worker before may still hold
 constexpr auto kBetweenTries = 200ms;
+constexpr std::chrono::milliseconds kBetweenRoomTries = 5s;  // of a full disk
 constexpr auto kSyncInterval = 1s;  // what a power cut may take back
 
 // What the tables and sinks that there are need of root's powers: reading what is not ours, other processes' links and
@@ -127,6 +129,13 @@ class Worker {
     auto opened = store::open_rocksdb(options);
     for (int i = 1; i < kOpenTries && !opened && opened.error().code == EBUSY; ++i) {
       std::this_thread::sleep_for(kBetweenTries);
+      opened = store::open_rocksdb(options);
+    }
+    // A full disk is no reason to be gone: it may have room again.
+    bool told = false;
+    while (!opened && opened.error().code == ENOSPC) {
+      if (!std::exchange(told, true)) status_.error(fmt::format("{}: waiting for room", opened.error().text()));
+      if (pollfd stop{signals_.get(), POLLIN, 0}; ::poll(&stop, 1, static_cast<int>(kBetweenRoomTries.count())) > 0) break;
       opened = store::open_rocksdb(options);
     }
     if (!opened) return std::unexpected(std::move(opened.error()));
