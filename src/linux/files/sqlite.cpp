@@ -374,7 +374,7 @@ struct SqliteFile::State {
   }
   std::unexpected<Error> failed() const {
     if (source.interrupt.requested()) return system_failure(ECANCELED, path);
-    if (source.past_deadline()) return system_failure(ETIMEDOUT, path);
+    if (source.past_deadline()) return std::unexpected(Error{ETIMEDOUT, path, "to read it takes too long"});
     return failure(path, sqlite3_errmsg(connection));
   }
   Result<void> open_files();
