@@ -121,7 +121,9 @@ import os, signal, sys, time
 flags = dict(one[2:].split("=", 1) for one in sys.argv[1:] if "=" in one)
 open(os.environ["FAKE_LOG"], "a").write(" ".join(sys.argv[1:]) + "\\n")
 if "--config_check" in sys.argv:
-    sys.exit(1 if "bad" in open(flags["config_path"]).read() else 0)
+    text = open(flags["config_path"]).read()
+    sys.stderr.write({"bad": "error: bad\\n", "so so": "warning: unknown key\\n"}.get(text, ""))
+    sys.exit(text in ("bad", "so so"))
 if os.fork():
     sys.exit(0)
 open("/proc/self/comm", "w").write("ospreyd")
@@ -202,11 +204,19 @@ def test_a_bad_configuration_starts_and_stops_nothing(control):
     assert control.pid() == pid and alive(pid)
 
 
+def test_warnings_keep_from_nothing(control):
+    (control.root / "etc/osprey/osprey.conf").write_text("so so")
+    assert control.run("config-check").returncode == 1
+    done = control.run("start")
+    assert done.returncode == 0 and done.stderr == "warning: unknown key\n"
+
+
 def test_config_check_without_files(control):
     (control.root / "etc/osprey/osprey.conf").unlink()
     assert control.run("config-check").returncode == 0
     (control.root / "etc/osprey/osprey.flags").unlink()
     assert control.run("config-check").returncode == 4
+    assert control.run("start").returncode == 4
 
 
 def test_verbs_that_are_none(control):

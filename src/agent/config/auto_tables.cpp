@@ -16,10 +16,10 @@ using sql::Scan;
 
 constexpr std::string_view kPath = "path";
 constexpr auto kTimeCap = std::chrono::seconds(10);  // a file
-constexpr std::size_t kBytesCap = 32 << 20;  // of a file's rows: they are kept until it is known that they belong
-                                             // together
-constexpr std::size_t kRowOverhead = 64;     // what an empty value takes, too
 constexpr int kValueCap = 4 << 20;
+// Of a file's rows: they are kept until it is known that they belong together.
+constexpr std::size_t kBytesCap = 32 << 20;
+constexpr std::size_t kValueOverhead = 64;  // what an empty value takes, too
 
 // The values of one row, in the order of the table's columns.
 using Row = std::vector<std::string>;
@@ -43,10 +43,10 @@ Result<void> read_rows(SqliteFile& file, const protocol::AutoTable& table, const
     Row row(table.columns.size());
     for (std::size_t i = 0; i < from.size(); ++i) {
       if (from[i] >= 0) row[i] = query.text(from[i]);
-      bytes += row[i].size() + kRowOverhead;
+      bytes += row[i].size() + kValueOverhead;
     }
     row.back() = path;
-    bytes += path.size() + kRowOverhead;
+    bytes += path.size() + kValueOverhead;
     if (bytes > kBytesCap) return failure(path, "its rows take more than 32 MiB: let the table's query ask for less");
     rows.push_back(std::move(row));
   }

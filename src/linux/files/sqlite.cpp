@@ -12,6 +12,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <mutex>
 #include <thread>
 
 #include "base/unique_fd.h"
@@ -26,41 +27,84 @@ constexpr std::size_t kLogHeader = 32;      // of the write-ahead log, with salt
 constexpr int kProgressSteps = 10000;       // of SQLite's machine between two looks at the interrupt
 constexpr auto kPatience = std::chrono::seconds(2);
 
-// The bytes of an open file from `offset` on, as many as there are.
-std::string read_some(int fd, std::size_t size, off_t offset) {
+// The bytes of an open file from `offset` on, as many as there are; empty optional where they cannot be read.
+std::optional<std::string> read_some(int fd, std::size_t size, off_t offset) {
   std::string bytes(size, '\0');
   std::size_t done = 0;
   while (done < size) {
     const auto count = ::pread(fd, bytes.data() + done, size - done, offset + static_cast<off_t>(done));
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
+    if (count < 0) return std::nullopt;
+    if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }
   bytes.resize(done);
   return bytes;
 }
 
-// Tells whether somebody writes to a file, exactly while inotify(7) is to be had, else as well as its times do.
+// Instances of inotify(7) that nobody uses just now: to close one waits for the whole kernel, ten milliseconds and more
+// on a busy host.
+class IdleInstances {
+ public:
+  static UniqueFd take() {
+    auto& [mutex, idle] = all();
+    const std::lock_guard lock(mutex);
+    if (idle.empty()) return UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    auto one = std::move(idle.back());
+    idle.pop_back();
+    return one;
+  }
+  static void give(UniqueFd one) {
+    auto& [mutex, idle] = all();
+    const std::lock_guard lock(mutex);
+    if (idle.size() < kMost) idle.push_back(std::move(one));
+  }
+
+ private:
+  static constexpr std::size_t kMost = 4;
+  struct All {
+    std::mutex mutex;
+    std::vector<UniqueFd> idle;
+  };
+  static All& all() {
+    static All instance;
+    return instance;
+  }
+};
+
+// Tells whether somebody writes to a file: exactly by inotify, and as well as its times do where that is not to be had.
 class Watch {
  public:
-  explicit Watch(int file) : file_(file), events_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+  explicit Watch(int file) : file_(file), events_(IdleInstances::take()) {
     const auto link = fmt::format("/proc/self/fd/{}", file);
-    if (events_ && ::inotify_add_watch(events_.get(), link.c_str(), IN_MODIFY) < 0) events_.reset();
+    if (events_) watch_ = ::inotify_add_watch(events_.get(), link.c_str(), IN_MODIFY);
     ::fstat(file_, &before_);
   }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  ~Watch() {
+    if (watch_ >= 0) ::inotify_rm_watch(events_.get(), watch_);
+    while (take_event()) {
+    }
+    if (events_) IdleInstances::give(std::move(events_));
+  }
+
   bool written() const {
-    char event[sizeof(inotify_event)];
-    if (events_ && ::read(events_.get(), event, sizeof event) > 0) written_ = true;
     struct stat now{};
-    if (::fstat(file_, &now) != 0 || now.st_size != before_.st_size || now.st_mtim.tv_sec != before_.st_mtim.tv_sec ||
-        now.st_mtim.tv_nsec != before_.st_mtim.tv_nsec)
-      written_ = true;
+    written_ = written_ || take_event() || ::fstat(file_, &now) != 0 || now.st_size != before_.st_size ||
+               now.st_mtim.tv_sec != before_.st_mtim.tv_sec || now.st_mtim.tv_nsec != before_.st_mtim.tv_nsec;
     return written_;
   }
 
  private:
+  bool take_event() const {
+    char event[sizeof(inotify_event)];  // of a file's own watch they carry no name
+    return events_ && ::read(events_.get(), event, sizeof event) > 0;
+  }
+
   int file_;
   UniqueFd events_;
+  int watch_ = -1;
   struct stat before_{};
   mutable bool written_ = false;
 };
@@ -74,7 +118,7 @@ struct Source {
   std::optional<Clock::time_point> deadline;
   UniqueFd database;
   UniqueFd log;
-  std::string log_header;
+  std::optional<std::string> log_header;
   std::optional<Watch> watch;
   bool torn = false;  // the journal changed while it was read
 
@@ -102,7 +146,7 @@ Result<void> Source::read_journal(const std::string& path) {
   }
   auto content = TRY(read_all(file->get(), SqliteFile::kJournalCap, path, interrupt));
   if (content.bytes.empty() || content.bytes.front() == '\0') return {};  // of a transaction that has ended
-  if (content.truncated) return failure(path, "a transaction of more than 64 MiB has not ended");
+  if (content.truncated) return failure(path, "a transaction of more than 32 MiB has not ended");
   journal = std::move(content.bytes);
   // A transaction that ended meanwhile, or another that began, has cut or overwritten it.
   const auto header = read_some(file->get(), kJournalHeader, 0);
@@ -157,13 +201,15 @@ int read_at(sqlite3_file* base, void* out, int wanted, sqlite3_int64 offset) {
   Source& source = *file.source;
   if (source.stopped()) return SQLITE_IOERR_READ;
   const auto size = static_cast<std::size_t>(wanted);
-  std::string bytes;
+  std::optional<std::string> read = std::string();
   if (file.kind == File::Kind::journal) {
     if (offset >= 0 && static_cast<std::size_t>(offset) < source.journal.size())
-      bytes = source.journal.substr(static_cast<std::size_t>(offset), size);
+      read = source.journal.substr(static_cast<std::size_t>(offset), size);
   } else if (file.fd >= 0) {
-    bytes = read_some(file.fd, size, offset);
+    read = read_some(file.fd, size, offset);
   }
+  if (!read) return SQLITE_IOERR_READ;
+  auto& bytes = *read;
   if (file.kind == File::Kind::database) {
     if (size > source.budget) return SQLITE_IOERR_READ;
     source.budget -= size;
@@ -328,7 +374,7 @@ struct SqliteFile::State {
   }
   std::unexpected<Error> failed() const {
     if (source.interrupt.requested()) return system_failure(ECANCELED, path);
-    if (source.past_deadline()) return system_failure(ETIMEDOUT, path);
+    if (source.past_deadline()) return std::unexpected(Error{ETIMEDOUT, path, "to read it takes too long"});
     return failure(path, sqlite3_errmsg(connection));
   }
   Result<void> open_files();
@@ -425,7 +471,7 @@ Result<SqliteFile> SqliteFile::open(const Root& root, std::string_view path, con
     if (options.time) state->source.deadline = Clock::now() + *options.time;
     result = state->open_files();
     if (result) result = state->connect(options);
-    return result || !state->source.changed();
+    return result ? !state->source.torn : !state->source.changed();
   };
   TRY(with_patience(interrupt, path, attempt));
   return SqliteFile(std::move(state));

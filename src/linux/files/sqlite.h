@@ -19,9 +19,9 @@ struct sqlite3_stmt;
 
 namespace osprey::linux {
 
-// The file may be hostile: queries can read and nothing else, triggers are off, functions that the schema names are not
-// trusted, there are no virtual tables, values, the schema and temporary storage are capped, and a
-// query ends when it is interrupted.
+// The file may be hostile: queries can read and nothing else, triggers and virtual tables are off, functions that the
+// schema names are not trusted, values, the schema and temporary storage are capped, and a query ends when it is
+// interrupted.
 //
 // Its owner may write meanwhile. Without a lock that cannot be kept from happening, but it is noticed: see changed().
 // Not noticed are owners that write through a memory map, which SQLite does only when it was built to.
@@ -29,8 +29,8 @@ class SqliteFile {
  public:
   static constexpr int kValueCap = 64 << 20;
   static constexpr std::size_t kSchemaCap = 4 << 20;       // bytes read for it
-  static constexpr std::size_t kJournalCap = 64 << 20;     // a longer one is an error
-  static constexpr std::int64_t kTemporaryCap = 64 << 20;  // of each sort that does not fit into the cache
+  static constexpr std::size_t kJournalCap = 32 << 20;     // a longer one is an error
+  static constexpr std::int64_t kTemporaryCap = 32 << 20;  // of each sort that does not fit into the cache
 
   struct Options {
     bool views = false;  // queries may name the file's views

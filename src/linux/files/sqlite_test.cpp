@@ -182,17 +182,18 @@ TEST_F(SqliteFileTest, EveryAnswerIsOfOneMoment) {
     owner("PRAGMA wal_autocheckpoint=20; PRAGMA cache_size=5; DROP TABLE IF EXISTS t; CREATE TABLE t(a, b)");
     owner(
         "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 400) "
-        "SELECT 100, zeroblob(200) FROM n");
+        "SELECT 100, zeroblob(2000) FROM n");
     std::atomic<bool> done = false;
     int refusals = 0;
     std::thread writer([&] {
       for (int i = 0; !done; ++i) {
-        const auto sql = "BEGIN; UPDATE t SET a = a - 1 WHERE rowid = " + std::to_string(i % 400 + 1) +
-                         "; UPDATE t SET a = a + 1 WHERE rowid = " + std::to_string(i * 7 % 400 + 1) +
+        // From what is read first to what is read last.
+        const auto sql = "BEGIN; UPDATE t SET a = a - 1 WHERE rowid = " + std::to_string(i % 100 + 1) +
+                         "; UPDATE t SET a = a + 1 WHERE rowid = " + std::to_string(400 - i * 7 % 100) +
                          (i % 5 ? "; COMMIT" : "; ROLLBACK");
         if (sqlite3_exec(owner_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) ++refusals;
         // A moment in which to read: an owner that never rests is told as an error.
-        if (i % 3 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
     });
     int answers = 0;
@@ -202,7 +203,10 @@ TEST_F(SqliteFileTest, EveryAnswerIsOfOneMoment) {
           SqliteFile::read_whole(root(), "/x.db", Interrupt::never(), {}, [&](SqliteFile& file) -> Result<void> {
             auto query = TRY(file.query("SELECT a FROM t"));
             sum = 0;
-            while (TRY(query.next())) sum += query.integer(0);
+            for (int row = 0; TRY(query.next()); ++row) {
+              sum += query.integer(0);
+              if (row == 200) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            }
             return {};
           });
       if (!result) continue;
