@@ -54,7 +54,7 @@ TEST(GroupMonitor, InAGroupTheKernelsNumbersAreShown) {  // LIM-01
   const GroupLimits limits{.cpu_percent = 10, .memory_bytes = 64 << 20, .io_bytes = 10 << 20, .processes = 6};
   const auto group = WorkerGroup::make(limits);
   if (!group.notices().empty()) GTEST_SKIP() << group.notices().front();
-  // Its low weight would keep it from ever meeting its quota on a busy machine.
+  // So that it meets its quota on a busy machine, too.
   for (const auto& directory : group.directories()) {
     std::ofstream(directory + "/cpu.weight") << 1000;
     std::ofstream(directory + "/cpu.shares") << 10240;
