@@ -42,6 +42,7 @@ class GroupMonitor {
  private:
   using Clock = std::chrono::steady_clock;
   struct Tracked {
+    std::optional<std::int64_t> limit;  // that the kernel holds
     std::optional<std::int64_t> used;
     std::optional<std::int64_t> peak;
     std::int64_t struck = 0;

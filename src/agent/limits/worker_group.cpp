@@ -53,7 +53,7 @@ std::vector<pid_t> processes_in(const Root& root, const std::string& group) {
 // Kills what is in a group, without this process, and removes it. Bounded: what hangs in the kernel stays, and its
 // group is removed at a later start.
 void end_group(const Root& root, const std::string& group) {
-  for (int tries = 0; tries < 100; ++tries) {
+  for (int tries = 0; tries < 50; ++tries) {
     if (::rmdir(group.c_str()) == 0 || errno == ENOENT) return;
     bool killed = false;
     for (const auto pid : processes_in(root, group))
