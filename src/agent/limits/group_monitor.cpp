@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <ctime>
 #include <utility>
 
@@ -85,10 +86,11 @@ GroupMonitor::GroupMonitor(Options options)
 GroupMonitor::~GroupMonitor() = default;
 
 void GroupMonitor::run(const std::stop_token& stop) {
-  std::mutex own;
-  std::unique_lock lock(own);
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any stopping;
   while (!stop.stop_requested()) {
-    waiting_.wait_for(lock, stop, options_.period, [] { return false; });
+    stopping.wait_for(lock, stop, options_.period, [] { return false; });
     if (!stop.stop_requested()) sample();
   }
 }
