@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <ctime>
 #include <utility>
 
@@ -34,11 +35,6 @@ std::optional<std::int64_t> own_memory(const Root& root) {
   const auto shared = parse<std::int64_t>(take_field(rest));
   if (!resident || !shared) return std::nullopt;
   return (*resident - *shared) * ::sysconf(_SC_PAGESIZE);
-}
-
-std::optional<std::int64_t> asked(std::uint64_t limit) {
-  if (limit == 0) return std::nullopt;
-  return static_cast<std::int64_t>(limit);
 }
 
 }  // namespace
@@ -81,6 +77,8 @@ GroupMonitor::Places GroupMonitor::find_places(const Root& root) {
 
 GroupMonitor::GroupMonitor(Options options)
     : options_(std::move(options)), places_(find_places(root_)), last_sample_(Clock::now()) {
+  if (options_.limits.memory_bytes > 0)
+    soft_memory_.limit = static_cast<std::int64_t>(options_.limits.memory_bytes / 100 * kSoftPercent);
   sample();
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
@@ -88,10 +86,11 @@ GroupMonitor::GroupMonitor(Options options)
 GroupMonitor::~GroupMonitor() = default;
 
 void GroupMonitor::run(const std::stop_token& stop) {
-  std::mutex own;
-  std::unique_lock lock(own);
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any stopping;
   while (!stop.stop_requested()) {
-    waiting_.wait_for(lock, stop, options_.period, [] { return false; });
+    stopping.wait_for(lock, stop, options_.period, [] { return false; });
     if (!stop.stop_requested()) sample();
   }
 }
@@ -102,13 +101,16 @@ void GroupMonitor::sample() {
   sample_cpu(passed);
   sample_memory(now);
   if (places_.io) {
-    const auto rate = io_rate_.per_second(linux::read_cgroup_io(root_, *places_.io), passed);
+    const auto counters = linux::read_cgroup_io(root_, *places_.io);
+    const auto rate = io_rate_.per_second(counters.used, passed);
     const std::lock_guard lock(mutex_);
+    io_.limit = counters.limit;
     io_.observe(rate, {}, {});
   }
   if (places_.pids) {
     const auto counters = linux::read_cgroup_processes(root_, *places_.pids);
     const std::lock_guard lock(mutex_);
+    processes_.limit = counters.limit;
     processes_.observe(counters.used, counters.peak, counters.refused);
   }
 }
@@ -122,6 +124,7 @@ void GroupMonitor::sample_cpu(std::chrono::duration<double> passed) {
   auto percent = cpu_rate_.per_second(counters.used_us, passed);
   if (percent) *percent /= 10'000;
   const std::lock_guard lock(mutex_);
+  cpu_.limit = counters.limit;
   cpu_.observe(percent, {}, counters.throttled);
 }
 
@@ -132,11 +135,11 @@ void GroupMonitor::sample_memory(Clock::time_point now) {
   else
     counters.used = own_memory(root_);
   const auto held = counters.used.value_or(0) - counters.file_cache.value_or(0);
-  const auto mark = static_cast<std::int64_t>(options_.limits.memory_bytes / 100 * kSoftPercent);
-  const bool above = mark > 0 && held >= mark;
+  const bool above = soft_memory_.limit && held >= *soft_memory_.limit;
   const bool sheds = above && (!last_shed_ || now - *last_shed_ >= kShedInterval);
   {
     const std::lock_guard lock(mutex_);
+    memory_.limit = counters.limit;
     memory_.observe(counters.used, counters.peak, counters.oom_kills);
     soft_memory_.observe(held, {}, soft_memory_.struck + (above && !last_shed_ ? 1 : 0));
   }
@@ -149,31 +152,25 @@ void GroupMonitor::sample_memory(Clock::time_point now) {
 std::vector<Limit> GroupMonitor::report() const {
   const std::lock_guard lock(mutex_);
   std::vector<Limit> rows;
-  const auto add = [&](std::string name, std::string kind, const std::optional<CgroupDirectory>& place,
-                       std::string_view otherwise, std::optional<std::int64_t> limit, const Tracked& tracked,
+  const auto add = [&](std::string name, std::string kind, std::string enforced_by, const Tracked& tracked,
                        std::string unit, std::string flag) {
-    Limit row{std::move(name), "agent", std::move(kind), std::string(otherwise)};
-    if (place) row.enforced_by = place->version == 2 ? "cgroup v2" : "cgroup v1";
-    if (!limit) row.enforced_by = "none";
-    if (row.enforced_by != "none" && row.enforced_by != "watcher") row.limit_value = limit;
-    row.used = tracked.used;
-    row.peak = tracked.peak;
-    row.unit = std::move(unit);
-    row.struck = tracked.struck;
-    row.last_struck = tracked.last_struck;
-    row.configured_by = std::move(flag);
-    rows.push_back(std::move(row));
+    rows.push_back({std::move(name), "agent", std::move(kind), std::move(enforced_by), tracked.limit, tracked.used,
+                    tracked.peak, std::move(unit), tracked.struck, tracked.last_struck, std::move(flag)});
+  };
+  // What the kernel does not hold the watcher may, with numbers of its own.
+  const auto enforcer = [&](const std::optional<CgroupDirectory>& place, const Tracked& tracked, std::uint64_t asked,
+                            bool watched) -> std::string {
+    if (place && tracked.limit) return place->version == 2 ? "cgroup v2" : "cgroup v1";
+    return asked > 0 && watched ? "watcher" : "none";
   };
   const auto& limits = options_.limits;
-  const std::string_view otherwise = options_.watched ? "watcher" : "none";
-  add("cgroup_cpu", "hard", places_.cpu, otherwise, asked(limits.cpu_percent), cpu_, "percent of a core",
-      "cgroup_cpu_percent");
-  add("cgroup_memory", "hard", places_.memory, otherwise, asked(limits.memory_bytes), memory_, "bytes",
-      "cgroup_memory_mb");
-  add("memory_soft_mark", "soft", {}, "worker", asked(limits.memory_bytes / 100 * kSoftPercent), soft_memory_, "bytes",
-      "cgroup_memory_mb");
-  add("cgroup_io", "hard", places_.io, "none", asked(limits.io_bytes), io_, "bytes per second", "cgroup_io_mb");
-  add("cgroup_processes", "hard", places_.pids, "none", asked(limits.processes), processes_, "processes",
+  add("cgroup_cpu", "hard", enforcer(places_.cpu, cpu_, limits.cpu_percent, options_.watched), cpu_,
+      "percent of a core", "cgroup_cpu_percent");
+  add("cgroup_memory", "hard", enforcer(places_.memory, memory_, limits.memory_bytes, options_.watched), memory_,
+      "bytes", "cgroup_memory_mb");
+  add("memory_soft_mark", "soft", soft_memory_.limit ? "worker" : "none", soft_memory_, "bytes", "cgroup_memory_mb");
+  add("cgroup_io", "hard", enforcer(places_.io, io_, limits.io_bytes, false), io_, "bytes per second", "cgroup_io_mb");
+  add("cgroup_processes", "hard", enforcer(places_.pids, processes_, limits.processes, false), processes_, "processes",
       "cgroup_pids");
   return rows;
 }

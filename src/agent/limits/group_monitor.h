@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -42,6 +41,7 @@ class GroupMonitor {
  private:
   using Clock = std::chrono::steady_clock;
   struct Tracked {
+    std::optional<std::int64_t> limit;  // that the kernel holds
     std::optional<std::int64_t> used;
     std::optional<std::int64_t> peak;
     std::int64_t struck = 0;
@@ -79,7 +79,6 @@ class GroupMonitor {
   std::optional<Clock::time_point> last_shed_;  // while above the mark
 
   mutable std::mutex mutex_;
-  std::condition_variable_any waiting_;
   Tracked cpu_, memory_, soft_memory_, io_, processes_;
 
   std::jthread thread_;  // last: it uses all of the above

@@ -24,9 +24,7 @@ constexpr std::uint64_t kPeriodUs = 100'000;  // short: a group that is stopped 
 constexpr std::string_view kPrefix = "osprey-";
 constexpr std::string_view kWorkerRole = "worker";
 constexpr std::string_view kWatcherRole = "watcher";
-// Nice 10 in terms of groups: a share of a tenth of what others get, where there is too little for all.
-constexpr std::string_view kLowWeight = "10";
-constexpr std::string_view kLowShares = "102";
+constexpr std::string_view kLowIoWeight = "10";  // the idle class alone counts but within a group
 
 Result<void> write_file(const std::string& path, std::string_view text) {
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -55,7 +53,7 @@ std::vector<pid_t> processes_in(const Root& root, const std::string& group) {
 // Kills what is in a group, without this process, and removes it. Bounded: what hangs in the kernel stays, and its
 // group is removed at a later start.
 void end_group(const Root& root, const std::string& group) {
-  for (int tries = 0; tries < 100; ++tries) {
+  for (int tries = 0; tries < 50; ++tries) {
     if (::rmdir(group.c_str()) == 0 || errno == ENOENT) return;
     bool killed = false;
     for (const auto pid : processes_in(root, group))
@@ -279,11 +277,7 @@ Result<void> WorkerGroup::write_limit(const Hierarchy& hierarchy, std::string_vi
   const auto file = [&](std::string_view name) { return fmt::format("{}/{}", hierarchy.group, name); };
   if (controller == "cpu") {
     const auto quota = limits_.cpu_percent * kPeriodUs / 100;
-    if (v2) {
-      try_to_write(file("cpu.weight"), kLowWeight);
-      return write_file(file("cpu.max"), fmt::format("{} {}", quota, kPeriodUs));
-    }
-    try_to_write(file("cpu.shares"), kLowShares);
+    if (v2) return write_file(file("cpu.max"), fmt::format("{} {}", quota, kPeriodUs));
     TRY(write_file(file("cpu.cfs_period_us"), fmt::to_string(kPeriodUs)));
     return write_file(file("cpu.cfs_quota_us"), fmt::to_string(quota));
   }
@@ -306,7 +300,7 @@ Result<void> WorkerGroup::write_io_limit(const Hierarchy& hierarchy) const {
   const bool v2 = hierarchy.version == 2;
   for (const auto* name :
        v2 ? std::array{"io.weight", "io.bfq.weight"} : std::array{"blkio.weight", "blkio.bfq.weight"})
-    try_to_write(file(name), kLowWeight);
+    try_to_write(file(name), kLowIoWeight);
   for (const auto& disk : disks(root_)) {
     if (v2) {
       TRY(write_file(file("io.max"), fmt::format("{0} rbps={1} wbps={1}", disk, limits_.io_bytes)));

@@ -1,11 +1,15 @@
 #include "linux/cgroup/counters.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <string_view>
 
 #include "base/text.h"
 
 namespace osprey::linux {
 namespace {
+
+constexpr std::int64_t kUnlimited = INT64_MAX / 2;  // v1 writes the largest number of pages for no limit
 
 // A number alone in a file; absent for "max".
 std::optional<std::int64_t> number(const Root& root, const CgroupDirectory& group, std::string_view file) {
@@ -26,6 +30,16 @@ std::optional<std::int64_t> value_of(const Root& root, const CgroupDirectory& gr
   return text ? value_of(*text, key) : std::nullopt;
 }
 
+// Over lines of "8:0 key=1 key=2…", by device; "max" counts nothing.
+std::int64_t sum_of(std::string_view text, std::initializer_list<std::string_view> keys) {
+  std::int64_t total = 0;
+  for (auto line : Lines(text))
+    for (auto field = take_field(line); !field.empty(); field = take_field(line))
+      if (std::ranges::find(keys, take_until(field, '=')) != keys.end())
+        total += parse<std::int64_t>(field).value_or(0);
+  return total;
+}
+
 }  // namespace
 
 CgroupCpu read_cgroup_cpu(const Root& root, const CgroupDirectory& accounting, const CgroupDirectory& cpu) {
@@ -35,6 +49,18 @@ CgroupCpu read_cgroup_cpu(const Root& root, const CgroupDirectory& accounting, c
     counters.used_us = value_of(root, accounting, "cpu.stat", "usage_usec");
   else if (const auto ns = number(root, accounting, "cpuacct.usage"))
     counters.used_us = *ns / 1000;
+  std::optional<std::int64_t> quota;
+  std::optional<std::int64_t> period;
+  if (cpu.version == 2) {
+    const auto text = root.read_trimmed(cpu.path + "/cpu.max").value_or("");
+    std::string_view rest = text;
+    quota = parse<std::int64_t>(take_field(rest));
+    period = parse<std::int64_t>(take_field(rest));
+  } else {
+    quota = number(root, cpu, "cpu.cfs_quota_us");
+    period = number(root, cpu, "cpu.cfs_period_us");
+  }
+  if (quota.value_or(-1) > 0 && period.value_or(0) > 0) counters.limit = *quota * 100 / *period;
   return counters;
 }
 
@@ -44,6 +70,7 @@ CgroupMemory read_cgroup_memory(const Root& root, const CgroupDirectory& memory)
   counters.used = number(root, memory, v2 ? "memory.current" : "memory.usage_in_bytes");
   counters.peak = number(root, memory, v2 ? "memory.peak" : "memory.max_usage_in_bytes");
   counters.limit = number(root, memory, v2 ? "memory.max" : "memory.limit_in_bytes");
+  if (counters.limit > kUnlimited) counters.limit.reset();
   if (const auto text = root.read_trimmed(memory.path + "/memory.stat")) {
     const auto inactive = value_of(*text, v2 ? "inactive_file" : "total_inactive_file");
     const auto active = value_of(*text, v2 ? "active_file" : "total_active_file");
@@ -64,18 +91,21 @@ CgroupProcesses read_cgroup_processes(const Root& root, const CgroupDirectory& p
           value_of(root, pids, "pids.events", "max")};
 }
 
-std::optional<std::int64_t> read_cgroup_io(const Root& root, const CgroupDirectory& io) {
-  if (io.version == 1) return value_of(root, io, "blkio.throttle.io_service_bytes", "Total");
-  // "8:0 rbytes=1 wbytes=2 rios=…" by device.
+CgroupIo read_cgroup_io(const Root& root, const CgroupDirectory& io) {
+  CgroupIo counters;
+  if (io.version == 1) {
+    counters.used = value_of(root, io, "blkio.throttle.io_service_bytes", "Total");
+    const auto limits = root.read_trimmed(io.path + "/blkio.throttle.read_bps_device").value_or("");
+    std::string_view rest = limits;
+    take_field(rest);
+    counters.limit = parse<std::int64_t>(take_field(rest));
+    return counters;
+  }
   const auto text = root.read_trimmed(io.path + "/io.stat");
-  if (!text) return std::nullopt;
-  std::int64_t total = 0;
-  for (auto line : Lines(*text))
-    for (auto field = take_field(line); !field.empty(); field = take_field(line)) {
-      const auto key = take_until(field, '=');
-      if (key == "rbytes" || key == "wbytes") total += parse<std::int64_t>(field).value_or(0);
-    }
-  return total;
+  if (text) counters.used = sum_of(*text, {"rbytes", "wbytes"});
+  const auto limits = root.read_trimmed(io.path + "/io.max").value_or("");
+  if (const auto first = sum_of(limits.substr(0, limits.find('\n')), {"rbps"}); first > 0) counters.limit = first;
+  return counters;
 }
 
 }  // namespace osprey::linux

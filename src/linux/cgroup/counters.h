@@ -19,6 +19,7 @@ struct CgroupDirectory {
 struct CgroupCpu {
   std::optional<std::int64_t> used_us;    // processor time since the group was made
   std::optional<std::int64_t> throttled;  // periods in which the quota was used up
+  std::optional<std::int64_t> limit;      // percent of one core
 };
 // v1 keeps times and quota in two controllers, cpuacct and cpu; for v2 both are the same directory.
 CgroupCpu read_cgroup_cpu(const Root& root, const CgroupDirectory& accounting, const CgroupDirectory& cpu);
@@ -42,7 +43,10 @@ struct CgroupProcesses {  // threads count
 };
 CgroupProcesses read_cgroup_processes(const Root& root, const CgroupDirectory& pids);
 
-// Bytes read from and written to disks since the group was made.
-std::optional<std::int64_t> read_cgroup_io(const Root& root, const CgroupDirectory& io);
+struct CgroupIo {
+  std::optional<std::int64_t> used;   // bytes read from and written to disks since the group was made
+  std::optional<std::int64_t> limit;  // bytes a second, of reading from the first disk that is limited
+};
+CgroupIo read_cgroup_io(const Root& root, const CgroupDirectory& io);
 
 }  // namespace osprey::linux

@@ -9,6 +9,8 @@ class CgroupCountersTest : public TemporaryTree {};
 
 TEST_F(CgroupCountersTest, OfV2) {
   write("g/cpu.stat", "usage_usec 1234567\nuser_usec 1\nsystem_usec 2\nnr_periods 10\nnr_throttled 3\n");
+  write("g/cpu.max", "20000 100000\n");
+  write("g/io.max", "8:0 rbps=4096 wbps=max riops=max wiops=max\n9:0 rbps=7 wbps=max riops=max wiops=max\n");
   write("g/memory.current", "1000\n");
   write("g/memory.peak", "2000\n");
   write("g/memory.max", "3000\n");
@@ -22,6 +24,7 @@ TEST_F(CgroupCountersTest, OfV2) {
   const auto cpu = read_cgroup_cpu(root(), here, here);
   EXPECT_EQ(cpu.used_us, 1234567);
   EXPECT_EQ(cpu.throttled, 3);
+  EXPECT_EQ(cpu.limit, 20);
   const auto memory = read_cgroup_memory(root(), here);
   EXPECT_EQ(memory.used, 1000);
   EXPECT_EQ(memory.file_cache, 500);
@@ -32,12 +35,20 @@ TEST_F(CgroupCountersTest, OfV2) {
   EXPECT_EQ(processes.used, 4);
   EXPECT_EQ(processes.limit, std::nullopt);
   EXPECT_EQ(processes.refused, 9);
-  EXPECT_EQ(read_cgroup_io(root(), here), 123);
+  EXPECT_EQ(read_cgroup_io(root(), here).used, 123);
+  EXPECT_EQ(read_cgroup_io(root(), here).limit, 4096);
+  write("g/cpu.max", "max 100000\n");
+  write("g/memory.max", "max\n");
+  EXPECT_EQ(read_cgroup_cpu(root(), here, here).limit, std::nullopt);
+  EXPECT_EQ(read_cgroup_memory(root(), here).limit, std::nullopt);
 }
 
 TEST_F(CgroupCountersTest, OfV1) {
   write("cpu/cpu.stat", "nr_periods 2\nnr_throttled 1\nthrottled_time 99\n");
+  write("cpu/cpu.cfs_quota_us", "50000\n");
+  write("cpu/cpu.cfs_period_us", "100000\n");
   write("acct/cpuacct.usage", "7654321\n");
+  write("io/blkio.throttle.read_bps_device", "8:0 8192\n");
   write("mem/memory.usage_in_bytes", "1000\n");
   write("mem/memory.max_usage_in_bytes", "2000\n");
   write("mem/memory.limit_in_bytes", "3000\n");
@@ -48,11 +59,17 @@ TEST_F(CgroupCountersTest, OfV1) {
   const auto cpu = read_cgroup_cpu(root(), {1, "/acct"}, {1, "/cpu"});
   EXPECT_EQ(cpu.used_us, 7654);
   EXPECT_EQ(cpu.throttled, 1);
+  EXPECT_EQ(cpu.limit, 50);
   const auto memory = read_cgroup_memory(root(), {1, "/mem"});
   EXPECT_EQ(memory.used, 1000);
   EXPECT_EQ(memory.file_cache, 50);
   EXPECT_EQ(memory.oom_kills, 2);
-  EXPECT_EQ(read_cgroup_io(root(), {1, "/io"}), 4096);
+  EXPECT_EQ(read_cgroup_io(root(), {1, "/io"}).used, 4096);
+  EXPECT_EQ(read_cgroup_io(root(), {1, "/io"}).limit, 8192);
+  write("cpu/cpu.cfs_quota_us", "-1\n");
+  write("mem/memory.limit_in_bytes", "9223372036854771712\n");
+  EXPECT_EQ(read_cgroup_cpu(root(), {1, "/acct"}, {1, "/cpu"}).limit, std::nullopt);
+  EXPECT_EQ(read_cgroup_memory(root(), {1, "/mem"}).limit, std::nullopt);
   // CentOS 7's kernel counts no kills.
   write("mem/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n");
   EXPECT_EQ(read_cgroup_oom_kills(root(), {1, "/mem"}), 5);
@@ -62,13 +79,13 @@ TEST_F(CgroupCountersTest, OfAGroupThatIsGoneOrOdd) {
   const CgroupDirectory gone{2, "/gone"};
   EXPECT_EQ(read_cgroup_cpu(root(), gone, gone).used_us, std::nullopt);
   EXPECT_EQ(read_cgroup_memory(root(), gone).used, std::nullopt);
-  EXPECT_EQ(read_cgroup_io(root(), gone), std::nullopt);
+  EXPECT_EQ(read_cgroup_io(root(), gone).used, std::nullopt);
   write("odd/memory.current", "");
   write("odd/memory.events", "oom_kill\n");
   write("odd/io.stat", "8:0\n=\nrbytes\n8:0 rbytes=x wbytes=3");
   EXPECT_EQ(read_cgroup_memory(root(), {2, "/odd"}).used, std::nullopt);
   EXPECT_EQ(read_cgroup_oom_kills(root(), {2, "/odd"}), std::nullopt);
-  EXPECT_EQ(read_cgroup_io(root(), {2, "/odd"}), 3);
+  EXPECT_EQ(read_cgroup_io(root(), {2, "/odd"}).used, 3);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <sys/xattr.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "base/temporary_tree.h"
 
