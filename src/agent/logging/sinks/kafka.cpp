@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view kName = "kafka_producer";
-constexpr auto kLook = 100ms;    // between two looks at the order to stop
+constexpr auto kLook = 100ms;   // between two looks at the order to stop
 constexpr auto kPatience = 5s;  // with brokers that report nothing
 
 // The messages of a unit of lines that the library has been given and that have not all been reported. They stay when
