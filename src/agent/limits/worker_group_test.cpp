@@ -1,5 +1,6 @@
 #include "agent/limits/worker_group.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,16 +11,19 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <thread>
 
 #include "agent/limits/priority.h"
+#include "base/temporary_tree.h"
 #include "base/text.h"
 
 namespace osprey::agent {
 namespace {
 
+using testing::HasSubstr;
 using testing::IsEmpty;
 using namespace std::chrono_literals;
 
@@ -121,8 +125,8 @@ TEST_F(WorkerGroupTest, WhatTheWorkerForksIsInsideAndTheWatcherOutside) {  // LI
     for ([[maybe_unused]] const auto line : Lines(procs)) ++members;
     EXPECT_EQ(members, 3u) << directory;
   }
-  EXPECT_THAT(inside, testing::HasSubstr(name));
-  EXPECT_THAT(groups_of(::getpid()), testing::Not(testing::HasSubstr(name)));
+  EXPECT_THAT(inside, HasSubstr(name));
+  EXPECT_THAT(groups_of(::getpid()), testing::Not(HasSubstr(name)));
 
   // At the end all of it is ended and removed.
   const auto directories = group.directories();
@@ -154,6 +158,32 @@ TEST_F(WorkerGroupTest, TooManyProcessesAreRefused) {  // LIM-03
     EXPECT_EQ(counters.used, 3);
     EXPECT_EQ(counters.refused, 7);
   }
+}
+
+TEST_F(WorkerGroupTest, DiskReadsAreCapped) {  // LIM-03
+  constexpr std::uint64_t kRate = 4 << 20;
+  const auto group = WorkerGroup::make({.io_bytes = kRate});
+  if (missing(group, "io")) GTEST_SKIP() << group.notices().front();
+  const char* disk = std::getenv("OSPREY_TEST_DISK");
+  const UniqueFd file(::open(disk ? disk : "/proc/self/exe", O_RDONLY | O_DIRECT | O_CLOEXEC));
+  if (!file) GTEST_SKIP() << "no direct reads here";
+  const auto pid = start(group, [&] {
+    constexpr std::size_t kBlock = 64 << 10;
+    auto* block = static_cast<char*>(std::aligned_alloc(4096, kBlock));
+    std::uint64_t total = 0;
+    off_t offset = 0;
+    for (const auto until = std::chrono::steady_clock::now() + 1500ms; std::chrono::steady_clock::now() < until;) {
+      const auto count = ::pread(file.get(), block, kBlock, offset);
+      if (count < 0) ::_exit(2);
+      offset = count < static_cast<ssize_t>(kBlock) ? 0 : offset + count;
+      total += static_cast<std::uint64_t>(count);
+    }
+    ::_exit(total > 0 && total < 3 * kRate ? 0 : 1);
+  });
+  const auto status = wait(pid);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "no direct reads here";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(WorkerGroupTest, WhatAKilledWatcherLeavesIsRemovedByTheNext) {  // LIM-05
@@ -192,6 +222,78 @@ TEST_F(WorkerGroupTest, AForkedChildRemovesNothing) {
   }
   EXPECT_EQ(wait(child), 0);
   for (const auto& directory : group.directories()) EXPECT_TRUE(Root::host().exists(directory));
+}
+
+// Groups as folders, to see where ours would be made.
+class PlaceOfGroupTest : public TemporaryTree {
+ protected:
+  using Kind = linux::CgroupDelegation::Kind;
+
+  // A v2 group that holds these processes.
+  void group(const std::string& path, std::vector<pid_t> pids = {}) {
+    std::string text;
+    for (const auto pid : pids) text += fmt::format("{}\n", pid);
+    write("cg" + path + "/cgroup.procs", text);
+    write("cg" + path + "/cgroup.controllers", "cpu memory\n");
+    if (path != "/") write("cg" + path + "/cgroup.type", "domain\n");
+  }
+  // The parent's directory, with a "+" where the watcher has to move; or the error.
+  std::string place(std::string own, linux::CgroupDelegation delegation = {}, std::string_view asked = {},
+                    int version = 2) {
+    std::vector<std::string> controllers;
+    if (version == 1) controllers.emplace_back("memory");
+    const auto found =
+        place_of_group(root(), {version, std::move(controllers), "/cg", std::move(own)}, delegation, asked);
+    if (!found) return found.error().text();
+    return found->parent + (found->moves_watcher ? "+" : "");
+  }
+  const pid_t self_ = ::getpid();
+};
+
+TEST_F(PlaceOfGroupTest, BelowOurOwnGroupWhichV2HasUsLeave) {  // LIM-05
+  group("/", {1, 2});
+  group("/agent", {self_});
+  EXPECT_EQ(place("/agent"), "/cg/agent+");
+  EXPECT_EQ(place("/agent", {}, {}, 1), "/cg/agent");
+  EXPECT_EQ(place("/"), "/cg");  // the host's topmost may hold processes
+}
+
+TEST_F(PlaceOfGroupTest, BesideOurGroupWhereOthersAreInIt) {
+  group("/", {1});
+  group("/supervisor");
+  group("/supervisor/agents", {self_, 77});
+  EXPECT_EQ(place("/supervisor/agents"), "/cg/supervisor");
+  group("/supervisor", {78});
+  EXPECT_THAT(place("/supervisor/agents"), HasSubstr("holds other processes"));
+}
+
+TEST_F(PlaceOfGroupTest, SystemdsOnlyWhereItIsDelegated) {
+  group("/", {});
+  group("/system.slice");
+  group("/system.slice/osqueryd.service", {self_});
+  EXPECT_THAT(place("/system.slice/osqueryd.service", {Kind::managed, {}}), HasSubstr("Delegate=yes"));
+  EXPECT_THAT(place("/system.slice/osqueryd.service", {Kind::managed, {}}, {}, 1), HasSubstr("Delegate=yes"));
+  const linux::CgroupDelegation ours{Kind::delegated, "/system.slice/osqueryd.service"};
+  EXPECT_EQ(place("/system.slice/osqueryd.service", ours), "/cg/system.slice/osqueryd.service+");
+  EXPECT_EQ(place("/system.slice/osqueryd.service", ours, {}, 1), "/cg/system.slice/osqueryd.service");
+  // A controller that the unit was not given: v1 has us elsewhere then.
+  EXPECT_THAT(place("/system.slice", ours, {}, 1), HasSubstr("not delegated"));
+  // With another process in the unit there is no way, as what is above is not ours.
+  group("/system.slice/osqueryd.service", {self_, 99});
+  EXPECT_THAT(place("/system.slice/osqueryd.service", ours), HasSubstr("holds other processes"));
+  // DelegateSubgroup= puts us into a leaf, and ours goes beside it.
+  group("/system.slice/osqueryd.service");
+  group("/system.slice/osqueryd.service/main", {self_, 99});
+  EXPECT_EQ(place("/system.slice/osqueryd.service/main", ours), "/cg/system.slice/osqueryd.service");
+}
+
+TEST_F(PlaceOfGroupTest, WhoeverNamesAGroupIsObeyed) {
+  group("/", {});
+  group("/limited");
+  group("/full", {55});
+  EXPECT_EQ(place("/system.slice/a.service", {Kind::managed, {}}, "/limited"), "/cg/limited");
+  EXPECT_THAT(place("/", {}, "/full"), HasSubstr("holds processes"));
+  EXPECT_THAT(place("/", {}, "/absent"), HasSubstr("no group"));
 }
 
 TEST(WorkerGroup, NothingAskedForNothingDone) {  // LIM-13

@@ -87,7 +87,9 @@ QueryBudget budget_of(const Flags& flags) {
   return budget;
 }
 
-QueryRunner::QueryRunner(const RunnerParts& parts) : parts_(parts), program_(parts.program) {
+QueryRunner::QueryRunner(const RunnerParts& parts) : parts_(parts) {
+  parts_.program.instance_id();  // is drawn when first asked: all copies are to have the same
+  program_ = parts_.program;
   if (parts_.provide) parts_.provide(services_);
   services_.provide(flags_);
   services_.provide(program_);
@@ -102,8 +104,7 @@ void QueryRunner::configure(const ConfigurationPtr& configuration) {
                            configuration_->auto_tables == configuration->auto_tables;
   configuration_ = configuration;
   flags_ = configuration->flags;
-  prometheus_.urls = configuration->prometheus.urls;
-  prometheus_.timeout = milliseconds(static_cast<std::int64_t>(configuration->prometheus.timeout_s * 1000));
+  prometheus_ = prometheus_targets(configuration->prometheus);
   if (!same_tables) connect();
 }
 

@@ -45,14 +45,18 @@ bool is_agent(std::string_view program, Arguments arguments) {
 }
 
 CommandLine read_flags(const Program& program, Arguments arguments, Flags& flags) {
-  const auto sources = host_sources();
+  const auto sources = host_sources(!program.osquery_compatible && !has_argument(arguments, {"allow_unsafe"}));
   const auto* usual = program.osquery_compatible ? kOsqueryFlagFile : kDefaultFlagFile;
   const bool names_a_file = std::ranges::any_of(
       arguments, [](std::string_view one) { return one.starts_with("--flagfile") || one.starts_with("-flagfile"); });
   if (!names_a_file && ::access(usual, R_OK) == 0) {
     flags.set("flagfile", usual);
     CommandLine before;
-    if (const auto text = sources.read_file(usual)) read_flag_file(*text, program.name, sources, flags, before);
+    if (const auto text = sources.read_file(usual))
+      read_flag_file(*text, program.name, sources, flags, before);
+    else
+      before.faults.push_back({{}, text.error().text(), {}});
+    if (!before.faults.empty()) return before;
   }
   return read_command_line(arguments, program.name, sources, flags);
 }
@@ -231,6 +235,8 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
   }
 
   services.provide(manager);
+  auto prometheus = prometheus_targets(configuration->prometheus);
+  services.provide(prometheus);
   linux::DigestCache digests(static_cast<std::size_t>(std::max<std::int64_t>(flags.number("hash_cache_max"), 0)));
   if (!flags.boolean("disable_hash_cache")) services.provide(digests);
 

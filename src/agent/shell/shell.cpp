@@ -101,8 +101,8 @@ Shell::~Shell() { output_.before_write(nullptr); }
 
 sql::Connection& Shell::connection() {
   if (connection_) return *connection_;
-  auto automatic = make_auto_tables(parts_.configuration.auto_tables, parts_.registry, parts_.configuration.views);
-  for (const auto& note : automatic.notes)
+  auto auto_tables = make_auto_tables(parts_.configuration.auto_tables, parts_.registry, parts_.configuration.views);
+  for (const auto& note : auto_tables.notes)
     if (!compatible()) say(fmt::format("warning: {}: {}\n", note.where, note.text));
   connection_ = std::make_unique<sql::Connection>(sql::ConnectionOptions{
       .registry = &parts_.registry,
@@ -110,7 +110,7 @@ sql::Connection& Shell::connection() {
       .services = &parts_.services,
       .osquery_compatible = compatible(),
       .hidden_tables = hidden_tables(parts_.flags, parts_.registry),
-      .extra_tables = std::move(automatic.tables),
+      .extra_tables = std::move(auto_tables.tables),
   });
   if (!compatible() && parts_.flags.boolean("progress") && ::isatty(STDERR_FILENO)) {
     progress_ = std::make_unique<Progress>(*connection_, STDERR_FILENO);

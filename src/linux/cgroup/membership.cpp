@@ -58,18 +58,24 @@ bool CgroupMembership::has(std::string_view controller) const {
   return std::ranges::find(controllers, controller) != controllers.end();
 }
 
-Result<std::vector<CgroupMembership>> cgroup_memberships(const Root& root) {
-  const auto table = parse_mountinfo(TRY(root.read("/proc/self/mountinfo")).bytes);
-  const auto groups = TRY(root.read("/proc/self/cgroup"));
+std::vector<CgroupMembership> parse_cgroup_memberships(std::string_view mountinfo, std::string_view groups) {
+  const auto table = parse_mountinfo(mountinfo);
   std::vector<CgroupMembership> all;
-  for (auto line : Lines(groups.bytes)) {
-    take_until(line, ':');
+  for (auto line : Lines(groups)) {
+    const auto number = take_until(line, ':');
     std::vector<std::string> controllers;
     for (const auto name : split(take_until(line, ':'), ','))
       if (!name.empty()) controllers.emplace_back(name);
+    if (controllers.empty() != (number == "0") || !line.starts_with('/')) continue;
     if (auto found = find_mounted(table, std::move(controllers), line)) all.push_back(std::move(*found));
   }
   return all;
+}
+
+Result<std::vector<CgroupMembership>> cgroup_memberships(const Root& root) {
+  const auto mountinfo = TRY(root.read("/proc/self/mountinfo"));
+  const auto groups = TRY(root.read("/proc/self/cgroup"));
+  return parse_cgroup_memberships(mountinfo.bytes, groups.bytes);
 }
 
 std::optional<std::string> parent_group(std::string_view group) {

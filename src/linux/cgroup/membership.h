@@ -25,7 +25,10 @@ struct CgroupMembership {
   bool has(std::string_view controller) const;
 };
 
-// Of this process. Hierarchies that are not mounted, or of which only other branches are, are left out.
+// By /proc/PID/mountinfo and /proc/PID/cgroup. Hierarchies that are not mounted, or of which only other branches are,
+// are left out.
+std::vector<CgroupMembership> parse_cgroup_memberships(std::string_view mountinfo, std::string_view groups);
+// Of this process.
 Result<std::vector<CgroupMembership>> cgroup_memberships(const Root& root);
 
 // The group above; empty for "/".
