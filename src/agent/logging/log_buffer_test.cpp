@@ -279,6 +279,19 @@ TEST(LogBuffer, ADeadSinksBacklogIsShedAtTheCapAndCountedExactly) {
   EXPECT_EQ(Queue(queue.store).lost("dead"), queue.lost("dead"));
 }
 
+TEST(LogBuffer, WhatWasShedWhileASinkHadItInHandDoesNotComeBack) {
+  Queue queue(store::memory_store(), {.cap_bytes = 0, .cap_lines = 3});
+  ASSERT_TRUE(queue.buffer->set_sinks({"a"}));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue.buffer->commit({}, {lines(fmt::format("{}\n", i))}));
+  const auto taken = queue.take();
+  for (int i = 3; i < 5; ++i) ASSERT_TRUE(queue.buffer->commit({}, {lines(fmt::format("{}\n", i))}));
+  ASSERT_TRUE(queue.buffer->acknowledge("a", taken[0].next));  // shed meanwhile
+  EXPECT_EQ(queue.text(), "2\n3\n4\n");
+  ASSERT_TRUE(queue.buffer->acknowledge("a", queue.take().front().next));
+  EXPECT_EQ(queue.text(), "3\n4\n");
+  EXPECT_EQ(queue.lost("a"), 2U);
+}
+
 TEST(LogBuffer, TheCapOnLines) {
   Queue queue(store::memory_store(), {.cap_bytes = 0, .cap_lines = 10});
   ASSERT_TRUE(queue.buffer->set_sinks({"a"}));
