@@ -155,6 +155,10 @@ class Reader {
             fmt::format("illegal value '{}' specified for {} flag '{}'", text, type_name(flag.type), flag.name));
       return;
     }
+    if (flag.name == "logger_mode" && !parse_mode(text)) {
+      fault(flag.name, fmt::format("failed validation of new value '{}' for flag '{}'", text, flag.name));
+      result_.faults.push_back({{}, "Failed to convert logger_mode string to octal", {}});
+    }
     if (flag.name == "flagfile") read_files(text);
     if (flag.name == "fromenv") read_environment(text, true);
     if (flag.name == "tryfromenv") read_environment(text, false);

@@ -80,6 +80,9 @@ TEST_F(CommandLineTest, FaultsAsRecorded) {
   EXPECT_THAT(faults({"-- c"}), ElementsAre("unknown command line flag ' c'"));
   EXPECT_THAT(faults({"--json=maybe"}), ElementsAre("illegal value 'maybe' specified for bool flag 'json'"));
   EXPECT_THAT(faults({"--profile=abc"}), ElementsAre("illegal value 'abc' specified for int32 flag 'profile'"));
+  EXPECT_THAT(faults({"--logger_mode=abc"}),
+              ElementsAre("Failed to convert logger_mode string to octal",
+                          "failed validation of new value 'abc' for flag 'logger_mode'"));
   EXPECT_THAT(faults({"--nullvalue"}), ElementsAre("flag '--nullvalue' is missing its argument"));
   EXPECT_THAT(faults({"--noquery"}), ElementsAre("boolean value (noquery) specified for string command line flag"));
 }

@@ -67,6 +67,11 @@ std::string described(const FlagDeclaration& flag) {
   return flag.state == FlagState::built ? text : text + " (not built yet)";
 }
 
+std::optional<unsigned> parse_mode(std::string_view text) noexcept {
+  const auto mode = parse<unsigned>(text, 8);
+  return mode && *mode <= 07777 ? mode : std::nullopt;
+}
+
 std::int64_t Flags::number(FlagName name) const { return parse<std::int64_t>(value(name.declaration())).value_or(0); }
 
 std::string_view Flags::value(const FlagDeclaration& flag) const {

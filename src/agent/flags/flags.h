@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,8 @@ std::string_view type_name(FlagType type) noexcept;
 
 // What it does, with a word where that is not built yet.
 std::string described(const FlagDeclaration& flag);
+// A file's mode as flags have it: octal. Empty for what is none.
+std::optional<unsigned> parse_mode(std::string_view text) noexcept;
 // Whether osquery has it in the shell only.
 constexpr bool is_shell_only(const FlagDeclaration& flag) {
   return flag.kind == FlagKind::shell || flag.kind == FlagKind::own;

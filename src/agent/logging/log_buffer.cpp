@@ -524,28 +524,30 @@ void Buffer::count_loss(const std::string& sink, const LogAmount& lost, const st
   untold_[sink] += lost.lines;
 }
 
-// Takes the oldest records of a stage away, until `enough` holds of what is gone.
-Result<void> Buffer::shed_stage(Stage& stage, const std::function<bool(const LogAmount&)>& enough) {
-  const auto number = stage.parts[0].count > 0 ? 0U : 1U;
-  auto& part = stage.parts[number];
-  Segment gone{part_prefix(stage.id, number), part.first, part.first, part.count, {}, {}};
-  Place next{gone.end(), part.skipped + part.amount};
-  TRY(walk(store_, {gone}, [&](const Place& place, const RecordHeader& header, std::string_view) {
-    if (header.continues || place.sequence == part.first || !enough(place.before - part.skipped)) return true;
-    next = place;
-    return false;
-  }));
-  gone.count = next.sequence - part.first;
+// Takes the oldest records of a stage away, up to the first at which `enough` holds of what is before it.
+Result<void> Buffer::shed_stage(Stage& stage, const Enough& enough) {
+  const Runs alone{{0, Run{stage.id, {}, stage.parts}}};
+  Place next{alone.at(0).count(), stage.amount()};
+  TRY(walk(store_, segments(alone, 0, next.sequence),
+           [&](const Place& place, const RecordHeader& header, std::string_view) {
+             if (header.continues || place.sequence == 0 || !enough(place.before)) return true;
+             next = place;
+             return false;
+           }));
   Batch batch;
-  erase(batch, {gone});
+  erase(batch, segments(alone, 0, next.sequence));
   TRY(store_.write(batch));
-  const auto lost = next.before - part.skipped;
-  part.first = next.sequence;
-  part.count -= gone.count;
-  part.skipped = next.before;
-  part.amount -= lost;
-  stage.shed += lost;
-  staging_ -= lost;
+  stage.shed += next.before;
+  staging_ -= next.before;
+  for (auto& part : stage.parts) {
+    const auto gone = std::min(next.sequence, part.count);
+    const auto amount = gone == part.count ? part.amount : next.before;
+    part.first += gone;
+    part.count -= gone;
+    part.skipped += amount;
+    part.amount -= amount;
+    next = {next.sequence - gone, next.before - amount};
+  }
   return {};
 }
 
@@ -814,7 +816,8 @@ Result<void> Buffer::acknowledge(const std::string& sink, LogPosition position, 
   auto& state = found->second;
   const auto taken = std::ranges::find(state.taken, position.sequence, &Place::sequence);
   // Of what it had in hand some may have been shed meanwhile.
-  const auto at = taken == state.taken.end() ? state.at : *taken;
+  const bool on = taken != state.taken.end() && taken->sequence > state.at.sequence;
+  const auto at = on ? *taken : state.at;
   if (at.sequence == state.at.sequence && mark == state.mark) return {};
 
   auto first = at.sequence;

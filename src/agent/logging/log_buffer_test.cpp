@@ -279,6 +279,19 @@ TEST(LogBuffer, ADeadSinksBacklogIsShedAtTheCapAndCountedExactly) {
   EXPECT_EQ(Queue(queue.store).lost("dead"), queue.lost("dead"));
 }
 
+TEST(LogBuffer, WhatWasShedWhileASinkHadItInHandDoesNotComeBack) {
+  Queue queue(store::memory_store(), {.cap_bytes = 0, .cap_lines = 3});
+  ASSERT_TRUE(queue.buffer->set_sinks({"a"}));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue.buffer->commit({}, {lines(fmt::format("{}\n", i))}));
+  const auto taken = queue.take();
+  for (int i = 3; i < 5; ++i) ASSERT_TRUE(queue.buffer->commit({}, {lines(fmt::format("{}\n", i))}));
+  ASSERT_TRUE(queue.buffer->acknowledge("a", taken[0].next));  // shed meanwhile
+  EXPECT_EQ(queue.text(), "2\n3\n4\n");
+  ASSERT_TRUE(queue.buffer->acknowledge("a", queue.take().front().next));
+  EXPECT_EQ(queue.text(), "3\n4\n");
+  EXPECT_EQ(queue.lost("a"), 2U);
+}
+
 TEST(LogBuffer, TheCapOnLines) {
   Queue queue(store::memory_store(), {.cap_bytes = 0, .cap_lines = 10});
   ASSERT_TRUE(queue.buffer->set_sinks({"a"}));
@@ -335,6 +348,29 @@ TEST(LogBuffer, ALineInPartsIsShedWhole) {
     for (auto& part : in_parts(line)) ASSERT_TRUE(stage->add(StagedLines::Part::second, std::move(part)));
   ASSERT_TRUE(queue.buffer->commit({}, std::move(stage)));
   EXPECT_EQ(queue.text(), "three\nfour\n");
+}
+
+TEST(LogBuffer, ALineThatCrossesThePartsOfAStageIsShedWhole) {
+  Queue queue(store::memory_store(), {.cap_bytes = 3000, .cap_lines = 0});
+  ASSERT_TRUE(queue.buffer->set_sinks({"a"}));
+  auto stage = queue.buffer->stage();
+  const auto add = [&](StagedLines::Part part, unsigned number, bool continues, bool goes_on) {
+    auto record = lines(noise(400, number));
+    record.continues = continues;
+    record.goes_on = goes_on;
+    record.lines = goes_on ? 0 : 1;
+    ASSERT_TRUE(stage->add(part, std::move(record)));
+  };
+  add(StagedLines::Part::first, 0, false, true);
+  for (unsigned number = 1; number < 10; ++number) {
+    add(StagedLines::Part::second, 10 + number, true, true);
+    add(StagedLines::Part::first, number, true, true);
+  }
+  add(StagedLines::Part::second, 20, true, false);
+  ASSERT_TRUE(queue.buffer->commit({}, std::move(stage)));
+  ASSERT_TRUE(queue.buffer->commit({}, {lines("next\n")}));
+  EXPECT_EQ(queue.text(), "next\n");
+  EXPECT_EQ(queue.lost("a"), 1U);
 }
 
 TEST(LogBuffer, WhatIsShedIsToldOnceAndNotForEveryLine) {
@@ -543,7 +579,8 @@ struct Model {
 
 TEST(LogBuffer, DeathAtEveryWriteLosesNothingAndInventsNothing) {
   constexpr int kSteps = 60;
-  for (unsigned seed = 1; seed <= 5; ++seed) {
+  int deaths = 0;
+  for (unsigned seed = 1; seed <= 20; ++seed) {
     for (std::uint64_t point = 3;; ++point) {
       Model model(seed);
       std::shared_ptr<store::Store> beneath = store::memory_store();
@@ -571,8 +608,82 @@ TEST(LogBuffer, DeathAtEveryWriteLosesNothingAndInventsNothing) {
       EXPECT_THAT(queue.losses.list(), IsEmpty());
       ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed << " point " << point;
       if (!died) break;
+      ++deaths;
     }
   }
+  EXPECT_GT(deaths, 2000);
+}
+
+// With a cap that strikes all the time: what a sink did not get is counted, to the line, whenever the process dies.
+TEST(LogBuffer, DeathAtEveryWriteOfASheddingQueueCountsEveryLine) {
+  constexpr LogBufferOptions kLittle{.cap_bytes = 0, .cap_lines = 7};
+  constexpr int kSteps = 60;
+  int deaths = 0;
+  for (std::uint64_t point = 3;; ++point) {
+    std::shared_ptr<store::Store> beneath = store::memory_store();
+    std::uint64_t committed = 0;
+    std::uint64_t acknowledged = 0;
+    std::uint64_t in_hand = 0;  // what the sink was acknowledging when the process died
+    std::uint64_t next = 0;     // that the sink is to see
+    const auto see = [&](const std::vector<LogDelivery>& taken) {
+      for (const auto& one : taken) {
+        const auto number = std::stoull(one.record.text);
+        ASSERT_GE(number, next);
+        next = number + 1;
+      }
+    };
+    const auto work = [&](Queue& queue) {
+      for (int i = 0; i < kSteps; ++i) {
+        if (i % 5 == 4) {
+          const auto taken = queue.take("a", 8);
+          see(taken);
+          next = 0;  // until they are acknowledged they may come again
+          in_hand = taken.size();
+          ASSERT_TRUE(queue.buffer->acknowledge("a", taken.back().next));
+          acknowledged += std::exchange(in_hand, 0);
+          continue;
+        }
+        Batch state;
+        state.put(Family::queries, "count", std::to_string(committed + 1));
+        const auto line = lines(fmt::format("{}\n", committed));
+        if (i % 3) {
+          ASSERT_TRUE(queue.buffer->commit(std::move(state), {line}));
+        } else {
+          auto stage = queue.buffer->stage();
+          ASSERT_TRUE(stage->add(StagedLines::Part::first, line));
+          ASSERT_TRUE(queue.buffer->commit(std::move(state), std::move(stage)));
+        }
+        ++committed;
+      }
+    };
+    bool died = false;
+    {
+      Queue queue(std::shared_ptr(store::failing_store(beneath,
+                                                       [&, asked = std::uint64_t{0}](store::FaultPoint) mutable {
+                                                         return asked++ == point ? store::Fault::die
+                                                                                 : store::Fault::none;
+                                                       })),
+                  kLittle);
+      ASSERT_TRUE(queue.buffer->set_sinks({"a"}));
+      try {
+        work(queue);
+      } catch (const store::Death&) {
+        died = true;
+      }
+    }
+    Queue queue(beneath, kLittle);
+    const auto count = *beneath->get(Family::queries, "count");
+    committed = count ? std::stoull(*count) : 0;
+    const auto passed = committed - queue.lost("a") - queue.buffer->backlog("a").lines;
+    ASSERT_TRUE(passed == acknowledged || passed == acknowledged + in_hand)
+        << passed << " of " << acknowledged << " and " << in_hand << " at point " << point;
+    const auto rest = queue.take("a");
+    see(rest);
+    EXPECT_TRUE(rest.empty() || next == committed);
+    if (!died) break;
+    ++deaths;
+  }
+  EXPECT_GT(deaths, 100);
 }
 
 TEST(LogBuffer, CommitsOfSeveralThreadsKeepEachItsOrder) {

@@ -40,7 +40,8 @@ TEST(LogRecord, AnyDamageIsNoRecordOrOneOfItsSize) {
   for (std::size_t at = 0; at < stored.size(); ++at) {
     auto damaged = stored;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
-    if (const auto back = decode_record(damaged)) EXPECT_EQ(back->text.size(), decode_header(damaged)->text_size);
+    const auto back = decode_record(damaged);
+    EXPECT_TRUE(!back || back->text.size() == decode_header(damaged)->text_size);
   }
 }
 

@@ -75,7 +75,7 @@ Settings FilesystemSink::settings_of(const Flags& flags) const {
   Settings settings;
   settings.directory = flags.text("logger_path");
   while (settings.directory.size() > 1 && settings.directory.ends_with('/')) settings.directory.pop_back();
-  settings.mode = parse_log_mode(flags.text("logger_mode")).value_or(settings.mode);
+  settings.mode = parse_mode(flags.text("logger_mode")).value_or(settings.mode);
   settings.keep = static_cast<std::size_t>(std::max<std::int64_t>(flags.number("logger_rotate_max_files"), 1));
   // Under osquery's name there is no cap unless somebody asks for one.
   if (!parts_.program.osquery_compatible || flags.is_set("logger_max_mb"))
@@ -183,12 +183,6 @@ Sink::Taken FilesystemSink::deliver(std::span<const LogDelivery> records, const 
 }
 
 }  // namespace
-
-std::optional<mode_t> parse_log_mode(std::string_view text) {
-  const auto mode = parse<unsigned>(text, 8);
-  if (!mode || *mode > 07777) return std::nullopt;
-  return static_cast<mode_t>(*mode);
-}
 
 std::unique_ptr<Sink> filesystem_sink(const SinkParts& parts) { return std::make_unique<FilesystemSink>(parts); }
 

@@ -147,9 +147,9 @@ TEST_F(FilesystemSinkTest, TheModeIsForcedOnExistingFiles) {
 }
 
 TEST_F(FilesystemSinkTest, ModesAreOctal) {
-  EXPECT_EQ(parse_log_mode("0640"), 0640U);
-  EXPECT_EQ(parse_log_mode("600"), 0600U);
-  for (const auto* const bad : {"abc", "", "0o640", "08", "77777"}) EXPECT_EQ(parse_log_mode(bad), std::nullopt) << bad;
+  EXPECT_EQ(parse_mode("0640"), 0640U);
+  EXPECT_EQ(parse_mode("600"), 0600U);
+  for (const auto* const bad : {"abc", "", "0o640", "08", "77777"}) EXPECT_EQ(parse_mode(bad), std::nullopt) << bad;
 }
 
 TEST_F(FilesystemSinkTest, AFileThatWasMovedOrRemovedIsMadeAnew) {
@@ -363,7 +363,7 @@ TEST_F(FilesystemSinkTest, AllLogFilesTogetherStayUnderTheirCap) {
     std::error_code gone;
     for (const auto& entry : std::filesystem::directory_iterator(top))
       if (const auto size = entry.file_size(gone); !gone) total += size;
-    EXPECT_LT(total, 3U << 19);  // with what is being compressed
+    EXPECT_LT(total, 2U << 20);  // with what is being compressed, which at this pace is much
   }
   EXPECT_TRUE(std::filesystem::exists(top / "osqueryd.results.log.1"));
 }

@@ -1,12 +1,8 @@
 // The sinks that there are, one file each. Called by make_sink's table only, and by tests.
 #pragma once
 
-#include <sys/types.h>
-
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "agent/logging/kafka_module.h"
 #include "agent/logging/sink.h"
@@ -22,8 +18,5 @@ std::unique_ptr<Sink> syslog_sink(const SinkParts& parts);
 // What "syslog" is: this, or while --logger_syslog_target is not empty the other. `path` is the daemon's socket.
 std::unique_ptr<Sink> local_syslog_sink(const SinkParts& parts, std::string path);
 std::unique_ptr<Sink> remote_syslog_sink(const SinkParts& parts);
-
-// --logger_mode: octal; empty for what is none, which osquery refuses at start.
-std::optional<mode_t> parse_log_mode(std::string_view text);
 
 }  // namespace osprey::agent
