@@ -36,10 +36,13 @@ class Sink {
   // its cursor. Asked after every deliver(); handed to resume() once, before the first one.
   virtual std::string mark() const { return {}; }
   virtual void resume(std::string_view mark) { (void)mark; }
+  // How much text a delivery has at most, unless it is one record. Who needs lines whole says so much that its longest
+  // line fits: records of a line that does not end within a delivery it begins are to be dropped, and counted.
+  virtual std::size_t most_bytes() const { return 256 << 10; }
   // The configuration has changed. deliver() is called only after a call that has succeeded, the last one.
   virtual Result<void> configure(const Configuration& configuration) = 0;
   // Where lines go, for osprey_sinks, without secrets. Asked after configure().
-  virtual std::string target() const { return {}; }
+  virtual std::string target() const = 0;
 };
 
 // What a sink is made with; all outlive it.

@@ -112,7 +112,7 @@ void SinkRunners::Lane::run() {
 Result<std::size_t> SinkRunners::Lane::step() {
   TRY(reconfigure());
   if (failures_in_a_row == 0) enter(SinkState::idle);
-  auto records = TRY(buffer.take(name, sink->most_offered(), kIdle));
+  auto records = TRY(buffer.take(name, sink->most_bytes(), kIdle));
   TRY(reconfigure());
   enter(SinkState::delivering);
   if (records.empty()) return 0;

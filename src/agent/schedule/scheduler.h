@@ -50,6 +50,8 @@ struct SchedulerParts {
   Limits& limits;
   Root root = Root::host();
   std::function<void(sql::Services&)> provide;  // see RunnerParts
+  // Told, on a query thread, of the packs whose discovery queries gave rows, when they become others.
+  std::function<void(std::set<PackId>)> discovered;
   // The host's identifier for result lines (--host_identifier), asked at each run.
   std::function<std::string()> host_identifier;
   std::string host_name;            // what shards go by
@@ -137,6 +139,7 @@ class Scheduler {
   Schedule schedule_;
   Denylist denylist_;
   RunMarkers markers_;
+  std::set<PackId> discovered_;
   std::map<std::string, Known, std::less<>> known_;
   std::map<std::string, std::uint64_t, std::less<>> broken_;  // the configuration in which a query does not prepare
   std::set<std::string, std::less<>> told_denied_;
