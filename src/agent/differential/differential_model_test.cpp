@@ -172,7 +172,7 @@ TEST(DifferentialModel, RandomResultsDifferAsTheRulesSay) {
       if (random.once_in(12)) ++plan.epoch;
       if (random.once_in(8)) plan.sql += " ";
       if (random.once_in(5)) {
-        ASSERT_TRUE(agent.open());
+        ASSERT_TRUE(agent.open(kLow));
       }
       if (random.once_in(6)) {  // a query that fails at its end
         EXPECT_FALSE(agent.run(sql_of(random.next(rows)) + "; select no_such_column", plan));
@@ -239,7 +239,7 @@ bool live_through(const History& history, store::Fault fault, std::uint64_t numb
   };
   const auto restart = [&] {
     dead = false;
-    EXPECT_TRUE(agent.open());
+    EXPECT_TRUE(agent.open(kLow));
     take();
   };
   // False: it is to be done again, by an agent that is whole again where it died.
@@ -253,7 +253,7 @@ bool live_through(const History& history, store::Fault fault, std::uint64_t numb
     }
     return done;
   };
-  if (!survives([&] { return agent.open(faults).has_value(); })) restart();
+  if (!survives([&] { return agent.open(kLow, faults).has_value(); })) restart();
   for (std::size_t i = 0; i < history.results.size(); ++i) {
     while (!survives([&] { return agent.run(sql_of(history.results[i]), history.plans[i]).has_value(); })) {
     }
