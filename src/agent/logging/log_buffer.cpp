@@ -546,7 +546,16 @@ Result<void> Buffer::shed_stage(Stage& stage, const std::function<bool(const Log
   part.amount -= lost;
   stage.shed += lost;
   staging_ -= lost;
-  return {};
+  // A line that began in the first part goes with all of it that is in the second.
+  bool torn = false;
+  if (const auto& second = stage.parts[1]; number == 0 && part.count == 0 && second.count > 0) {
+    const Segment head{part_prefix(stage.id, 1), second.first, second.first, 1, {}, {}};
+    TRY(walk(store_, {head}, [&](const Place&, const RecordHeader& header, std::string_view) {
+      torn = header.continues;
+      return false;
+    }));
+  }
+  return torn ? shed_stage(stage, [](const LogAmount&) { return true; }) : Result<void>{};
 }
 
 // Erases the records from `first` up to `last`, before which nothing is left, and the runs that end there.

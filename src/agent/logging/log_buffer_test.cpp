@@ -337,6 +337,34 @@ TEST(LogBuffer, ALineInPartsIsShedWhole) {
   EXPECT_EQ(queue.text(), "three\nfour\n");
 }
 
+TEST(LogBuffer, ALineMayCrossTheParts) {
+  const auto stage_line = [](Queue& queue) {
+    auto stage = queue.buffer->stage();
+    const auto add = [&](StagedLines::Part part, std::string text, bool continues, bool goes_on) {
+      auto record = lines(text);
+      record.continues = continues;
+      record.goes_on = goes_on;
+      ASSERT_TRUE(stage->add(part, std::move(record)));
+    };
+    add(StagedLines::Part::first, "{removed", false, true);
+    for (int i = 0; i < 20; ++i) add(StagedLines::Part::second, noise(500, 1).substr(0, 499), true, true);
+    add(StagedLines::Part::first, ":[]", true, true);
+    add(StagedLines::Part::second, "}\n", true, false);
+    ASSERT_TRUE(queue.buffer->commit({}, std::move(stage)));
+  };
+  Queue queue;
+  ASSERT_TRUE(queue.buffer->set_sinks({"a"}));
+  stage_line(queue);
+  EXPECT_THAT(queue.text(), ::testing::StartsWith("{removed:[]"));
+  EXPECT_EQ(queue.text().size(), 11u + 20 * 499 + 2);
+  // Where it is too long, all of it goes and is counted.
+  Queue small(store::memory_store(), {.cap_bytes = 4000, .cap_lines = 0});
+  ASSERT_TRUE(small.buffer->set_sinks({"a"}));
+  stage_line(small);
+  EXPECT_EQ(small.text(), "");
+  EXPECT_EQ(small.lost("a"), 1U);
+}
+
 TEST(LogBuffer, WhatIsShedIsToldOnceAndNotForEveryLine) {
   Queue queue(store::memory_store(), {.cap_bytes = 0, .cap_lines = 1});
   ASSERT_TRUE(queue.buffer->set_sinks({"a"}));
