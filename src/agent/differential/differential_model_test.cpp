@@ -209,7 +209,7 @@ History history(unsigned seed) {
   RunPlan plan{.name = "q", .sql = "select"};
   std::vector<int> rows;
   for (int i = 0; i < 60; ++i) rows.push_back(random.below(90));
-  for (int step = 0; step < 8; ++step) {
+  for (int step = 0; step < 5; ++step) {
     if (step > 0) rows = random.next(std::move(rows));
     if (random.once_in(6)) ++plan.epoch;
     plan.event_format = !random.once_in(3);
@@ -293,13 +293,13 @@ std::size_t strike_every_write(store::Fault fault, unsigned histories) {
 }
 
 TEST(DifferentialFaults, ADeathAtEveryWriteLosesTearsAndInventsNothing) {
-  EXPECT_GT(strike_every_write(store::Fault::die, 6), 1300u);
+  EXPECT_GT(strike_every_write(store::Fault::die, 10), 1300u);
 }
 TEST(DifferentialFaults, NoSpaceAtEveryWriteLosesTearsAndInventsNothing) {
-  EXPECT_GT(strike_every_write(store::Fault::no_space, 4), 400u);
+  EXPECT_GT(strike_every_write(store::Fault::no_space, 6), 400u);
 }
 TEST(DifferentialFaults, AFailureOfEveryWriteLosesTearsAndInventsNothing) {
-  EXPECT_GT(strike_every_write(store::Fault::failure, 4), 400u);
+  EXPECT_GT(strike_every_write(store::Fault::failure, 6), 400u);
 }
 
 }  // namespace
