@@ -36,8 +36,9 @@ golden: build ## rewrite the golden files, and the generated references, from wh
 .PHONY: bench
 bench: ## osprey beside the tools a person would use, medians of one run
 	@tools/install build test bench
-	@cmake --preset release -DOSPREY_TESTS=ON >/dev/null && cmake --build build -j $(JOBS)
+	@cmake --preset release -DOSPREY_TESTS=ON >/dev/null && cmake --build build -j $(JOBS) --target all differential_bench
 	@bench/bench
+	@build/bench/differential_bench
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for SECONDS_EACH (default 60) seconds

@@ -172,7 +172,7 @@ TEST(DifferentialModel, RandomResultsDifferAsTheRulesSay) {
       if (random.once_in(12)) ++plan.epoch;
       if (random.once_in(8)) plan.sql += " ";
       if (random.once_in(5)) {
-        ASSERT_TRUE(agent.open());
+        ASSERT_TRUE(agent.open(kLow));
       }
       if (random.once_in(6)) {  // a query that fails at its end
         EXPECT_FALSE(agent.run(sql_of(random.next(rows)) + "; select no_such_column", plan));
@@ -209,7 +209,7 @@ History history(unsigned seed) {
   RunPlan plan{.name = "q", .sql = "select"};
   std::vector<int> rows;
   for (int i = 0; i < 60; ++i) rows.push_back(random.below(90));
-  for (int step = 0; step < 8; ++step) {
+  for (int step = 0; step < 5; ++step) {
     if (step > 0) rows = random.next(std::move(rows));
     if (random.once_in(6)) ++plan.epoch;
     plan.event_format = !random.once_in(3);
@@ -239,7 +239,7 @@ bool live_through(const History& history, store::Fault fault, std::uint64_t numb
   };
   const auto restart = [&] {
     dead = false;
-    EXPECT_TRUE(agent.open());
+    EXPECT_TRUE(agent.open(kLow));
     take();
   };
   // False: it is to be done again, by an agent that is whole again where it died.
@@ -253,7 +253,7 @@ bool live_through(const History& history, store::Fault fault, std::uint64_t numb
     }
     return done;
   };
-  if (!survives([&] { return agent.open(faults).has_value(); })) restart();
+  if (!survives([&] { return agent.open(kLow, faults).has_value(); })) restart();
   for (std::size_t i = 0; i < history.results.size(); ++i) {
     while (!survives([&] { return agent.run(sql_of(history.results[i]), history.plans[i]).has_value(); })) {
     }
@@ -293,13 +293,13 @@ std::size_t strike_every_write(store::Fault fault, unsigned histories) {
 }
 
 TEST(DifferentialFaults, ADeathAtEveryWriteLosesTearsAndInventsNothing) {
-  EXPECT_GT(strike_every_write(store::Fault::die, 6), 1300u);
+  EXPECT_GT(strike_every_write(store::Fault::die, 10), 1300u);
 }
 TEST(DifferentialFaults, NoSpaceAtEveryWriteLosesTearsAndInventsNothing) {
-  EXPECT_GT(strike_every_write(store::Fault::no_space, 4), 400u);
+  EXPECT_GT(strike_every_write(store::Fault::no_space, 6), 400u);
 }
 TEST(DifferentialFaults, AFailureOfEveryWriteLosesTearsAndInventsNothing) {
-  EXPECT_GT(strike_every_write(store::Fault::failure, 4), 400u);
+  EXPECT_GT(strike_every_write(store::Fault::failure, 6), 400u);
 }
 
 }  // namespace

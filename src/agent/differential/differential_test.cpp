@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <cerrno>
+#include <map>
+#include <thread>
 
 #include "agent/differential/testing.h"
 
@@ -206,7 +209,7 @@ TEST_F(DifferentialTest, WithoutLoggingStateGoesOn) {
 TEST_F(DifferentialTest, SCH05StateSurvivesARestart) {
   run("select 1 as a union all select 2");
   lines();
-  ASSERT_TRUE(agent_.open());
+  ASSERT_TRUE(agent_.open({}));
   run("select 1 as a");
   EXPECT_THAT(changes(), ElementsAre(R"(1 removed {"a":"2"})"));
 }
@@ -228,6 +231,183 @@ TEST_F(DifferentialTest, ARunThatIsDroppedHasChangedNothing) {
   EXPECT_FALSE(run("select 2 as a; select no_such_column", plan_));
   EXPECT_EQ(run("select 1 as a").kind, Kind::unchanged);
   EXPECT_THAT(lines(), IsEmpty());
+}
+
+std::string numbers(int from, int to) {
+  return fmt::format(
+      "with recursive n(i) as (select {} union all select i + 1 from n where i < {}) "
+      "select i, 'some text of row ' || i as t from n",
+      from, to);
+}
+
+class LargeDifferentialTest : public DifferentialTest {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(agent_.open({.small_bytes = 2000, .batch_bytes = 2000, .record_bytes = 500, .part_rows = 4}));
+  }
+};
+
+TEST_F(LargeDifferentialTest, LongSnapshotsAndEventsAreToldWhole) {
+  plan_.snapshot = true;
+  EXPECT_EQ(run(numbers(1, 500)).rows, 500u);
+  const auto line = lines();
+  ASSERT_EQ(line.size(), 1u);
+  EXPECT_EQ(boost::json::parse(line[0]).at("snapshot").as_array().size(), 500u);
+  plan_.snapshot_event_format = true;
+  run(numbers(1, 500));
+  EXPECT_EQ(lines().size(), 500u);
+  plan_.snapshot = false;
+  plan_.events = true;
+  run(numbers(1, 500));
+  EXPECT_EQ(lines().size(), 500u);
+  EXPECT_EQ(run(numbers(1, 1)).counter, 1u);
+}
+
+TEST_F(LargeDifferentialTest, AQueryMayTurnToEventsAndBack) {
+  run(numbers(1, 300));
+  plan_.events = true;
+  EXPECT_EQ(run(numbers(1, 2)).counter, 1u);
+  plan_.events = false;
+  EXPECT_EQ(run(numbers(1, 2)).kind, Kind::initial);
+  std::size_t keys = 0;
+  for (auto cursor = agent_.disk->cursor(store::Family::queries, {}, {}); cursor->valid(); cursor->next()) ++keys;
+  EXPECT_EQ(keys, 2u);  // the head and the key of the hashes
+}
+
+TEST_F(LargeDifferentialTest, AChangedRowOfALargeResultWritesLittle) {
+  run(numbers(1, 3000));
+  lines();
+  const auto snapshot = [&] {
+    std::map<std::string, std::string> all;
+    for (auto cursor = agent_.disk->cursor(store::Family::queries, {}, {}); cursor->valid(); cursor->next())
+      all.emplace(cursor->key(), cursor->value());
+    return all;
+  };
+  const auto before = snapshot();
+  EXPECT_EQ(run(numbers(2, 3001)).counter, 1u);
+  EXPECT_EQ(lines().size(), 2u);
+  std::size_t written = 0;
+  for (const auto& [key, value] : snapshot())
+    if (const auto found = before.find(key); found == before.end() || found->second != value) ++written;
+  EXPECT_LE(written, 4u);  // the head, a row, two parts of the index
+}
+
+// What does not fit is told with query and size; the state before stays in force and nothing of the rest.
+TEST_F(LargeDifferentialTest, WithoutRoomTheStateBeforeStaysInForce) {
+  run(numbers(1, 300));
+  lines();
+  const auto keys = [&] {
+    std::size_t count = 0;
+    for (auto cursor = agent_.disk->cursor(store::Family::queries, {}, {}); cursor->valid(); cursor->next()) ++count;
+    return count;
+  };
+  const auto before = keys();
+  bool full = true;
+  ASSERT_TRUE(agent_.open(
+      {.small_bytes = 2000, .batch_bytes = 2000, .record_bytes = 500, .part_rows = 4}, [&](store::FaultPoint point) {
+        // Some of it is written before it turns out to be too much.
+        return full && point.number > 8 && point.number < 12 && !point.after ? store::Fault::no_space
+                                                                             : store::Fault::none;
+      }));
+  const auto failed = run(numbers(1000, 3000), plan_);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ENOSPC);
+  EXPECT_THAT(failed.error().text(), HasSubstr("q: no room for the result ("));
+  EXPECT_EQ(keys(), before);
+  full = false;
+  EXPECT_EQ(run(numbers(1, 300)).kind, Kind::unchanged);
+  EXPECT_EQ(keys(), before);
+  EXPECT_THAT(lines(), IsEmpty());
+}
+
+// Every byte of what is stored turned, one at a time: the query begins anew and says so, or the byte did not matter.
+void expect_no_false_line(const DifferentialOptions& options, int rows, std::size_t step) {
+  agent::testing::Agent whole(options);
+  const RunPlan plan{.name = "q", .sql = "select 1"};
+  ASSERT_TRUE(whole.run(numbers(1, rows), plan));
+  whole.close();
+  std::map<std::string, std::string> stored;
+  for (auto cursor = whole.disk->cursor(store::Family::queries, {}, {}); cursor->valid(); cursor->next())
+    stored.emplace(cursor->key(), cursor->value());
+  const auto counted = [](const std::vector<std::string>& lines, std::string_view what) {
+    return static_cast<int>(std::ranges::count_if(lines, [&](const auto& line) { return line.contains(what); }));
+  };
+  std::size_t damages = 0;
+  for (const auto& [key, value] : stored) {
+    for (std::size_t i = 0; i < value.size(); i += step) {
+      agent::testing::Agent agent(options);
+      store::Batch batch;
+      for (const auto& [k, v] : stored) batch.put(store::Family::queries, k, v);
+      auto damaged = value;
+      damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
+      batch.put(store::Family::queries, key, damaged);
+      ASSERT_TRUE(agent.disk->write(batch));
+      auto outcome = agent.run(numbers(2, rows + 1), plan);
+      if (!outcome) {  // found when changes were being told already
+        EXPECT_THAT(agent.lines(), IsEmpty());
+        outcome = agent.run(numbers(2, rows + 1), plan);
+        ASSERT_TRUE(outcome) << outcome.error().text();
+      }
+      const auto lines = agent.lines();
+      if (outcome->kind == Kind::initial) {
+        ++damages;
+        EXPECT_EQ(agent.told.size(), 1u);
+        EXPECT_THAT(agent.told[0], HasSubstr("damaged"));
+        EXPECT_EQ(outcome->counter, 0u);
+        EXPECT_EQ(counted(lines, R"("action":"added")"), rows);
+        EXPECT_EQ(lines.size(), static_cast<std::size_t>(rows));
+      } else {
+        EXPECT_EQ(outcome->kind, Kind::changed);
+        EXPECT_THAT(lines, ElementsAre(HasSubstr(R"(some text of row 1"},"action":"removed")"),
+                                       HasSubstr(fmt::format(R"(some text of row {}"}},"action":"added")", rows + 1))));
+      }
+      if (::testing::Test::HasFailure()) {
+        ADD_FAILURE() << "byte " << i << " of " << key;
+        return;
+      }
+    }
+  }
+  EXPECT_GT(damages, 100u);
+}
+
+TEST(DifferentialDamage, ASmallStateThatIsDamagedBeginsAnew) { expect_no_false_line({}, 20, 1); }
+TEST(DifferentialDamage, ALargeStateThatIsDamagedBeginsAnew) {
+  expect_no_false_line({.small_bytes = 1000, .batch_bytes = 1000, .record_bytes = 500, .part_rows = 4}, 40, 7);
+}
+
+TEST(DifferentialDamage, APartOfTheIndexThatIsMissingIsFound) {
+  agent::testing::Agent agent({.small_bytes = 1000, .batch_bytes = 1000, .part_rows = 4});
+  const RunPlan plan{.name = "q", .sql = "select 1"};
+  ASSERT_TRUE(agent.run(numbers(1, 100), plan));
+  const std::string key(agent.disk->cursor(store::Family::queries, "index.", {})->key());
+  store::Batch batch;
+  batch.erase(store::Family::queries, key);
+  ASSERT_TRUE(agent.disk->write(batch));
+  EXPECT_EQ(agent.run(numbers(1, 100), plan)->kind, Kind::initial);
+  EXPECT_THAT(agent.told, ElementsAre(HasSubstr("q: the stored result is damaged (index): it is dropped")));
+}
+
+TEST(DifferentialThreads, RunsOfOtherNamesMayOverlap) {
+  agent::testing::Agent agent({.small_bytes = 1000, .batch_bytes = 1000, .record_bytes = 500, .part_rows = 4});
+  const auto work = [&](const std::string& name) {
+    sql::Registry registry;
+    sql::ConnectionOptions options;
+    options.registry = &registry;
+    sql::Connection connection(options);
+    const RunPlan plan{.name = name, .sql = "select 1"};
+    for (int i = 0; i < 20; ++i) {
+      auto run = agent.differential->begin(plan, {"host", {}, [] { return std::int64_t{1000}; }});
+      ASSERT_TRUE(run);
+      ASSERT_TRUE(agent::testing::feed(connection, **run, numbers(i, i + 100)));
+      const auto outcome = (*run)->finish();
+      ASSERT_TRUE(outcome);
+      EXPECT_EQ(outcome->counter, static_cast<std::uint64_t>(i));
+    }
+  };
+  std::jthread other(work, "a");
+  work("b");
+  other.join();
+  EXPECT_EQ(agent.lines().size(), 2u * (101 + 19 * 2));
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ using store::Family;
 constexpr auto kFamily = Family::queries;
 
 // Rows are fetched one by one where fewer than one in so many is wanted, else by a walk over all of them.
-constexpr std::size_t kWalkFrom = 8;
+constexpr std::size_t kWalkFrom = 32;
 
 void erase_prefix(Batch& batch, const std::string& prefix) {
   batch.erase_range(kFamily, prefix, store::prefix_end(prefix));

@@ -1,8 +1,9 @@
 // QueryState: a query's last result in the store (stored_state.h).
 #pragma once
 
-#include <memory>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 

@@ -1,5 +1,6 @@
 #include "agent/differential/stored_state.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "store/store.h"

@@ -32,8 +32,7 @@ inline sql::Connection& connection() {
 }
 
 // Feeds a run with every row of every statement in `sql`.
-inline Result<void> feed(ResultRun& run, std::string_view sql) {
-  auto& database = connection();
+inline Result<void> feed(sql::Connection& database, ResultRun& run, std::string_view sql) {
   database.begin({});
   while (true) {
     auto statement = database.prepare(sql);
@@ -51,11 +50,12 @@ inline Result<void> feed(ResultRun& run, std::string_view sql) {
 class Agent {
  public:
   using Faults = std::function<store::Fault(store::FaultPoint)>;
+  static store::Fault none(store::FaultPoint) { return store::Fault::none; }
 
-  explicit Agent(DifferentialOptions options = {}) : options_(options) { EXPECT_TRUE(open()); }
+  explicit Agent(const DifferentialOptions& options = {}) { EXPECT_TRUE(open(options)); }
 
   // As a new process finds the store. `faults` strike its writes.
-  Result<void> open(Faults faults = [](store::FaultPoint) { return store::Fault::none; }) {
+  Result<void> open(const DifferentialOptions& options, Faults faults = none) {
     close();
     status_ = std::make_unique<StatusLog>();
     status_->set_levels({.to_stderr = false});
@@ -63,7 +63,7 @@ class Agent {
     store_ = store::failing_store(disk, std::move(faults));
     losses_ = std::make_unique<Losses>(*store_);
     buffer_ = TRY(open_log_buffer(*store_, *losses_, *status_, {}));
-    differential = make_differential(*store_, *buffer_, *status_, options_);
+    differential = make_differential(*store_, *buffer_, *status_, options);
     return buffer_->set_sinks({"sink"});
   }
   void close() {
@@ -76,7 +76,7 @@ class Agent {
   Result<RunOutcome> run(std::string_view rows, const RunPlan& plan) {
     auto run = differential->begin(plan, {"host", {}, [] { return std::int64_t{1000}; }});
     if (!run) return std::unexpected(run.error());
-    if (auto fed = feed(**run, rows); !fed) return std::unexpected(fed.error());
+    if (auto fed = feed(connection(), **run, rows); !fed) return std::unexpected(fed.error());
     return (*run)->finish();
   }
 
@@ -114,7 +114,6 @@ class Agent {
   std::vector<std::string> told;  // status lines
 
  private:
-  DifferentialOptions options_;
   std::unique_ptr<StatusLog> status_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<Losses> losses_;
