@@ -61,7 +61,7 @@ TEST(Resolver, NamesAreLookedUp) {
 
 TEST(Resolver, ANameThatIsNoneIsAnError) {
   Resolver resolver;
-  EXPECT_FALSE(resolver.resolve({"no such name", "514"}, 10s, Interrupt::never()));
+  EXPECT_FALSE(resolver.resolve({"no..such", "514"}, 10s, Interrupt::never()));
 }
 
 TEST(Resolver, AStopEndsTheWait) {
@@ -90,7 +90,7 @@ TEST(Connect, TriesOneAddressAfterTheOther) {
 
 TEST(PlainStream, TellsWhatThePeersKernelHas) {
   const Listener listener;
-  const auto stream = plain_stream(*connect_to(listener.endpoint()));
+  const auto stream = plain_stream(*connect_to(listener.endpoint()), "peer");
   const auto peer = listener.accept();
   ASSERT_EQ(stream->handshake()->wait, 0);
   ASSERT_EQ(stream->send("hello")->bytes, 5);
@@ -101,7 +101,7 @@ TEST(PlainStream, TellsWhatThePeersKernelHas) {
 
 TEST(PlainStream, SaysWhenToTryAgain) {
   const Listener listener;
-  const auto stream = plain_stream(*connect_to(listener.endpoint()));
+  const auto stream = plain_stream(*connect_to(listener.endpoint()), "peer");
   const auto peer = listener.accept();
   const std::string much(1 << 20, 'x');
   Result<Stream::Moved> moved = Stream::Moved{};
@@ -118,12 +118,12 @@ TEST(PlainStream, SaysWhenToTryAgain) {
 TEST(PlainStream, TellsAnEndFromAReset) {
   const Listener listener;
   char byte = 0;
-  const auto ended = plain_stream(*connect_to(listener.endpoint()));
+  const auto ended = plain_stream(*connect_to(listener.endpoint()), "peer");
   listener.accept().reset();
   ASSERT_TRUE(*wait_for(ended->fd(), POLLIN, 5s, Interrupt::never()));
   EXPECT_TRUE(ended->receive({&byte, 1})->ended);
 
-  const auto broken = plain_stream(*connect_to(listener.endpoint()));
+  const auto broken = plain_stream(*connect_to(listener.endpoint()), "peer");
   reset(listener.accept());
   ASSERT_TRUE(*wait_for(broken->fd(), POLLIN, 5s, Interrupt::never()));
   EXPECT_EQ(broken->receive({&byte, 1}).error().code, ECONNRESET);
@@ -131,7 +131,7 @@ TEST(PlainStream, TellsAnEndFromAReset) {
 
 TEST(WaitFor, AStopAndTheTimeEndIt) {
   const Listener listener;
-  const auto stream = plain_stream(*connect_to(listener.endpoint()));
+  const auto stream = plain_stream(*connect_to(listener.endpoint()), "peer");
   EXPECT_FALSE(*wait_for(stream->fd(), POLLIN, 1ms, Interrupt::never()));
   Interrupt stop;
   stop.request();

@@ -75,7 +75,7 @@ class StreamTransport final : public SyslogTransport {
       const net::TlsModule& tls = *TRY(open_module<net::TlsModule>());
       stream_ = TRY(tls.stream(std::move(socket), *tls_));
     } else {
-      stream_ = net::plain_stream(std::move(socket));
+      stream_ = net::plain_stream(std::move(socket), endpoint_.text());
     }
     const auto deadline = Interrupt::Clock::now() + kHandshake;
     for (auto moved = TRY(stream_->handshake()); moved.wait || moved.ended; moved = TRY(stream_->handshake())) {
