@@ -1,10 +1,10 @@
 #include "net/stream.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
+
+#include "net/testing.h"
 
 namespace osprey::net {
 namespace {
@@ -12,36 +12,9 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-// A port on loopback where somebody listens who does nothing by himself.
-class Listener {
- public:
-  Listener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(socket_.get(), 4), 0);
-    EXPECT_EQ(::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-  }
-  Endpoint endpoint() const { return {"127.0.0.1", std::to_string(port_)}; }
-  UniqueFd accept() const { return UniqueFd(::accept(socket_.get(), nullptr, nullptr)); }
-  void close() { socket_.reset(); }
-
- private:
-  UniqueFd socket_;
-  std::uint16_t port_ = 0;
-};
-
 Result<UniqueFd> connect_to(const Endpoint& endpoint) {
   Resolver resolver;
   return connect(TRY(resolver.resolve(endpoint, 5s, Interrupt::never())), 5s, Interrupt::never());
-}
-
-void reset(UniqueFd connection) {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 TEST(Resolver, AddressesNeedNobody) {
