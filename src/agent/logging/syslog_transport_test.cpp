@@ -46,15 +46,18 @@ TEST(SyslogStream, WhatThePeerHadNotReadAtItsResetIsSentAgain) {
   const net::Listener listener;
   const auto stream = syslog_stream(listener.endpoint(), std::nullopt);
   std::promise<void> counted;
+  std::promise<void> gone;
   auto peer = std::async(std::launch::async, [&] {
     auto connection = listener.accept();
     counted.get_future().wait();
     net::reset(std::move(connection));
+    gone.set_value();
     return read(listener.accept(), frames({"one", "two"}).size());
   });
   EXPECT_EQ(stream->send(Messages{"one"}, Interrupt::never()).messages, 1) << "the peer's kernel has it";
   counted.set_value();
-  while (stream->send(Messages{"two"}, Interrupt::never()).messages == 0) continue;
+  gone.get_future().wait();
+  EXPECT_EQ(stream->send(Messages{"two"}, Interrupt::never()).messages, 1);
   EXPECT_EQ(peer.get(), "3 one3 two");
 }
 
