@@ -22,7 +22,7 @@ struct FreeAddresses {
 Result<std::vector<Address>> look_up(const Endpoint& endpoint, int flags) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;  // one entry an address
-  hints.ai_flags = flags | AI_ADDRCONFIG;
+  hints.ai_flags = flags;
   addrinfo* found = nullptr;
   const int code = ::getaddrinfo(endpoint.host.c_str(), endpoint.port.c_str(), &hints, &found);
   if (code == EAI_SYSTEM) return system_failure(endpoint.host);

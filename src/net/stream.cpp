@@ -20,14 +20,14 @@ bool would_block(int code) { return code == EAGAIN || code == EWOULDBLOCK || cod
 
 class PlainStream final : public Stream {
  public:
-  explicit PlainStream(UniqueFd socket) : socket_(std::move(socket)) {}
+  PlainStream(UniqueFd socket, std::string peer) : socket_(std::move(socket)), peer_(std::move(peer)) {}
 
   Result<Moved> handshake() override { return Moved{}; }
 
   Result<Moved> send(std::string_view bytes) override {
     const auto sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && would_block(errno)) return Moved{.wait = POLLOUT};
-    if (sent < 0) return system_failure("send");
+    if (sent < 0) return system_failure(peer_);
     written_ += static_cast<std::uint64_t>(sent);
     return Moved{.bytes = static_cast<std::size_t>(sent)};
   }
@@ -35,7 +35,7 @@ class PlainStream final : public Stream {
   Result<Moved> receive(std::span<char> into) override {
     const auto got = ::recv(socket_.get(), into.data(), into.size(), MSG_DONTWAIT);
     if (got < 0 && would_block(errno)) return Moved{.wait = POLLIN};
-    if (got < 0) return system_failure("receive");
+    if (got < 0) return system_failure(peer_);
     return Moved{.bytes = static_cast<std::size_t>(got), .ended = got == 0};
   }
 
@@ -45,6 +45,7 @@ class PlainStream final : public Stream {
 
  private:
   UniqueFd socket_;
+  std::string peer_;
   std::uint64_t written_ = 0;
 };
 
@@ -78,7 +79,9 @@ Result<std::uint64_t> Stream::unacknowledged() const {
   return static_cast<std::uint64_t>(bytes);
 }
 
-std::unique_ptr<Stream> plain_stream(UniqueFd socket) { return std::make_unique<PlainStream>(std::move(socket)); }
+std::unique_ptr<Stream> plain_stream(UniqueFd socket, std::string peer) {
+  return std::make_unique<PlainStream>(std::move(socket), std::move(peer));
+}
 
 Result<UniqueFd> connect(const std::vector<Address>& addresses, std::chrono::milliseconds timeout,
                          const Interrupt& stop) {

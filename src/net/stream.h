@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,7 +41,8 @@ class Stream {
   Result<std::uint64_t> unacknowledged() const;
 };
 
-std::unique_ptr<Stream> plain_stream(UniqueFd socket);
+// `peer`: what errors call it.
+std::unique_ptr<Stream> plain_stream(UniqueFd socket, std::string peer);
 
 // A socket connected to the first address that accepts, each tried for `timeout` at most. Small writes leave at once;
 // a peer that is gone is noticed within a minute, in silence too.

@@ -1,10 +1,10 @@
 #include "net/stream.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
+
+#include "net/testing.h"
 
 namespace osprey::net {
 namespace {
@@ -12,36 +12,9 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-// A port on loopback where somebody listens who does nothing by himself.
-class Listener {
- public:
-  Listener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(socket_.get(), 4), 0);
-    EXPECT_EQ(::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-  }
-  Endpoint endpoint() const { return {"127.0.0.1", std::to_string(port_)}; }
-  UniqueFd accept() const { return UniqueFd(::accept(socket_.get(), nullptr, nullptr)); }
-  void close() { socket_.reset(); }
-
- private:
-  UniqueFd socket_;
-  std::uint16_t port_ = 0;
-};
-
 Result<UniqueFd> connect_to(const Endpoint& endpoint) {
   Resolver resolver;
   return connect(TRY(resolver.resolve(endpoint, 5s, Interrupt::never())), 5s, Interrupt::never());
-}
-
-void reset(UniqueFd connection) {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 TEST(Resolver, AddressesNeedNobody) {
@@ -61,7 +34,7 @@ TEST(Resolver, NamesAreLookedUp) {
 
 TEST(Resolver, ANameThatIsNoneIsAnError) {
   Resolver resolver;
-  EXPECT_FALSE(resolver.resolve({"no such name", "514"}, 10s, Interrupt::never()));
+  EXPECT_FALSE(resolver.resolve({"no..such", "514"}, 10s, Interrupt::never()));
 }
 
 TEST(Resolver, AStopEndsTheWait) {
@@ -90,7 +63,7 @@ TEST(Connect, TriesOneAddressAfterTheOther) {
 
 TEST(PlainStream, TellsWhatThePeersKernelHas) {
   const Listener listener;
-  const auto stream = plain_stream(*connect_to(listener.endpoint()));
+  const auto stream = plain_stream(*connect_to(listener.endpoint()), "peer");
   const auto peer = listener.accept();
   ASSERT_EQ(stream->handshake()->wait, 0);
   ASSERT_EQ(stream->send("hello")->bytes, 5);
@@ -101,7 +74,7 @@ TEST(PlainStream, TellsWhatThePeersKernelHas) {
 
 TEST(PlainStream, SaysWhenToTryAgain) {
   const Listener listener;
-  const auto stream = plain_stream(*connect_to(listener.endpoint()));
+  const auto stream = plain_stream(*connect_to(listener.endpoint()), "peer");
   const auto peer = listener.accept();
   const std::string much(1 << 20, 'x');
   Result<Stream::Moved> moved = Stream::Moved{};
@@ -118,12 +91,12 @@ TEST(PlainStream, SaysWhenToTryAgain) {
 TEST(PlainStream, TellsAnEndFromAReset) {
   const Listener listener;
   char byte = 0;
-  const auto ended = plain_stream(*connect_to(listener.endpoint()));
+  const auto ended = plain_stream(*connect_to(listener.endpoint()), "peer");
   listener.accept().reset();
   ASSERT_TRUE(*wait_for(ended->fd(), POLLIN, 5s, Interrupt::never()));
   EXPECT_TRUE(ended->receive({&byte, 1})->ended);
 
-  const auto broken = plain_stream(*connect_to(listener.endpoint()));
+  const auto broken = plain_stream(*connect_to(listener.endpoint()), "peer");
   reset(listener.accept());
   ASSERT_TRUE(*wait_for(broken->fd(), POLLIN, 5s, Interrupt::never()));
   EXPECT_EQ(broken->receive({&byte, 1}).error().code, ECONNRESET);
@@ -131,7 +104,7 @@ TEST(PlainStream, TellsAnEndFromAReset) {
 
 TEST(WaitFor, AStopAndTheTimeEndIt) {
   const Listener listener;
-  const auto stream = plain_stream(*connect_to(listener.endpoint()));
+  const auto stream = plain_stream(*connect_to(listener.endpoint()), "peer");
   EXPECT_FALSE(*wait_for(stream->fd(), POLLIN, 1ms, Interrupt::never()));
   Interrupt stop;
   stop.request();

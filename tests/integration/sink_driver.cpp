@@ -13,7 +13,6 @@
 #include <thread>
 
 #include "agent/logging/sink_runner.h"
-#include "agent/logging/sinks/sinks.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "store/memory_store.h"
@@ -85,14 +84,6 @@ void feed(LogBuffer& buffer, StatusLog& status) {
   }
 }
 
-Result<void> start(SinkRunners& runners, const SinkParts& parts, const std::string& sink,
-                   const ConfigurationPtr& configuration) {
-  if (sink != "syslog") return runners.start(configuration);
-  SinkRunners::Sinks sinks;
-  sinks.emplace_back(sink, remote_syslog_sink(parts));
-  return runners.start(std::move(sinks), configuration);
-}
-
 void tell(const SinkReport& sink, const Losses& losses, std::chrono::milliseconds stopping) {
   auto out = fmt::format(R"({{"delivered":{},"failures":{},"backlog":{},"target":)", sink.delivered_lines,
                          sink.failures, sink.backlog.lines);
@@ -132,9 +123,9 @@ int main(int count, char** arguments) {
   status.set_receiver([&](const protocol::StatusLine& line) {
     commit(**buffer, {.kind = LineKind::status, .text = protocol::encode(line), .lines = 1});
   });
-  const SinkParts parts{program, status, losses, [] { return std::string("host"); }};
-  SinkRunners runners(**buffer, parts, {.first = 100ms, .longest = 1s});
-  if (auto started = start(runners, parts, sink, configuration); !started) leave(started.error().text());
+  SinkRunners runners(**buffer, {program, status, losses, [] { return std::string("host"); }},
+                      {.first = 100ms, .longest = 1s});
+  if (auto started = runners.start(configuration); !started) leave(started.error().text());
 
   std::atomic<bool> fed = false;
   std::thread([&] {

@@ -8,6 +8,7 @@ namespace osprey::agent {
 namespace {
 
 constexpr std::int64_t kMicroseconds = 1'000'000;
+constexpr std::int64_t kMostFacility = 23;
 constexpr std::size_t kMostHostName = 255;
 constexpr std::size_t kMostAppName = 48;
 constexpr std::size_t kMostMessageId = 32;
@@ -42,6 +43,10 @@ SyslogSeverity syslog_severity(protocol::Severity severity) noexcept {
       break;
   }
   return SyslogSeverity::critical;
+}
+
+unsigned syslog_facility(std::int64_t number) noexcept {
+  return number >= 0 && number <= kMostFacility ? static_cast<unsigned>(number) : kDefaultFacility;
 }
 
 std::string syslog_message(const SyslogSender& sender, SyslogSeverity severity, std::int64_t unix_time_us,

@@ -14,9 +14,13 @@ enum class SyslogSeverity : std::uint8_t { critical = 2, error = 3, warning = 4,
 // As osquery maps them: INFO is a notice, results are informational (compat section 12.3).
 SyslogSeverity syslog_severity(protocol::Severity severity) noexcept;
 
+// --logger_syslog_facility; what is none is osquery's default.
+inline constexpr unsigned kDefaultFacility = 19;
+unsigned syslog_facility(std::int64_t number) noexcept;
+
 // What all messages of a process have in common.
 struct SyslogSender {
-  unsigned facility = 19;
+  unsigned facility = kDefaultFacility;
   std::string host_name;
   std::string app_name;
   std::int64_t process_id = 0;

@@ -35,6 +35,13 @@ TEST(Rfc5424, TheHeaderStaysBelowItsBound) {
 
 TEST(Rfc5424, AFrameCountsTheBytesOfItsMessage) { EXPECT_EQ(syslog_frame("é\n"), "3 é\n"); }
 
+TEST(Rfc5424, AFacilityThatIsNoneIsOsquerysDefault) {
+  EXPECT_EQ(syslog_facility(0), 0);
+  EXPECT_EQ(syslog_facility(23), 23);
+  EXPECT_EQ(syslog_facility(24), 19);
+  EXPECT_EQ(syslog_facility(-1), 19);
+}
+
 TEST(Rfc5424, SeveritiesAreMappedAsOsqueryDoes) {
   EXPECT_EQ(syslog_severity(protocol::Severity::info), SyslogSeverity::notice);
   EXPECT_EQ(syslog_severity(protocol::Severity::warning), SyslogSeverity::warning);

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <thread>
 
@@ -29,7 +30,8 @@ class Datagrams final : public SyslogTransport {
     for (const auto& message : messages) {
       if (stop.requested()) break;
       if (auto one = send_one(message, stop); !one) {
-        socket_.reset();  // the next time the name is looked up anew
+        socket_.reset();  // the name is looked up anew, and the next of its addresses tried first
+        ++refusals_;
         sent.error = std::move(one).error();
         break;
       }
@@ -41,8 +43,10 @@ class Datagrams final : public SyslogTransport {
 
  private:
   Result<void> open(const Interrupt& stop) {
+    auto addresses = TRY(resolver_.resolve(endpoint_, kLookUp, stop));
+    std::ranges::rotate(addresses, addresses.begin() + static_cast<std::ptrdiff_t>(refusals_ % addresses.size()));
     auto last = system_failure(EADDRNOTAVAIL, endpoint_.text());
-    for (const auto& address : TRY(resolver_.resolve(endpoint_, kLookUp, stop))) {
+    for (const auto& address : addresses) {
       UniqueFd socket(::socket(address.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
       if (socket && ::connect(socket.get(), address.raw(), address.length) == 0) {
         socket_ = std::move(socket);
@@ -72,6 +76,7 @@ class Datagrams final : public SyslogTransport {
   net::Endpoint endpoint_;
   net::Resolver resolver_;
   UniqueFd socket_;
+  std::size_t refusals_ = 0;
 };
 
 }  // namespace

@@ -52,7 +52,7 @@ class StreamTransport final : public SyslogTransport {
 
  private:
   Result<void> exchange(std::span<const std::string> messages, const Interrupt& stop, std::size_t& arrived) {
-    if (stream_ && !absorb().value_or(false)) drop();
+    if (stream_ && (!absorb() || ended_)) drop();
     if (!stream_) TRY(open(stop));
     if (again_) {
       const std::vector<std::string> kept(kept_.begin(), kept_.end());
@@ -75,7 +75,7 @@ class StreamTransport final : public SyslogTransport {
       const net::TlsModule& tls = *TRY(open_module<net::TlsModule>());
       stream_ = TRY(tls.stream(std::move(socket), *tls_));
     } else {
-      stream_ = net::plain_stream(std::move(socket));
+      stream_ = net::plain_stream(std::move(socket), endpoint_.text());
     }
     const auto deadline = Interrupt::Clock::now() + kHandshake;
     for (auto moved = TRY(stream_->handshake()); moved.wait || moved.ended; moved = TRY(stream_->handshake())) {
@@ -94,7 +94,8 @@ class StreamTransport final : public SyslogTransport {
     chunks_.clear();
     progress_ = Interrupt::Clock::now();
     std::string text;
-    for (std::size_t i = 0; i < messages.size();) {
+    std::size_t i = 0;
+    while (i < messages.size() && !ended_) {
       text.clear();
       const auto first = i;
       do {
@@ -111,6 +112,7 @@ class StreamTransport final : public SyslogTransport {
       TRY(pause(POLLIN, look, stop));
       look = std::min<std::chrono::milliseconds>(2 * look, kLongestLook);
     }
+    if (i < messages.size()) return closed();
     return {};
   }
 
@@ -127,13 +129,15 @@ class StreamTransport final : public SyslogTransport {
   }
 
   // Nothing counts before a connection's first chunk has been borne for a moment: with TLS 1.3 a server refuses our
-  // certificate only after the handshake, others look at who we are only after they have accepted.
+  // certificate only after the handshake, others look at who we are only after they have accepted. A plain peer that
+  // ends in good order has read the chunk; one with TLS may just as well have refused us.
   Result<void> prove(const Interrupt& stop) {
     const auto deadline = Interrupt::Clock::now() + kProbation;
-    while (Interrupt::Clock::now() < deadline) {
+    while (!ended_ && Interrupt::Clock::now() < deadline) {
       TRY(pause(POLLIN, kLongestLook, stop));
-      if (!TRY(absorb())) return closed();
+      TRY(absorb());
     }
+    if (ended_ && tls_) return closed();
     return {};
   }
 
@@ -151,18 +155,18 @@ class StreamTransport final : public SyslogTransport {
     return {};
   }
 
-  // Reads, and forgets, what the peer sends: nothing in this protocol but its end and what TLS says. False: it has
-  // ended in good order, which it cannot without having read all that its kernel has acknowledged.
-  Result<bool> absorb() {
+  // Reads, and forgets, what the peer sends: nothing in this protocol but its end and what TLS says.
+  Result<void> absorb() {
     std::array<char, 4096> bytes;
     for (;;) {
       const auto moved = TRY(stream_->receive(bytes));
       ended_ = moved.ended;
-      if (ended_) {
+      // An end in good order is impossible without having read all that the kernel has acknowledged.
+      if (ended_ && !again_) {
         kept_.clear();
         kept_bytes_ = 0;
       }
-      if (moved.bytes == 0) return !ended_;
+      if (moved.bytes == 0) return {};
     }
   }
 

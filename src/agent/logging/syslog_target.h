@@ -46,8 +46,9 @@ std::unique_ptr<SyslogTransport> syslog_datagrams(const net::Endpoint& endpoint)
 // Frames on one TCP connection, by TLS where `tls` is given. There is no word of receipt in this protocol; the nearest
 // to it is the acknowledgement of the peer's kernel, and a message has arrived when that is there. What the peer's
 // kernel holds and its program has not read is lost when that program dies, which shows as a reset: then the last
-// kKeptMessages bytes go out again on the next connection, and some lines arrive twice. What remains is lost without a
-// trace: more than that in the peer's buffers, and the peer's machine and this process dying together.
+// kKeptMessages bytes go out again with the next line, on the next connection, and some lines arrive twice. What
+// remains is lost without a trace: more than that in the peer's buffers, and the peer's program and this one dying
+// together.
 std::unique_ptr<SyslogTransport> syslog_stream(const net::Endpoint& endpoint, std::optional<net::TlsOptions> tls);
 inline constexpr std::size_t kKeptMessages = 1 << 20;
 

@@ -13,8 +13,6 @@
 namespace osprey::agent {
 namespace {
 
-constexpr std::int64_t kMostFacility = 23;
-constexpr unsigned kDefaultFacility = 19;
 constexpr std::size_t kLeastBytes = 2048;  // what every receiver must take (RFC 5425)
 constexpr std::size_t kMostBytes = 4 << 20;
 
@@ -33,12 +31,10 @@ class RemoteSyslog final : public Sink {
 
   Result<void> configure(const Configuration& configuration) override {
     const auto& flags = configuration.flags;
-    const auto facility = flags.number("logger_syslog_facility");
-    sender_ = {
-        .facility = facility >= 0 && facility <= kMostFacility ? static_cast<unsigned>(facility) : kDefaultFacility,
-        .host_name = host_name(),
-        .app_name = parts_.program.name,
-        .process_id = ::getpid()};
+    sender_ = {.facility = syslog_facility(flags.number("logger_syslog_facility")),
+               .host_name = host_name(),
+               .app_name = parts_.program.name,
+               .process_id = ::getpid()};
     cookie_ = flags.boolean("logger_syslog_prepend_cee") ? "@cee:" : "";
     max_bytes_ = static_cast<std::size_t>(flags.number("logger_syslog_max_bytes"));
     return reconnect(flags);

@@ -21,8 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::int64_t kMostFacility = 23;
-constexpr unsigned kDefaultFacility = 19;
 // What a socket's usual buffer holds as one datagram (net.core.wmem_default); a smaller one says EMSGSIZE.
 constexpr std::size_t kLongestLine = 200 << 10;
 constexpr auto kRoomToSend = 5s;
@@ -36,8 +34,7 @@ class LocalSyslog final : public Sink {
   std::string target() const override { return path_; }
 
   Result<void> configure(const Configuration& configuration) override {
-    const auto facility = configuration.flags.number("logger_syslog_facility");
-    facility_ = facility >= 0 && facility <= kMostFacility ? static_cast<unsigned>(facility) : kDefaultFacility;
+    facility_ = syslog_facility(configuration.flags.number("logger_syslog_facility"));
     cookie_ = configuration.flags.boolean("logger_syslog_prepend_cee") ? "@cee:" : "";
     return {};
   }
