@@ -77,6 +77,7 @@ void Scheduler::apply(ConfigurationPtr configuration) {
         *configuration_, protocol::shard_number(parts_.host_name),
         [&](const auto& name, auto interval) { return splay_of(parts_.store, name, interval, percent); }, now);
     denylist_.expire(now);
+    broken_.clear();
     load_statistics();
     for (const auto& query : schedule_.queries()) names.insert(query.name);
   }
@@ -87,16 +88,19 @@ void Scheduler::apply(ConfigurationPtr configuration) {
 
 void Scheduler::load_statistics() {
   std::map<std::string, Known, std::less<>> known;
-  for (const auto& [name, pack, query, interval, splay, due, at_start] : schedule_.queries()) {
-    Known now{query.sql, {}};
+  for (const auto& scheduled : schedule_.queries()) {
+    const auto& name = scheduled.name;
+    const auto& sql = scheduled.query.sql;
+    if (known.contains(name)) continue;  // two documents have it: they share its state, the first its statistics
+    Known now{sql, {}};
     const auto before = known_.find(name);
     bool changed = false;
     if (before != known_.end()) {
-      changed = before->second.sql != query.sql;
+      changed = before->second.sql != sql;
       if (!changed) now.statistics = before->second.statistics;
     } else if (const auto kept = parts_.store.get(Family::statistics, name); kept && *kept) {
-      changed = other_sql(**kept, query.sql);
-      now.statistics = decode_statistics(**kept, query.sql);
+      changed = other_sql(**kept, sql);
+      now.statistics = decode_statistics(**kept, sql);
     }
     if (changed) parts_.status.info(fmt::format("Clearing performance stats for query: {}", name));
     known.insert_or_assign(name, std::move(now));
@@ -191,11 +195,12 @@ void Scheduler::run(Worker& worker, const Job& job, const ConfigurationPtr& conf
     case Job::Kind::discovery:
       break;
   }
-  const bool answer = discover(runner, job.discovery, configuration->flags);
+  const auto answer = discover(runner, job.discovery, configuration->flags);
+  if (!answer) return;
   std::set<PackId> discovered;
   {
     std::lock_guard lock(mutex_);
-    schedule_.discovered(job, answer, ticks_.now());
+    schedule_.discovered(job, *answer, ticks_.now());
     discovered = schedule_.discovered_packs();
     if (discovered == discovered_) return;
     discovered_ = discovered;
@@ -203,23 +208,23 @@ void Scheduler::run(Worker& worker, const Job& job, const ConfigurationPtr& conf
   if (parts_.discovered) parts_.discovered(std::move(discovered));
 }
 
-// A pack is for this host when each of its discovery queries has a row.
-bool Scheduler::discover(QueryRunner& runner, const std::vector<std::string>& queries, const Flags& flags) {
-  return std::ranges::all_of(queries, [&](const auto& sql) {
+// A pack is for this host when each of its discovery queries has a row. Empty: interrupted.
+std::optional<bool> Scheduler::discover(QueryRunner& runner, const std::vector<std::string>& queries,
+                                        const Flags& flags) {
+  for (const auto& sql : queries) {
     bool found = false;
     const auto done = runner.run(sql, budget_of(flags), [&](const sql::Statement&) -> Result<void> {
       found = true;
       return failure({}, "one row is enough");
     });
-    if (found || !done.failure) return found;
-    if (done.failure->kind == QueryFailure::Kind::interrupted) return false;
+    if (found) continue;
+    if (!done.failure) return false;
+    if (done.failure->kind == QueryFailure::Kind::interrupted) return std::nullopt;
     const auto text = fmt::format("Discovery query failed ({}): {}", sql, done.failure->message);
-    if (compatible())
-      parts_.status.warning(text);
-    else
-      tell_fault({}, text);
+    if (compatible() || errors_.add(text, {}, ticks_.now())) parts_.status.warning(text);
     return false;
-  });
+  }
+  return true;
 }
 
 // Names what does not prepare before it is due for the first time. osquery does not.
@@ -392,9 +397,9 @@ void Scheduler::tell_failure(const ScheduledQuery& query, const QueryFailure& fa
 }
 
 void Scheduler::tell_fault(const std::string& subject, const std::string& why) {
-  // osquery says nothing of views that do not work, nor of decorators.
-  const auto text = subject.empty() ? why : fmt::format("{}: {}", subject, why);
+  const auto text = fmt::format("{}: {}", subject, why);
   if (!errors_.add(text, {}, ticks_.now())) return;
+  // osquery says nothing of views and decorators that do not work.
   if (compatible())
     parts_.status.debug(text);
   else

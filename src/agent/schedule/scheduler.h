@@ -108,7 +108,7 @@ class Scheduler {
   void work(Worker& worker);
   bool timed_out(Tick now) const;
   void run(Worker& worker, const Job& job, const ConfigurationPtr& configuration);
-  bool discover(QueryRunner& runner, const std::vector<std::string>& queries, const Flags& flags);
+  std::optional<bool> discover(QueryRunner& runner, const std::vector<std::string>& queries, const Flags& flags);
   void check_queries(QueryRunner& runner, const Configuration& configuration);
   void run_query(QueryRunner& runner, const ScheduledQuery& query, const Configuration& configuration);
   bool is_denied(QueryRunner& runner, const ScheduledQuery& query);
