@@ -81,7 +81,7 @@ void Scheduler::apply(ConfigurationPtr configuration) {
     load_statistics();
     for (const auto& query : schedule_.queries()) names.insert(query.name);
   }
-  if (workers_.empty()) start();
+  if (threads_.empty()) start();
   wake_.notify_all();
   purge_gone(parts_.store, parts_.differential, names, parts_.clock.unix_time());
 }
@@ -110,9 +110,9 @@ void Scheduler::load_statistics() {
 
 void Scheduler::start() {
   for (unsigned i = 0; i < parts_.threads; ++i) {
-    auto& worker = workers_.emplace_back(runner_parts_);
-    worker.thread = std::thread([this, &worker] { work(worker); });
-    ::pthread_setname_np(worker.thread.native_handle(), fmt::format("query {}", i + 1).c_str());
+    auto& one = threads_.emplace_back(runner_parts_);
+    one.thread = std::thread([this, &one] { work(one); });
+    ::pthread_setname_np(one.thread.native_handle(), fmt::format("query {}", i + 1).c_str());
   }
 }
 
@@ -122,9 +122,9 @@ void Scheduler::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
-  for (auto& worker : workers_) worker.runner.interrupt();
-  for (auto& worker : workers_)
-    if (worker.thread.joinable()) worker.thread.join();
+  for (auto& one : threads_) one.runner.interrupt();
+  for (auto& one : threads_)
+    if (one.thread.joinable()) one.thread.join();
 }
 
 void Scheduler::limit_hit() {
@@ -156,7 +156,7 @@ bool Scheduler::timed_out(Tick now) const {
   return timeout > 0 && now >= started_at_ + static_cast<Tick>(timeout);
 }
 
-void Scheduler::work(Worker& worker) {
+void Scheduler::work(QueryThread& self) {
   std::unique_lock lock(mutex_);
   const auto is_suspect = [this](const std::string& name) { return markers_.is_suspect(name); };
   while (!stopping_) {
@@ -170,8 +170,9 @@ void Scheduler::work(Worker& worker) {
     const auto configuration = configuration_;
     lock.unlock();
     try {
-      run(worker, *job, configuration);
+      run(self, *job, configuration);
     } catch (const std::exception& exception) {
+      unmark(job->query.name);
       parts_.status.error(fmt::format("Error executing scheduled query {}: {}", job->query.name, exception.what()));
     }
     lock.lock();
@@ -180,8 +181,8 @@ void Scheduler::work(Worker& worker) {
   }
 }
 
-void Scheduler::run(Worker& worker, const Job& job, const ConfigurationPtr& configuration) {
-  auto& runner = worker.runner;
+void Scheduler::run(QueryThread& self, const Job& job, const ConfigurationPtr& configuration) {
+  auto& runner = self.runner;
   runner.configure(configuration);
   switch (job.kind) {
     case Job::Kind::load_decorators:
@@ -375,6 +376,14 @@ void Scheduler::finish_run(const ScheduledQuery& query, const QueryRun& run, std
   }
   // Without room for numbers the marker goes all the same: what only erases is let through.
   if (!parts_.store.write(all)) static_cast<void>(parts_.store.write(marker));
+}
+
+// After a run that an exception ended.
+void Scheduler::unmark(const std::string& name) {
+  store::Batch marker;
+  std::lock_guard lock(mutex_);
+  markers_.end(name, marker);
+  static_cast<void>(parts_.store.write(marker));
 }
 
 void Scheduler::tell_outcome(const RunPlan& plan, const RunOutcome& outcome) {
