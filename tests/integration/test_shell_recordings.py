@@ -196,27 +196,3 @@ def test_flags_table():
     rows = json.loads(done.stdout)
     assert all(row.pop("description") for row in rows)
     assert rows == json.loads((RECORDINGS / "osquery_flags.json").read_text())
-
-
-CONFIGS = [json.loads(line) for line in (RECORDINGS / "config_check_and_dump.jsonl").read_text().splitlines()]
-# Recorded with osqueryd but the last two; the texts that the recorder did not keep are left out.
-CHECKS = [case for case in CONFIGS if case["case"].startswith(("check/", "dump/"))
-          and isinstance(case["config_text"], str) and not case["config_text"].startswith("(")
-          and "<byte" not in case["config_text"]]
-# What belongs to the schedule and the event sources, which the shell does not read.
-LATER = re.compile(r"(?m)^[IW] \] .*(interval|dispatcher|Thread|Services|decorator|ATC|file_paths|database version|"
-                   r"config options should|Verbose logging|query name|creating view).*\n")
-
-
-@pytest.mark.parametrize("case", CHECKS, ids=lambda case: case["case"])
-def test_config_check(case, tmp_path):
-    path = tmp_path / "c.conf"
-    path.write_text(case["config_text"], encoding="utf-8")
-    flags = [flag for flag in case["argv"][1:] if not flag.startswith("--config_path")]
-    done = subprocess.run([OSQUERYI, f"--config_path={path}", *flags], capture_output=True, text=True, timeout=60,
-                          env={"PATH": os.environ["PATH"], "HOME": "/root"})
-    assert done.returncode == case["exit"], done.stderr
-    recorded = case["stdout"].replace("/tmp/cc/c.conf", str(path))
-    assert done.stdout == recorded
-    expected = normalised(case["stderr"].replace("/tmp/cc/c.conf", str(path)), tmp_path)
-    assert LATER.sub("", normalised(done.stderr, tmp_path)) == LATER.sub("", expected)

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <map>
 
+#include "agent/config/auto_tables.h"
 #include "agent/config/config_manager.h"
 #include "agent/sql_setup.h"
 #include "agent/log.h"
+#include "agent/sql_setup.h"
 
 namespace osprey::agent {
 namespace {
@@ -31,16 +33,23 @@ std::optional<sql::QueryError> prepare_error(sql::Connection& connection, std::s
   }
 }
 
+sql::ConnectionOptions with_tables(sql::ConnectionOptions options, const AutoTables& automatic) {
+  options.extra_tables = automatic.tables;
+  return options;
+}
+
 // Holds the configuration's SQL against the tables that there are.
 class Preparer {
  public:
   Preparer(const Configuration& configuration, const sql::ConnectionOptions& options)
-      : configuration_(configuration), connection_(options) {}
+      : configuration_(configuration),
+        automatic_(make_auto_tables(configuration.auto_tables, *options.registry, configuration.views)),
+        connection_(with_tables(options, automatic_)) {}
 
   // A problem a line: where, and what is wrong.
   std::vector<std::string> problems() {
-    stand_in_for_auto_tables();
-    create_views();
+    for (const auto& note : automatic_.notes) problems_.push_back(fmt::format("{}: {}", note.where, note.text));
+    for (const auto& [name, error] : view_errors()) add(fmt::format("views.{}", name), error);
     for (const auto& pack : configuration_.packs) check(pack);
     for (const auto& [source, decorators] : configuration_.decorators) {
       const auto where = [&](std::string_view kind) { return fmt::format("{}: decorators.{}", source, kind); };
@@ -54,43 +63,29 @@ class Preparer {
     return std::move(problems_);
   }
 
+  // Makes the views; those that cannot be, with why. They may stand on each other, in any order.
+  std::map<std::string, sql::QueryError> view_errors() {
+    std::map<std::string, sql::QueryError> errors;
+    auto left = configuration_.views;
+    const auto make = [&](const auto& view) {
+      const auto& [name, text] = view;
+      auto error = create_view(connection_, name, text);
+      const auto quoted = sql::quoted_identifier(name);
+      // What it stands on is looked for at its use only.
+      if (!error && (error = prepare_error(connection_, fmt::format("SELECT * FROM {}", quoted))))
+        connection_.run(fmt::format("DROP VIEW {}", quoted));
+      if (error) errors.insert_or_assign(name, std::move(*error));
+      return !error;
+    };
+    for (std::size_t before = left.size() + 1; left.size() < before;) {
+      before = left.size();
+      errors.clear();
+      std::erase_if(left, make);
+    }
+    return errors;
+  }
+
  private:
-  // Views with the columns that the tables will have.
-  void stand_in_for_auto_tables() {
-    for (const auto& table : configuration_.auto_tables) {
-      if (connection_.registry().contains(table.name)) {
-        problems_.push_back(fmt::format("auto_table_construction.{}: there is a table of this name", table.name));
-        continue;
-      }
-      std::string columns;
-      for (const auto& column : table.columns)
-        if (column != "path") columns += fmt::format("'' AS {}, ", sql::quoted_identifier(column));
-      const auto sql =
-          fmt::format("CREATE VIEW {} AS SELECT {}'' AS path", sql::quoted_identifier(table.name), columns);
-      if (const auto error = connection_.run(sql))
-        problems_.push_back(fmt::format("auto_table_construction.{}: {}", table.name, error->message));
-    }
-  }
-
-  // Views may stand on each other, in any order.
-  void create_views() {
-    std::map<std::string, std::string, std::less<>> left = configuration_.views;
-    std::map<std::string, sql::QueryError, std::less<>> errors;
-    for (bool progress = true; progress && !left.empty();) {
-      progress = std::erase_if(left, [&](const auto& view) {
-                   const auto name = sql::quoted_identifier(view.first);
-                   auto error = create_view(connection_, view.first, view.second);
-                   // What the view stands on is looked for at its use only.
-                   if (!error && (error = prepare_error(connection_, fmt::format("SELECT * FROM {}", name))))
-                     connection_.run(fmt::format("DROP VIEW {}", name));
-                   if (!error) return true;
-                   errors.insert_or_assign(view.first, *error);
-                   return false;
-                 }) > 0;
-    }
-    for (const auto& [name, sql] : left) add(fmt::format("views.{}", name), errors.find(name)->second);
-  }
-
   void check(const protocol::Pack& pack) {
     const bool main = pack.name == "main" && pack.path.empty();
     const auto where = main ? fmt::format("{}: schedule", pack.source)
@@ -109,9 +104,24 @@ class Preparer {
   }
 
   const Configuration& configuration_;
+  AutoTables automatic_;
   sql::Connection connection_;
   std::vector<std::string> problems_;
 };
+
+// What osquery says of tables and views when it makes them.
+std::string osquery_says(const Configuration& configuration,
+                         const sql::ConnectionOptions& options) {
+  std::string lines;
+  for (const auto& table : configuration.auto_tables)
+    lines += options.registry->contains(table.name)
+                 ? log_line(Severity::warning,
+                            fmt::format("ATC Table: {} overrides core table; Refusing registration", table.name))
+                 : log_line(Severity::info, fmt::format("ATC table: {} Registered", table.name));
+  for (const auto& [name, error] : Preparer(configuration, options).view_errors())
+    lines += log_line(Severity::info, fmt::format("Error creating view ({}): {}", name, error.message));
+  return lines;
+}
 
 std::string summary(const Configuration& configuration, std::string_view path) {
   std::size_t queries = 0;
@@ -139,11 +149,11 @@ ConfigAnswer check_config(const Program& program, const Flags& flags, const sql:
   ConfigManager manager({.program = program, .base = flags, .plugin = std::move(*plugin), .tell = tell});
   const auto loaded = manager.load();
   if (!loaded) answer.status = 1;
+  const auto configuration = manager.current();
   if (program.osquery_compatible) {
-    if (!loaded) answer.errors += osquery_failure(loaded.error()) + '\n';
+    answer.errors += loaded ? osquery_says(*configuration, connection) : osquery_failure(loaded.error()) + '\n';
     return answer;
   }
-  const auto configuration = manager.current();
   for (const auto& problem : Preparer(*configuration, connection).problems()) tell(Severity::warning, problem);
   if (answer.status == 0) answer.output = summary(*configuration, flags.text("config_path"));
   return answer;

@@ -58,7 +58,7 @@ TEST_F(ConfigCheck, WhatDoesNotPrepareIsNamed) {
   EXPECT_THAT(errors(R"({"decorators": {"load": ["selec"], "interval": {"60": ["SELECT nope"]}}})"),
               AllOf(HasSubstr("c.conf: decorators.load: near"), HasSubstr("decorators.interval.60: no such column")));
   EXPECT_THAT(errors(R"({"auto_table_construction": {"users": {"query": "q", "path": "/x", "columns": ["a"]}}})"),
-              HasSubstr("auto_table_construction.users: there is a table of this name"));
+              HasSubstr("auto_table_construction: users: refused: a table of the program has this name"));
   EXPECT_THAT(errors(R"({"file_paths_query": {"c": ["selec"]}})"), HasSubstr("file_paths_query.c: near"));
 }
 

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fnmatch.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <map>
 
+#include "agent/config/file_safety.h"
 #include "base/root.h"
 #include "base/text.h"
 
@@ -201,12 +203,15 @@ class Reader {
 
 }  // namespace
 
-CommandLineSources host_sources() {
+CommandLineSources host_sources(bool safe) {
   return {
-      .read_file = [](const std::string& path) -> Result<std::string> {
+      .read_file = [safe](const std::string& path) -> Result<std::string> {
         // The path is this process's own business, so it may be relative, and a pipe such as <(…).
         UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
         if (!file) return system_failure(path);
+        struct stat about{};
+        if (safe && ::fstat(file.get(), &about) == 0 && S_ISREG(about.st_mode))
+          TRY(check_unwritable_by_others(file.get(), path));
         return std::move(TRY(read_all(file.get(), Root::kTextCap, path)).bytes);
       },
       .environment = [](const std::string& variable) -> std::optional<std::string> {

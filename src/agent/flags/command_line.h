@@ -31,8 +31,8 @@ struct CommandLineSources {
   std::function<Result<std::string>(const std::string& path)> read_file;
   std::function<std::optional<std::string>(const std::string& variable)> environment;
 };
-// The process's own files and environment.
-CommandLineSources host_sources();
+// The process's own files and environment. `safe`: regular files that others can change are refused.
+CommandLineSources host_sources(bool safe);
 
 // Reads `arguments` (without the program's name) into `flags`. `program` is the name that lines of a flag file
 // without a leading dash are compared with.

@@ -7,7 +7,6 @@
 #include <ctime>
 
 #include "agent/config/auto_tables.h"
-#include "agent/config/prometheus.h"
 #include "agent/sql_setup.h"
 #include "sql/memory.h"
 

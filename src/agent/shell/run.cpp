@@ -10,7 +10,6 @@
 
 #include "agent/config/config_check.h"
 #include "agent/config/config_manager.h"
-#include "agent/config/prometheus.h"
 #include "agent/daemon/agent.h"
 #include "agent/flags/command_line.h"
 #include "agent/flags/help.h"
@@ -46,14 +45,18 @@ bool is_agent(std::string_view program, Arguments arguments) {
 }
 
 CommandLine read_flags(const Program& program, Arguments arguments, Flags& flags) {
-  const auto sources = host_sources();
+  const auto sources = host_sources(!program.osquery_compatible && !has_argument(arguments, {"allow_unsafe"}));
   const auto* usual = program.osquery_compatible ? kOsqueryFlagFile : kDefaultFlagFile;
   const bool names_a_file = std::ranges::any_of(
       arguments, [](std::string_view one) { return one.starts_with("--flagfile") || one.starts_with("-flagfile"); });
   if (!names_a_file && ::access(usual, R_OK) == 0) {
     flags.set("flagfile", usual);
     CommandLine before;
-    if (const auto text = sources.read_file(usual)) read_flag_file(*text, program.name, sources, flags, before);
+    if (const auto text = sources.read_file(usual))
+      read_flag_file(*text, program.name, sources, flags, before);
+    else
+      before.faults.push_back({{}, text.error().text(), {}});
+    if (!before.faults.empty()) return before;
   }
   return read_command_line(arguments, program.name, sources, flags);
 }
