@@ -1,11 +1,14 @@
 // What the schedule's tests are made of: a clock that is turned by hand, a differential that remembers, configurations.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/config/configuration.h"
@@ -53,6 +56,11 @@ class FakeDifferential final : public Differential {
   };
 
   Result<std::unique_ptr<ResultRun>> begin(const RunPlan& plan, const RunContext& context) override {
+    if (throws_.exchange(false)) throw std::runtime_error("a bug");
+    {
+      std::lock_guard lock(mutex_);
+      if (const auto refusal = std::exchange(refusal_, {}); !refusal.empty()) return failure("store", refusal);
+    }
     return std::make_unique<Taker>(*this, Run{plan, context.decorations, {}});
   }
   Result<void> forget(std::string_view name) override {
@@ -66,6 +74,13 @@ class FakeDifferential final : public Differential {
     std::vector<std::string> names;
     for (const auto& [name, sql] : known_) names.push_back(name);
     return names;
+  }
+
+  // The next run ends so.
+  void throw_once() { throws_ = true; }
+  void refuse_once(std::string why) {
+    std::lock_guard lock(mutex_);
+    refusal_ = std::move(why);
   }
 
   std::vector<Run> runs() const {
@@ -115,6 +130,8 @@ class FakeDifferential final : public Differential {
   std::vector<Run> runs_;
   std::map<std::string, std::string> known_;
   std::vector<std::string> forgotten_;
+  std::atomic<bool> throws_ = false;
+  std::string refusal_;
 };
 
 inline protocol::Query query(std::string name, std::string sql, std::uint64_t interval) {

@@ -118,9 +118,12 @@ std::optional<Job> Schedule::take_discovery(Tick now) {
     Job job{Job::Kind::discovery};
     job.pack = pack.id;
     job.discovery = pack.discovery;
+    if (pack.discovery.empty()) {
+      discovered(job, true, now);
+      continue;
+    }
     pack.discovering = true;
-    if (!pack.discovery.empty()) return job;
-    discovered(job, true, now);
+    return job;
   }
   return std::nullopt;
 }
@@ -185,6 +188,8 @@ void Schedule::finished(const Job& job, Tick now) {
       decorators_running_ = false;
       break;
     case Job::Kind::discovery:
+      if (auto* pack = find(job.pack)) pack->discovering = false;
+      break;
     case Job::Kind::check:
       break;
     case Job::Kind::query:
@@ -201,7 +206,6 @@ void Schedule::finished(const Job& job, Tick now) {
 void Schedule::discovered(const Job& job, bool answer, Tick now) {
   auto* pack = find(job.pack);
   if (!pack || pack->discovery != job.discovery) return;
-  pack->discovering = false;
   pack->discovered = answer;
   pack->discovered_at = now;
   ++pack->executions;

@@ -74,7 +74,7 @@ class Schedule {
   std::optional<Job> take(Tick now, const IsSuspect& is_suspect);
   // What was taken is done: a query is due again at the next multiple of its splay, turns that it missed are past.
   void finished(const Job& job, Tick now);
-  // The same for a discovery, with its answer.
+  // The answer of a discovery, before it is finished.
   void discovered(const Job& job, bool answer, Tick now);
   // When there may be something to take, unless something finishes before.
   std::optional<Tick> next(Tick now) const;

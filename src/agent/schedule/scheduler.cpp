@@ -77,26 +77,30 @@ void Scheduler::apply(ConfigurationPtr configuration) {
         *configuration_, protocol::shard_number(parts_.host_name),
         [&](const auto& name, auto interval) { return splay_of(parts_.store, name, interval, percent); }, now);
     denylist_.expire(now);
+    broken_.clear();
     load_statistics();
     for (const auto& query : schedule_.queries()) names.insert(query.name);
   }
-  if (workers_.empty()) start();
+  if (threads_.empty()) start();
   wake_.notify_all();
   purge_gone(parts_.store, parts_.differential, names, parts_.clock.unix_time());
 }
 
 void Scheduler::load_statistics() {
   std::map<std::string, Known, std::less<>> known;
-  for (const auto& [name, pack, query, interval, splay, due, at_start] : schedule_.queries()) {
-    Known now{query.sql, {}};
+  for (const auto& scheduled : schedule_.queries()) {
+    const auto& name = scheduled.name;
+    const auto& sql = scheduled.query.sql;
+    if (known.contains(name)) continue;  // two documents have it: they share its state, the first its statistics
+    Known now{sql, {}};
     const auto before = known_.find(name);
     bool changed = false;
     if (before != known_.end()) {
-      changed = before->second.sql != query.sql;
+      changed = before->second.sql != sql;
       if (!changed) now.statistics = before->second.statistics;
     } else if (const auto kept = parts_.store.get(Family::statistics, name); kept && *kept) {
-      changed = other_sql(**kept, query.sql);
-      now.statistics = decode_statistics(**kept, query.sql);
+      changed = other_sql(**kept, sql);
+      now.statistics = decode_statistics(**kept, sql);
     }
     if (changed) parts_.status.info(fmt::format("Clearing performance stats for query: {}", name));
     known.insert_or_assign(name, std::move(now));
@@ -106,9 +110,9 @@ void Scheduler::load_statistics() {
 
 void Scheduler::start() {
   for (unsigned i = 0; i < parts_.threads; ++i) {
-    auto& worker = workers_.emplace_back(runner_parts_);
-    worker.thread = std::thread([this, &worker] { work(worker); });
-    ::pthread_setname_np(worker.thread.native_handle(), fmt::format("query {}", i + 1).c_str());
+    auto& one = threads_.emplace_back(runner_parts_);
+    one.thread = std::thread([this, &one] { work(one); });
+    ::pthread_setname_np(one.thread.native_handle(), fmt::format("query {}", i + 1).c_str());
   }
 }
 
@@ -118,9 +122,9 @@ void Scheduler::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
-  for (auto& worker : workers_) worker.runner.interrupt();
-  for (auto& worker : workers_)
-    if (worker.thread.joinable()) worker.thread.join();
+  for (auto& one : threads_) one.runner.interrupt();
+  for (auto& one : threads_)
+    if (one.thread.joinable()) one.thread.join();
 }
 
 void Scheduler::limit_hit() {
@@ -152,7 +156,7 @@ bool Scheduler::timed_out(Tick now) const {
   return timeout > 0 && now >= started_at_ + static_cast<Tick>(timeout);
 }
 
-void Scheduler::work(Worker& worker) {
+void Scheduler::work(QueryThread& self) {
   std::unique_lock lock(mutex_);
   const auto is_suspect = [this](const std::string& name) { return markers_.is_suspect(name); };
   while (!stopping_) {
@@ -166,8 +170,9 @@ void Scheduler::work(Worker& worker) {
     const auto configuration = configuration_;
     lock.unlock();
     try {
-      run(worker, *job, configuration);
+      run(self, *job, configuration);
     } catch (const std::exception& exception) {
+      unmark(job->query.name);
       parts_.status.error(fmt::format("Error executing scheduled query {}: {}", job->query.name, exception.what()));
     }
     lock.lock();
@@ -176,8 +181,8 @@ void Scheduler::work(Worker& worker) {
   }
 }
 
-void Scheduler::run(Worker& worker, const Job& job, const ConfigurationPtr& configuration) {
-  auto& runner = worker.runner;
+void Scheduler::run(QueryThread& self, const Job& job, const ConfigurationPtr& configuration) {
+  auto& runner = self.runner;
   runner.configure(configuration);
   switch (job.kind) {
     case Job::Kind::load_decorators:
@@ -191,11 +196,12 @@ void Scheduler::run(Worker& worker, const Job& job, const ConfigurationPtr& conf
     case Job::Kind::discovery:
       break;
   }
-  const bool answer = discover(runner, job.discovery, configuration->flags);
+  const auto answer = discover(runner, job.discovery, configuration->flags);
+  if (!answer) return;
   std::set<PackId> discovered;
   {
     std::lock_guard lock(mutex_);
-    schedule_.discovered(job, answer, ticks_.now());
+    schedule_.discovered(job, *answer, ticks_.now());
     discovered = schedule_.discovered_packs();
     if (discovered == discovered_) return;
     discovered_ = discovered;
@@ -203,23 +209,23 @@ void Scheduler::run(Worker& worker, const Job& job, const ConfigurationPtr& conf
   if (parts_.discovered) parts_.discovered(std::move(discovered));
 }
 
-// A pack is for this host when each of its discovery queries has a row.
-bool Scheduler::discover(QueryRunner& runner, const std::vector<std::string>& queries, const Flags& flags) {
-  return std::ranges::all_of(queries, [&](const auto& sql) {
+// A pack is for this host when each of its discovery queries has a row. Empty: interrupted.
+std::optional<bool> Scheduler::discover(QueryRunner& runner, const std::vector<std::string>& queries,
+                                        const Flags& flags) {
+  for (const auto& sql : queries) {
     bool found = false;
     const auto done = runner.run(sql, budget_of(flags), [&](const sql::Statement&) -> Result<void> {
       found = true;
       return failure({}, "one row is enough");
     });
-    if (found || !done.failure) return found;
-    if (done.failure->kind == QueryFailure::Kind::interrupted) return false;
+    if (found) continue;
+    if (!done.failure) return false;
+    if (done.failure->kind == QueryFailure::Kind::interrupted) return std::nullopt;
     const auto text = fmt::format("Discovery query failed ({}): {}", sql, done.failure->message);
-    if (compatible())
-      parts_.status.warning(text);
-    else
-      tell_fault({}, text);
+    if (compatible() || errors_.add(text, {}, ticks_.now())) parts_.status.warning(text);
     return false;
-  });
+  }
+  return true;
 }
 
 // Names what does not prepare before it is due for the first time. osquery does not.
@@ -372,6 +378,14 @@ void Scheduler::finish_run(const ScheduledQuery& query, const QueryRun& run, std
   if (!parts_.store.write(all)) static_cast<void>(parts_.store.write(marker));
 }
 
+// After a run that an exception ended.
+void Scheduler::unmark(const std::string& name) {
+  store::Batch marker;
+  std::lock_guard lock(mutex_);
+  markers_.end(name, marker);
+  static_cast<void>(parts_.store.write(marker));
+}
+
 void Scheduler::tell_outcome(const RunPlan& plan, const RunOutcome& outcome) {
   if (plan.snapshot) return;
   if (outcome.kind == RunOutcome::Kind::initial)
@@ -392,9 +406,9 @@ void Scheduler::tell_failure(const ScheduledQuery& query, const QueryFailure& fa
 }
 
 void Scheduler::tell_fault(const std::string& subject, const std::string& why) {
-  // osquery says nothing of views that do not work, nor of decorators.
-  const auto text = subject.empty() ? why : fmt::format("{}: {}", subject, why);
+  const auto text = fmt::format("{}: {}", subject, why);
   if (!errors_.add(text, {}, ticks_.now())) return;
+  // osquery says nothing of views and decorators that do not work.
   if (compatible())
     parts_.status.debug(text);
   else

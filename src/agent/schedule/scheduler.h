@@ -92,8 +92,8 @@ class Scheduler {
   std::vector<ScheduledPack> packs() const;
 
  private:
-  struct Worker {
-    explicit Worker(const RunnerParts& parts) : runner(parts) {}
+  struct QueryThread {
+    explicit QueryThread(const RunnerParts& parts) : runner(parts) {}
     QueryRunner runner;
     std::thread thread;
   };
@@ -105,10 +105,10 @@ class Scheduler {
   void report_deaths();
   void load_statistics();
   void start();
-  void work(Worker& worker);
+  void work(QueryThread& self);
   bool timed_out(Tick now) const;
-  void run(Worker& worker, const Job& job, const ConfigurationPtr& configuration);
-  bool discover(QueryRunner& runner, const std::vector<std::string>& queries, const Flags& flags);
+  void run(QueryThread& self, const Job& job, const ConfigurationPtr& configuration);
+  std::optional<bool> discover(QueryRunner& runner, const std::vector<std::string>& queries, const Flags& flags);
   void check_queries(QueryRunner& runner, const Configuration& configuration);
   void run_query(QueryRunner& runner, const ScheduledQuery& query, const Configuration& configuration);
   bool is_denied(QueryRunner& runner, const ScheduledQuery& query);
@@ -121,6 +121,7 @@ class Scheduler {
   void tell_fault(const std::string& subject, const std::string& why);
   void blame(const ScheduledQuery& query, const QueryFailure& failure, bool only_events);
   void finish_run(const ScheduledQuery& query, const QueryRun& run, std::uint64_t output_bytes);
+  void unmark(const std::string& name);
   bool compatible() const { return parts_.program.osquery_compatible; }
 
   SchedulerParts parts_;
@@ -144,7 +145,7 @@ class Scheduler {
   std::map<std::string, std::uint64_t, std::less<>> broken_;  // the configuration in which a query does not prepare
   std::set<std::string, std::less<>> told_denied_;
   std::set<std::string, std::less<>> told_warnings_;
-  std::list<Worker> workers_;
+  std::list<QueryThread> threads_;
 };
 
 }  // namespace osprey::agent

@@ -399,6 +399,22 @@ TEST_F(SchedulerTest, ATableThatThrowsIsAnErrorOfItsQuery) {
   EXPECT_EQ(runs_of("a"), 0u);
 }
 
+TEST_F(SchedulerTest, AResultThatCannotBeTakenIsAnErrorAndTheNextRunIsFine) {
+  apply({query("a", "SELECT 1", 10), query("nothing", "SELECT 1 WHERE 0", 10)});
+  differential_.refuse_once("no room");
+  clock_.pass(9s);
+  EXPECT_TRUE(is_told(": store: no room"));
+  EXPECT_TRUE(run_to(1));
+  differential_.throw_once();
+  clock_.pass(10s);
+  EXPECT_TRUE(is_told(": a bug"));
+  EXPECT_TRUE(run_to(2));
+  EXPECT_TRUE(comes([&] { return !has_key(store::Family::configuration, "running.a"); }));
+  EXPECT_TRUE(comes([&] { return !has_key(store::Family::configuration, "running.nothing"); }));
+  clock_.pass(10s);
+  EXPECT_TRUE(run_to(4));
+}
+
 // CFG-09: named once, before its turn; tried again when tables have come.
 TEST_F(SchedulerTest, WhatDoesNotPrepareIsNamedOnceAndTriedAgainLater) {
   auto config = configuration({pack("main", {query("broken", "SELECT * FROM later", 10), query("b", "SELECT 1", 10)})});
