@@ -235,6 +235,7 @@ class Worker {
         .host_identifier = [this] { return host_identifier(); },
         .host_name = host_name(),
         .last_death = last_death(),
+        .on_active_packs = [this](auto active) { configuration_->set_active_packs(std::move(active)); },
     });
     apply(configuration_->current());
     refresh_.emplace(*configuration_, refresh_times(flags_, program_));

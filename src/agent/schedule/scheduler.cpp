@@ -195,8 +195,14 @@ void Scheduler::run(Worker& worker, const Job& job, const ConfigurationPtr& conf
       break;
   }
   const bool answer = discover(runner, job.discovery, configuration->flags);
-  std::lock_guard lock(mutex_);
-  schedule_.discovered(job, answer, ticks_.now());
+  std::set<PackId> active;
+  {
+    std::lock_guard lock(mutex_);
+    schedule_.discovered(job, answer, ticks_.now());
+    for (const auto& pack : schedule_.packs())
+      if (!pack.discovery.empty() && pack.active()) active.insert(pack.id);
+  }
+  if (parts_.on_active_packs) parts_.on_active_packs(std::move(active));
 }
 
 // A pack is for this host when each of its discovery queries has a row.

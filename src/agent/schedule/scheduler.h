@@ -54,6 +54,8 @@ struct SchedulerParts {
   std::function<std::string()> host_identifier;
   std::string host_name;            // what shards go by
   std::optional<Death> last_death;  // of the worker before this one: last_death()
+  // Hears after each discovery which of the packs with discovery are active; on a query thread.
+  std::function<void(std::set<PackId>)> on_active_packs;
   const Clock& clock = Clock::system();
   unsigned threads = 2;
   // Time asleep may be noticed this late, as timers do not count it.
