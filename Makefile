@@ -55,3 +55,8 @@ soak: build ## the thread sanitizer over all unit tests, an hour's storm of chan
 .PHONY: format
 format: ## format every source file
 	@git ls-files '*.cpp' '*.h' | xargs clang-format-19 -i
+
+.PHONY: install
+install: ## put programs, unit, packs and configuration below DESTDIR, PREFIX=/usr; OSQUERY_NAMES=1 for osquery's names, too
+	@cmake --preset release >/dev/null && cmake --build build -j $(JOBS) --target osprey modules
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" OSQUERY_NAMES="$(OSQUERY_NAMES)" packaging/install

@@ -21,4 +21,9 @@ std::optional<sql::QueryError> create_view(sql::Connection& connection, std::str
   return connection.run(fmt::format("CREATE VIEW {} AS {}", sql::quoted_identifier(name), text));
 }
 
+tables::PrometheusTargets prometheus_targets(const protocol::PrometheusTargets& configured) {
+  const auto seconds = std::chrono::duration<double>(std::clamp(configured.timeout_s, 0.001, 60.0));
+  return {configured.urls, std::chrono::duration_cast<std::chrono::milliseconds>(seconds)};
+}
+
 }  // namespace osprey::agent

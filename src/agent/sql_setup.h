@@ -1,5 +1,5 @@
 // What the program's connections begin with, be they the shell's or the schedule's: which tables are hidden, the
-// configuration's views.
+// configuration's views, what tables ask of it.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "agent/flags/flags.h"
+#include "protocol/configuration.h"
 #include "sql/connection.h"
+#include "tables/network/prometheus_targets.h"
 
 namespace osprey::agent {
 
@@ -17,5 +19,8 @@ std::vector<std::string> hidden_tables(const Flags& flags, const sql::Registry& 
 
 // A view of the configuration: `text` is its SELECT.
 std::optional<sql::QueryError> create_view(sql::Connection& connection, std::string_view name, std::string_view text);
+
+// As the table prometheus_metrics asks for them. One target takes no longer than a minute, whatever is configured.
+tables::PrometheusTargets prometheus_targets(const protocol::PrometheusTargets& configured);
 
 }  // namespace osprey::agent

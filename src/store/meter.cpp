@@ -73,6 +73,9 @@ class MeteredFileSystem final : public rocksdb::FileSystemWrapper {
 
   IOStatus NewWritableFile(const std::string& name, const FileOptions& options, std::unique_ptr<FSWritableFile>* result,
                            IODebugContext* debug) override {
+    // RocksDB writes its options down at each start, reads them back and goes on without if it cannot. Ours stand in
+    // the program: two thirds of the time that opening takes are saved.
+    if (name.contains("/OPTIONS-")) return IOStatus::NotSupported();
     const auto before = size_of(name);
     auto status = target()->NewWritableFile(name, options, result, debug);
     if (!status.ok()) return status;

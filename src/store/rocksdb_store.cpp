@@ -1,5 +1,6 @@
 #include "store/rocksdb_store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
@@ -47,8 +48,7 @@ using Clock = std::chrono::steady_clock;
 // --- Sizes. The whole agent has 25 MiB; a million-row result must still be written at good speed.
 
 constexpr std::uint64_t kMemtable = 1 << 20;         // of one family
-constexpr std::uint64_t kMemtables = 4 << 20;        // of all together
-constexpr std::uint64_t kLog = 4 << 20;              // write-ahead log at which families are flushed
+constexpr std::uint64_t kMemtables = 4 << 20;        // of all together; also of their write-ahead log
 constexpr std::uint64_t kCache = 1 << 20;            // blocks, indexes included
 constexpr std::uint64_t kFile = 4 << 20;             // a table file
 constexpr std::uint64_t kLevel = 16 << 20;           // the first level below the flushed files
@@ -77,6 +77,10 @@ constexpr std::array<FamilyShape, kFamilies> kShapes = {{
 // A part of the cap is held back for what runs in the background and cannot be refused: memtables on their way to disk
 // and the output of a compaction, beside its input.
 std::uint64_t room_for_background(std::uint64_t cap) { return std::min(kMemtables * 2 + kCompaction, cap / 4); }
+// The same for a store without a cap.
+std::uint64_t background_of(std::uint64_t cap) { return room_for_background(cap == 0 ? UINT64_MAX : cap); }
+// Bytes in memory, and in the log, at which families are flushed.
+std::uint64_t unflushed(std::uint64_t cap) { return std::min(kMemtables, background_of(cap) / 4); }
 
 rocksdb::ColumnFamilyOptions family_options(const FamilyShape& shape, const std::shared_ptr<rocksdb::Cache>& cache,
                                             std::uint64_t cap) {
@@ -90,12 +94,12 @@ rocksdb::ColumnFamilyOptions family_options(const FamilyShape& shape, const std:
   rocksdb::ColumnFamilyOptions options;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.compression = shape.compression;
-  options.write_buffer_size = kMemtable;
+  options.write_buffer_size = std::min(kMemtable, unflushed(cap) / 2);
   options.arena_block_size = 64 << 10;
   options.max_write_buffer_number = 2;
   options.level0_file_num_compaction_trigger = 4;
   options.level_compaction_dynamic_level_bytes = true;  // garbage stays near a tenth of what lives
-  const auto room = cap == 0 ? kCompaction : std::min(kCompaction, room_for_background(cap) / 2);
+  const auto room = std::min(kCompaction, background_of(cap) / 2);
   options.max_compaction_bytes = room;
   options.max_bytes_for_level_base = std::min(kLevel, room / 2);
   options.target_file_size_base = std::min(kFile, room / 8);
@@ -127,7 +131,7 @@ class WarningLogger final : public rocksdb::Logger {
   std::string dropped_;
 };
 
-rocksdb::DBOptions database_options(rocksdb::Env* env, std::shared_ptr<rocksdb::Logger> logger) {
+rocksdb::DBOptions database_options(rocksdb::Env* env, std::shared_ptr<rocksdb::Logger> logger, std::uint64_t cap) {
   rocksdb::DBOptions options;
   options.env = env;
   options.info_log = std::move(logger);
@@ -137,8 +141,8 @@ rocksdb::DBOptions database_options(rocksdb::Env* env, std::shared_ptr<rocksdb::
   options.track_and_verify_wals_in_manifest = true;
   // After a power cut the log may end in garbage: what stands before it is taken.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  options.db_write_buffer_size = kMemtables;
-  options.max_total_wal_size = kLog;
+  options.db_write_buffer_size = unflushed(cap);
+  options.max_total_wal_size = unflushed(cap);
   options.max_background_jobs = 2;
   options.max_open_files = -1;
   options.max_file_opening_threads = 1;
@@ -388,7 +392,7 @@ class RocksdbStore final : public RocksdbView {
         options_(std::move(options)),
         place_(std::move(directory)) {}
   ~RocksdbStore() override {
-    if (!trouble().stopped()) (void)db().SyncWAL();
+    (void)sync_log();
     // While the directory is still locked.
     database_->close();
   }
@@ -421,13 +425,14 @@ class RocksdbStore final : public RocksdbView {
   Trouble& trouble() const { return *database_->trouble; }
   Result<void> admit(std::uint64_t bytes, bool adds);
   Pressure pressure_for(std::uint64_t bytes, bool adds) const;
-  std::uint64_t filesystem_free() const;
   Result<void> apply(rocksdb::WriteBatch& batch);
   void remember_erased(const Batch& batch);
   bool resume();
+  void flush();
   void reclaim(std::uint64_t worth);
   void rewrite();
   Result<void> save_identity();
+  Result<void> sync_log() const;
 
   const RocksdbOptions options_;
   mutable StoreDirectory place_;
@@ -441,9 +446,6 @@ class RocksdbStore final : public RocksdbView {
   std::uint64_t refused_bytes_ = 0;
   bool filesystem_full_ = false;  // the kernel said so
   bool identity_changed_ = false;
-  mutable Clock::time_point free_asked_{};
-  mutable std::uint64_t free_ = 0;
-  mutable std::uint64_t used_then_ = 0;
 };
 
 bool touches_identity(const Batch& batch) {
@@ -479,7 +481,7 @@ Result<void> RocksdbStore::write(const Batch& batch) {
   remember_erased(batch);
   if (touches_identity(batch)) {
     identity_changed_ = true;
-    (void)db().SyncWAL();
+    (void)sync_log();
     (void)save_identity();  // sync() tries again
   }
   return {};
@@ -488,12 +490,12 @@ Result<void> RocksdbStore::write(const Batch& batch) {
 Result<void> RocksdbStore::admit(std::uint64_t bytes, bool adds) {
   auto pressure = pressure_for(bytes, adds);
   if (pressure == Pressure::cap) {
+    flush();
     reclaim(Meter::kBlock);
     pressure = pressure_for(bytes, adds);
   }
   if (pressure == Pressure::cap && Clock::now() >= next_rewrite_) {
     rewrite();
-    next_rewrite_ = Clock::now() + std::chrono::seconds(10);
     pressure = pressure_for(bytes, adds);
   }
   if (pressure == Pressure::none) return {};
@@ -510,21 +512,9 @@ Pressure RocksdbStore::pressure_for(std::uint64_t bytes, bool adds) const {
     if (meter().used() + bytes + Meter::kBlock + held_back > meter().cap()) return Pressure::cap;
   }
   if (!adds) return Pressure::none;
-  if (filesystem_full_ || filesystem_free() < options_.free_floor_bytes + bytes) return Pressure::filesystem;
+  if (filesystem_full_ || free_bytes(directory_).value_or(UINT64_MAX) < options_.free_floor_bytes + bytes)
+    return Pressure::filesystem;
   return Pressure::none;
-}
-
-// Asked once a second, and after each 4 MiB written meanwhile.
-std::uint64_t RocksdbStore::filesystem_free() const {
-  const auto used = meter().used();
-  const auto grown = used > used_then_ ? used - used_then_ : 0;
-  if (const auto now = Clock::now(); now - free_asked_ >= std::chrono::seconds(1) || grown >= (4 << 20)) {
-    free_asked_ = now;
-    free_ = free_bytes(directory_).value_or(UINT64_MAX);
-    used_then_ = used;
-    return free_;
-  }
-  return free_ > grown ? free_ - grown : 0;
 }
 
 Result<void> RocksdbStore::apply(rocksdb::WriteBatch& batch) {
@@ -553,6 +543,13 @@ bool RocksdbStore::resume() {
   trouble().set_stopped(false);
   filesystem_full_ = false;
   return true;
+}
+
+// All families, so that no log is needed any more.
+void RocksdbStore::flush() {
+  rocksdb::FlushOptions options;
+  options.allow_write_stall = true;
+  note(db().Flush(options, database_->handles));
 }
 
 void RocksdbStore::remember_erased(const Batch& batch) {
@@ -592,7 +589,9 @@ void RocksdbStore::reclaim(std::uint64_t worth) {
   }
 }
 
+// A tenth of the time at most goes into it.
 void RocksdbStore::rewrite() {
+  const auto started = Clock::now();
   for (std::size_t i = 0; i < kFamilies; ++i) {
     if (!garbage_[i]) continue;
     garbage_[i] = false;
@@ -602,6 +601,7 @@ void RocksdbStore::rewrite() {
     how.allow_write_stall = true;
     note(db().CompactRange(how, database_->handles[i], nullptr, nullptr));
   }
+  next_rewrite_ = Clock::now() + (Clock::now() - started) * 10;
 }
 
 Result<void> RocksdbStore::sync() {
@@ -611,8 +611,7 @@ Result<void> RocksdbStore::sync() {
   reclaim(kWorthCompacting);
   if (identity_changed_) TRY(save_identity());
   lock.unlock();
-  if (const auto status = db().SyncWAL(); !status.ok()) return failed(status);
-  return {};
+  return sync_log();
 }
 
 Result<void> RocksdbStore::compact() {
@@ -649,6 +648,19 @@ Result<void> RocksdbStore::save_identity() {
   return {};
 }
 
+// Not by RocksDB: after a failed write its log may not be synced, which it asserts.
+Result<void> RocksdbStore::sync_log() const {
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(directory_, error), end; !error && at != end; at.increment(error)) {
+    if (at->path().extension() != ".log") continue;
+    const UniqueFd file(::open(at->path().c_str(), O_RDONLY | O_CLOEXEC));
+    if (file && ::fdatasync(file.get()) != 0) return system_failure(at->path());
+  }
+  const UniqueFd directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::fsync(directory.get()) != 0) return system_failure(directory_);
+  return {};
+}
+
 // --- Opening.
 
 struct OpenError {
@@ -679,7 +691,7 @@ OpenedDatabase open_database(const RocksdbOptions& options) {
   made->trouble = std::make_shared<Trouble>();
   made->warnings = std::make_shared<WarningLogger>();
   made->cache = make_cache();
-  auto settings = database_options(made->env.get(), made->warnings);
+  auto settings = database_options(made->env.get(), made->warnings, made->meter->cap());
   settings.listeners = {made->trouble};
   rocksdb::DB* db = nullptr;
   try {
@@ -751,7 +763,7 @@ Result<std::unique_ptr<Store>> open_rocksdb_beside(const std::string& directory)
 
   auto made = std::make_unique<Database>();
   made->cache = make_cache();
-  auto settings = database_options(rocksdb::Env::Default(), std::make_shared<WarningLogger>());
+  auto settings = database_options(rocksdb::Env::Default(), std::make_shared<WarningLogger>(), 0);
   Status status;
   // The writer may remove a file between our reading of its name and our opening it.
   for (int attempt = 0; attempt < 5; ++attempt) {

@@ -1,21 +1,18 @@
 """What the build machine has none of, asked in a guest: kernel modules, DMI, SMBIOS, USB, an ATA disk, the msr module.
 
-A Debian kernel boots in qemu (software emulation) with an initial RAM disk that holds osprey and little else. Not part
-of `make test`: it takes a minute and fetches a kernel of 70 MB. `python3 -m pytest tests/guest`; OSPREY_GUEST_KERNEL
-names an unpacked linux-image package to use instead."""
+Not part of `make test`: it takes a minute. `python3 -m pytest tests/guest`."""
 
-import gzip
 import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 
 import pytest
 
+from boot import BUILD, boot, kernel, libraries, need, with_modules
+
 HERE = pathlib.Path(__file__).parent
-BUILD = HERE.parents[1] / "build"
 OSPREY = pathlib.Path(os.environ.get("OSPREY_BIN", BUILD / "bin")) / "osprey"
 MODULES = ["xhci-pci", "ahci", "sd_mod", "msr"]
 QUERIES = {
@@ -29,83 +26,6 @@ QUERIES = {
 }
 
 
-def need(*tools):
-    for name in tools:
-        if not shutil.which(name):
-            pytest.skip(f"no {name}")
-
-
-def kernel():
-    """The folder of an unpacked kernel package."""
-    if given := os.environ.get("OSPREY_GUEST_KERNEL"):
-        return pathlib.Path(given)
-    folder = BUILD / "guest" / "kernel"
-    if not list(folder.glob("boot/vmlinuz-*")):
-        need("apt-get", "dpkg-deb")
-        folder.mkdir(parents=True, exist_ok=True)
-        depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True).stdout
-        package = re.search(r"linux-image-\d\S*", depends)
-        if not package or subprocess.run(["apt-get", "download", "-q", package[0]], cwd=folder).returncode != 0:
-            pytest.skip("no kernel package to be had")
-        deb = next(folder.glob("linux-image-*.deb"))
-        subprocess.run(["dpkg-deb", "-x", deb, folder], check=True)
-        deb.unlink()
-    return folder
-
-
-def with_dependencies(modules, files):
-    """The modules and what they need, in the order in which they can be loaded; by the names in their .modinfo."""
-    order = []
-
-    def visit(name):
-        name = name.replace("-", "_")
-        if name in order or name not in files:
-            return
-        depends = re.search(rb"\0depends=([^\0]*)\0", files[name].read_bytes())
-        for needed in depends[1].decode().split(",") if depends and depends[1] else []:
-            visit(needed)
-        order.append(name)
-
-    for module in modules:
-        visit(module)
-    return order
-
-
-def archive(files):
-    """A cpio archive of the "newc" form (Documentation/driver-api/early-userspace/buffer-format.rst)."""
-    parts = []
-
-    def add(name, mode, data=b""):
-        fields = [len(parts) + 1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
-        head = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
-        parts.append(head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4))
-
-    folders = {str(parent) for name in files for parent in pathlib.PurePath(name).parents} - {"."}
-    for folder in sorted(folders):
-        add(folder, 0o040755)
-    for name, data in files.items():
-        add(name, 0o100755, data)
-    add("TRAILER!!!", 0)
-    return b"".join(parts)
-
-
-def initial_ram_disk(folder, directory):
-    init = directory / "init"
-    subprocess.run(["gcc", "-static", "-O1", "-Wall", "-Werror", "-o", init, HERE / "init.c"], check=True)
-    files = {"init": init.read_bytes(), "osprey": OSPREY.read_bytes()}
-    for library in re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", OSPREY], capture_output=True, text=True).stdout):
-        files[library.lstrip("/")] = pathlib.Path(library).read_bytes()
-    found = {path.name.removesuffix(".ko").replace("-", "_"): path for path in folder.glob("lib/modules/**/*.ko")}
-    order = with_dependencies(MODULES, found)
-    for name in order:
-        files[f"modules/{name}.ko"] = found[name].read_bytes()
-    files["modules.txt"] = "".join(f"/modules/{name}.ko\n" for name in order).encode()
-    files["queries.txt"] = "".join(f"{query}\n" for query in QUERIES.values()).encode()
-    packed = directory / "initrd.gz"
-    packed.write_bytes(gzip.compress(archive(files), 1))
-    return packed, order
-
-
 @pytest.fixture(scope="module")
 def guest(tmp_path_factory):
     """Answers of the guest by query, and the modules it loaded."""
@@ -116,21 +36,21 @@ def guest(tmp_path_factory):
     with disk.open("wb") as file:
         file.truncate(16 << 20)
     subprocess.run(["mkfs.ext4", "-q", "-L", "guest disk", "-U", "01234567-89ab-cdef-0123-456789abcdef", disk], check=True)
-    packed, order = initial_ram_disk(folder, directory)
-    command = [
-        "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "1024", "-smp", "4,sockets=2,cores=2", "-display", "none",
-        "-no-reboot", "-nodefaults", "-serial", "stdio", "-kernel", next(folder.glob("boot/vmlinuz-*")), "-initrd", packed,
-        "-append", "console=ttyS0 quiet panic=-1",
-        "-uuid", "4c4c4544-0031-3210-8056-b4c04f4e3232",
+    init = directory / "init"
+    subprocess.run(["gcc", "-static", "-O1", "-Wall", "-Werror", "-o", init, HERE / "init.c"], check=True)
+    files = {"init": init.read_bytes(), "osprey": OSPREY.read_bytes(), **libraries(OSPREY)}
+    order = with_modules(files, MODULES, folder)
+    files["modules.txt"] = "".join(f"/modules/{name}.ko\n" for name in order).encode()
+    files["queries.txt"] = "".join(f"{query}\n" for query in QUERIES.values()).encode()
+    console = boot(files, folder, directory, [
+        "-m", "1024", "-smp", "4,sockets=2,cores=2", "-uuid", "4c4c4544-0031-3210-8056-b4c04f4e3232",
         "-smbios", "type=1,manufacturer=Example Computers,product=Rack 2000,version=A00,serial=SERIAL0001",
         "-smbios", "type=2,manufacturer=Example Boards,product=X99,version=1.0,serial=BOARD0001",
         "-smbios", "type=4,sock_pfx=SOCKET,manufacturer=Example,version=Example CPU,max-speed=4000,current-speed=2400",
         "-device", "qemu-xhci", "-device", "usb-tablet,serial=TABLET01",
         "-device", "ich9-ahci,id=ahci", "-drive", f"id=disk,file={disk},format=raw,if=none",
         "-device", "ide-hd,bus=ahci.0,drive=disk,serial=DISK0001,model=EXAMPLE DISK,rotation_rate=7200",
-    ]
-    console = subprocess.run(command, capture_output=True, timeout=400, stdin=subprocess.DEVNULL).stdout.decode(errors="replace")
-    console = console.replace("\r", "")
+    ])
     answers = dict(re.findall(r"@@ (SELECT .*?)\n(.*?)\n@@ end 0\n", console, re.S))
     assert len(answers) == len(QUERIES), console[-4000:]
     return {name: json.loads(answers[query]) for name, query in QUERIES.items()} | {"order": order}

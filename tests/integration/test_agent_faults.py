@@ -171,7 +171,7 @@ def test_a_full_disk_is_survived(loaded, small_filesystem, what):
     else:
         agent.logs = small_filesystem / "log"
         agent.logs.mkdir()
-    agent.start(*QUICK)
+    agent.start(*QUICK, "--free_space_floor_mb=1")
     wait_for_more(agent)
     ballast = small_filesystem / "ballast"
     with open(ballast, "wb") as file, pytest.raises(OSError):
@@ -187,6 +187,28 @@ def test_a_full_disk_is_survived(loaded, small_filesystem, what):
     for name in ("churn", "churn_again"):
         agent.wait_for(lambda: replay(agent.lines(), name)[0] == there, timeout=90, what=f"the last state of {name}")
     assert agent.worker() == worker, "the worker died of it"
+    assert agent.stop() == 0
+
+
+def test_a_start_on_a_full_disk_goes_on_when_there_is_room(make_agent, small_filesystem):
+    agent = make_agent()
+    agent.database = small_filesystem / "db"
+    agent.configure({"schedule": {"time": {"query": "select unix_time from time", "interval": 1}}})
+    agent.start(*QUICK, "--free_space_floor_mb=1")
+    agent.wait_for(agent.lines)
+    assert agent.stop() == 0
+    before = len(agent.lines())
+    ballast = small_filesystem / "ballast"
+    with open(ballast, "wb") as file, pytest.raises(OSError):
+        while True:
+            file.write(b"x" * 65536)
+            file.flush()
+    agent.start(*QUICK, "--free_space_floor_mb=1")
+    worker = agent.wait_for(agent.worker)
+    time.sleep(3)
+    ballast.unlink()
+    agent.wait_for(lambda: len(agent.lines()) > before, timeout=60, what="a line once there is room")
+    assert agent.worker() == worker
     assert agent.stop() == 0
 
 
@@ -212,7 +234,6 @@ def test_a_damaged_store_is_set_aside(loaded):
 def test_endless_and_greedy_queries_are_stopped_and_the_rest_goes_on(make_agent):
     agent = make_agent()
     agent.configure({
-        "options": {"schedule_query_seconds": 2, "schedule_query_memory_mb": 32},
         "schedule": {
             "endless": {"query": "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n",
                         "interval": 1},
@@ -221,7 +242,7 @@ def test_endless_and_greedy_queries_are_stopped_and_the_rest_goes_on(make_agent)
             "light": {"query": "select unix_time from time", "interval": 1},
             "told": {"query": "select name, denylisted from osquery_schedule", "interval": 1, "snapshot": True},
         }})
-    agent.start(*QUICK)
+    agent.start(*QUICK, "--schedule_query_seconds=2", "--schedule_query_memory_mb=32")
 
     def denylisted():
         snapshots = [line for line in agent.lines("snapshots") if line["name"] == "told"]

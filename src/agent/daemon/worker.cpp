@@ -40,6 +40,7 @@
 #include "linux/files/magic.h"
 #include "linux/sandbox/capabilities.h"
 #include "linux/sandbox/zygote.h"
+#include "sql/memory.h"
 #include "store/memory_store.h"
 #include "store/rocksdb_store.h"
 
@@ -71,6 +72,7 @@ class Worker {
   int run() {
     // Before there are threads: they inherit the mask, the zygote has none of them, and all of them have few rights.
     block_signals();
+    sql::account_for_memory();
     linux::magic_reader();
     if (const auto started = linux::start_zygote(); !started) status_.warning(started.error().text());
     if (const auto given = give_capabilities_away(); !given) status_.warning(given.error().text());
@@ -232,10 +234,10 @@ class Worker {
         .limits = limits_,
         .root = root,
         .provide = [this](sql::Services& services) { provide(services); },
+        .discovered = [this](auto packs) { configuration_->set_active_packs(std::move(packs)); },
         .host_identifier = [this] { return host_identifier(); },
         .host_name = host_name(),
         .last_death = last_death(),
-        .on_active_packs = [this](auto active) { configuration_->set_active_packs(std::move(active)); },
     });
     apply(configuration_->current());
     refresh_.emplace(*configuration_, refresh_times(flags_, program_));

@@ -442,6 +442,8 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Write logs to standard error."},
     {"logger_syslog_facility", FlagType::int32, "19", FlagKind::option, FlagGroup::logger, FlagState::built,
      "Syslog facility, 0 to 23."},
+    {"logger_syslog_max_bytes", FlagType::uint64, "65000", FlagKind::agent, FlagGroup::logger, FlagState::built,
+     "Longest message to another host's syslog, 4194304 at most, by UDP 65000; longer lines are lost, and counted."},
     {"logger_syslog_prepend_cee", FlagType::boolean, "false", FlagKind::option, FlagGroup::logger, FlagState::built,
      "Start syslog lines with the CEE cookie."},
     {"logger_syslog_target", FlagType::text, "", FlagKind::agent, FlagGroup::logger, FlagState::built,

@@ -220,6 +220,10 @@ void WorkerGroup::add(const CgroupMembership& membership, const CgroupDelegation
   if (controllers.empty() && !counts) return;
   const auto place = place_of_group(root_, membership, delegation, limits_.parent);
   if (!place) return give_up(controllers, place.error());
+  // Where an earlier watcher may have found its place; who else is in a group changes.
+  for (const auto& directory : {place->parent, membership.directory(),
+                                membership.directory(linux::parent_group(membership.group).value_or("/"))})
+    remove_leftovers(root_, directory, pid_namespace_);
   if (membership.version == 2) {
     const auto offered = root_.read_trimmed(place->parent + "/cgroup.controllers").value_or("");
     std::erase_if(controllers, [&](const auto& controller) { return !contains(offered, controller); });
@@ -236,7 +240,6 @@ void WorkerGroup::add(const CgroupMembership& membership, const CgroupDelegation
 }
 
 Result<void> WorkerGroup::make_group(Hierarchy& hierarchy, const GroupPlace& place) {
-  remove_leftovers(root_, hierarchy.parent, pid_namespace_);
   const auto path = [&](std::string_view role) {
     return fmt::format("{}/{}", hierarchy.parent, group_name(role, owner_, start_ticks_, pid_namespace_));
   };

@@ -1,5 +1,6 @@
 #include "agent/limits/worker_group.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <thread>
@@ -156,6 +158,32 @@ TEST_F(WorkerGroupTest, TooManyProcessesAreRefused) {  // LIM-03
     EXPECT_EQ(counters.used, 3);
     EXPECT_EQ(counters.refused, 7);
   }
+}
+
+TEST_F(WorkerGroupTest, DiskReadsAreCapped) {  // LIM-03
+  constexpr std::uint64_t kRate = 4 << 20;
+  const auto group = WorkerGroup::make({.io_bytes = kRate});
+  if (missing(group, "io")) GTEST_SKIP() << group.notices().front();
+  const char* disk = std::getenv("OSPREY_TEST_DISK");
+  const UniqueFd file(::open(disk ? disk : "/proc/self/exe", O_RDONLY | O_DIRECT | O_CLOEXEC));
+  if (!file) GTEST_SKIP() << "no direct reads here";
+  const auto pid = start(group, [&] {
+    constexpr std::size_t kBlock = 64 << 10;
+    auto* block = static_cast<char*>(std::aligned_alloc(4096, kBlock));
+    std::uint64_t total = 0;
+    off_t offset = 0;
+    for (const auto until = std::chrono::steady_clock::now() + 1500ms; std::chrono::steady_clock::now() < until;) {
+      const auto count = ::pread(file.get(), block, kBlock, offset);
+      if (count < 0) ::_exit(2);
+      offset = count < static_cast<ssize_t>(kBlock) ? 0 : offset + count;
+      total += static_cast<std::uint64_t>(count);
+    }
+    ::_exit(total > 0 && total < 3 * kRate ? 0 : 1);
+  });
+  const auto status = wait(pid);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "no direct reads here";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(WorkerGroupTest, WhatAKilledWatcherLeavesIsRemovedByTheNext) {  // LIM-05

@@ -67,9 +67,7 @@ void TooLong::add(const LineUnit& unit) {
 void TooLong::report(const SinkParts& parts, const std::string& sink) const {
   if (lines == 0 && bytes == 0) return;
   parts.losses.add(sink, "message", "too long", lines, bytes);
-  if (lines > 0)
-    parts.status.warning(
-        fmt::format("{} lines of {} bytes are longer than {} carries, and are lost to it", lines, bytes, sink));
+  if (lines > 0) parts.status.warning(fmt::format("Lines too long for the logger {}: {} lost", sink, lines));
 }
 
 }  // namespace osprey::agent

@@ -417,7 +417,10 @@ Result<void> Buffer::set_sinks(const std::vector<std::string>& names) {
     forget_runs_before(first);
     changed_.notify_all();
   }
-  return write(batch);
+  const auto written = write(batch);
+  // Where there is no room the places are kept with the next batch for which there is.
+  if (!written && written.error().code != ENOSPC) return written;
+  return {};
 }
 
 void Buffer::set_options(const LogBufferOptions& options) {

@@ -14,8 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Below what a datagram of IPv4 holds (65,507): receivers cut nearer to it.
-constexpr std::size_t kLongestDatagram = 65'000;
 constexpr auto kLookUp = 5s;
 constexpr auto kRoomToSend = 5s;
 // rsyslog's socket buffer holds some 270 small datagrams.
@@ -25,8 +23,6 @@ constexpr auto kPause = 1ms;
 class Datagrams final : public SyslogTransport {
  public:
   explicit Datagrams(const net::Endpoint& endpoint) : endpoint_(endpoint) {}
-
-  std::size_t longest_message() const override { return kLongestDatagram; }
 
   Sent send(std::span<const std::string> messages, const Interrupt& stop) override {
     Sent sent;

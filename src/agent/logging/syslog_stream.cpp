@@ -15,7 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kLongestMessage = 1 << 20;
 constexpr std::size_t kChunk = 16 << 10;  // a TLS record; a longer message is a chunk of its own
 constexpr auto kLookUp = 5s;
 constexpr auto kConnect = 5s;
@@ -39,8 +38,6 @@ class StreamTransport final : public SyslogTransport {
   ~StreamTransport() override {
     if (stream_) stream_->finish();
   }
-
-  std::size_t longest_message() const override { return kLongestMessage; }
 
   Sent send(std::span<const std::string> messages, const Interrupt& stop) override {
     Sent sent;

@@ -28,8 +28,6 @@ std::string text_of(const SyslogTarget& target);
 class SyslogTransport {
  public:
   virtual ~SyslogTransport() = default;
-  // Bytes of the longest message that it carries.
-  virtual std::size_t longest_message() const = 0;
   struct Sent {
     std::size_t messages = 0;
     std::optional<Error> error;
@@ -37,6 +35,9 @@ class SyslogTransport {
   // Sends messages in order; how many, from the first on, have arrived as far as it can tell. Ends soon after `stop`.
   virtual Sent send(std::span<const std::string> messages, const Interrupt& stop) = 0;
 };
+
+// Of what a datagram of IPv4 holds (65,507) no receiver cuts so much.
+inline constexpr std::size_t kLongestDatagram = 65'000;
 
 // One datagram a message. Nobody acknowledges a datagram: one has arrived when it has left and the peer's host has not
 // said at once that nobody listens. Sent no faster than receivers' usual buffers bear.

@@ -7,7 +7,6 @@
 #include <ctime>
 
 #include "agent/config/auto_tables.h"
-#include "agent/config/prometheus.h"
 #include "agent/sql_setup.h"
 #include "sql/memory.h"
 
@@ -88,7 +87,9 @@ QueryBudget budget_of(const Flags& flags) {
   return budget;
 }
 
-QueryRunner::QueryRunner(const RunnerParts& parts) : parts_(parts), program_(parts.program) {
+QueryRunner::QueryRunner(const RunnerParts& parts) : parts_(parts) {
+  parts_.program.instance_id();  // is drawn when first asked: all copies are to have the same
+  program_ = parts_.program;
   if (parts_.provide) parts_.provide(services_);
   services_.provide(flags_);
   services_.provide(program_);

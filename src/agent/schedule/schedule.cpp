@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "agent/program.h"
+
 namespace osprey::agent {
 namespace {
 
@@ -11,12 +13,6 @@ constexpr std::string_view kMainPack = "main";
 
 // The first multiple of `splay` at or after `tick`.
 Tick multiple_from(Tick tick, std::uint64_t splay) { return (tick + splay - 1) / splay * splay; }
-
-bool passes(const Schedule::Host& host, std::string_view platform, std::string_view version,
-            const std::optional<unsigned>& shard) {
-  return protocol::runs_on_linux(platform) && protocol::version_satisfies(host.version, version) &&
-         (!shard || host.shard <= *shard);
-}
 
 }  // namespace
 
@@ -30,7 +26,14 @@ bool Schedule::is_active(const PackId& pack) const {
   return found != packs_.end() && found->active();
 }
 
-void Schedule::apply(const Configuration& configuration, const Host& host, const SplayOf& splay_of, Tick now) {
+std::set<PackId> Schedule::discovered_packs() const {
+  std::set<PackId> found;
+  for (const auto& pack : packs_)
+    if (pack.active() && !pack.discovery.empty()) found.insert(pack.id);
+  return found;
+}
+
+void Schedule::apply(const Configuration& configuration, unsigned shard_number, const SplayOf& splay_of, Tick now) {
   const auto packs_before = std::move(packs_);
   const auto queries_before = std::move(queries_);
   packs_.clear();
@@ -42,7 +45,7 @@ void Schedule::apply(const Configuration& configuration, const Host& host, const
   for (const auto& pack : configuration.packs) {
     ScheduledPack scheduled{
         {pack.source, pack.name}, pack.platform, pack.version, pack.shard.value_or(0), pack.discovery};
-    scheduled.for_this_host = passes(host, pack.platform, pack.version, pack.shard);
+    scheduled.for_this_host = is_for_host(pack, kOsqueryVersion, shard_number);
     const auto before = std::ranges::find(packs_before, scheduled.id, &ScheduledPack::id);
     if (before != packs_before.end() && before->discovery == scheduled.discovery) {
       scheduled.discovered = before->discovered;
@@ -56,7 +59,6 @@ void Schedule::apply(const Configuration& configuration, const Host& host, const
     if (!scheduled.for_this_host) continue;
     const auto first = static_cast<std::ptrdiff_t>(queries_.size());
     for (const auto& query : pack.queries) {
-      if (!passes(host, query.platform, query.version, query.shard)) continue;
       ScheduledQuery one{query.name, scheduled.id, query, query.interval.value_or(default_interval)};
       if (pack.name != kMainPack)
         one.name = fmt::format("pack{0}{1}{0}{2}", flags.text("pack_delimiter"), pack.name, query.name);

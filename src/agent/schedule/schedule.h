@@ -62,17 +62,13 @@ struct Job {
 // Not thread-safe.
 class Schedule {
  public:
-  struct Host {
-    unsigned shard = 0;
-    std::string_view version;  // osquery's, which packs are written for
-  };
   using SplayOf = std::function<std::uint64_t(const std::string& name, std::uint64_t interval)>;
   using IsSuspect = std::function<bool(const std::string& name)>;
 
-  // The queries of `configuration`, from now on. What it has in common with the one before keeps its phase, splay and
-  // discovery answer. With the first configuration begins the start, at which queries with a startup priority have a
-  // turn of their own.
-  void apply(const Configuration& configuration, const Host& host, const SplayOf& splay_of, Tick now);
+  // The queries of `configuration`, from now on, on a host with this shard number. What it has in common with the one
+  // before keeps its phase, splay and discovery answer. With the first configuration begins the start, at which queries
+  // with a startup priority have a turn of their own.
+  void apply(const Configuration& configuration, unsigned shard_number, const SplayOf& splay_of, Tick now);
 
   // What is to be done now, most urgent first. Two queries of one name are never out together; a suspect is out alone.
   std::optional<Job> take(Tick now, const IsSuspect& is_suspect);
@@ -87,6 +83,8 @@ class Schedule {
   // In the order of packs, within a pack by startup priority and name; those of packs that are not active as well.
   const std::vector<ScheduledQuery>& queries() const noexcept { return queries_; }
   bool is_active(const PackId& pack) const;
+  // The packs whose discovery queries gave rows.
+  std::set<PackId> discovered_packs() const;
 
  private:
   ScheduledPack* find(const PackId& id);

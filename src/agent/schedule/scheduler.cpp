@@ -17,9 +17,6 @@ using store::Family;
 
 constexpr std::size_t kMostTold = 4096;  // kinds of warnings that are remembered as told
 
-// What packs compare their minimum version with: osquery's, as they are written for it.
-std::string_view pack_version() { return kOsqueryVersion.substr(0, kOsqueryVersion.find('-')); }
-
 // Remembers that `what` has been told. True the first time.
 bool first_time(std::set<std::string, std::less<>>& told, std::string what) {
   if (told.size() == kMostTold) told.clear();
@@ -77,7 +74,7 @@ void Scheduler::apply(ConfigurationPtr configuration) {
     if (percent <= 1) percent = compatible() ? 10 : 0;
     const auto now = ticks_.now();
     schedule_.apply(
-        *configuration_, {protocol::shard_number(parts_.host_name), pack_version()},
+        *configuration_, protocol::shard_number(parts_.host_name),
         [&](const auto& name, auto interval) { return splay_of(parts_.store, name, interval, percent); }, now);
     denylist_.expire(now);
     load_statistics();
@@ -195,14 +192,15 @@ void Scheduler::run(Worker& worker, const Job& job, const ConfigurationPtr& conf
       break;
   }
   const bool answer = discover(runner, job.discovery, configuration->flags);
-  std::set<PackId> active;
+  std::set<PackId> discovered;
   {
     std::lock_guard lock(mutex_);
     schedule_.discovered(job, answer, ticks_.now());
-    for (const auto& pack : schedule_.packs())
-      if (!pack.discovery.empty() && pack.active()) active.insert(pack.id);
+    discovered = schedule_.discovered_packs();
+    if (discovered == discovered_) return;
+    discovered_ = discovered;
   }
-  if (parts_.on_active_packs) parts_.on_active_packs(std::move(active));
+  if (parts_.discovered) parts_.discovered(std::move(discovered));
 }
 
 // A pack is for this host when each of its discovery queries has a row.

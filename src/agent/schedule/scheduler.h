@@ -50,12 +50,12 @@ struct SchedulerParts {
   Limits& limits;
   Root root = Root::host();
   std::function<void(sql::Services&)> provide;  // see RunnerParts
+  // Told, on a query thread, of the packs whose discovery queries gave rows, when they become others.
+  std::function<void(std::set<PackId>)> discovered;
   // The host's identifier for result lines (--host_identifier), asked at each run.
   std::function<std::string()> host_identifier;
   std::string host_name;            // what shards go by
   std::optional<Death> last_death;  // of the worker before this one: last_death()
-  // Hears after each discovery which of the packs with discovery are active; on a query thread.
-  std::function<void(std::set<PackId>)> on_active_packs;
   const Clock& clock = Clock::system();
   unsigned threads = 2;
   // Time asleep may be noticed this late, as timers do not count it.
@@ -139,6 +139,7 @@ class Scheduler {
   Schedule schedule_;
   Denylist denylist_;
   RunMarkers markers_;
+  std::set<PackId> discovered_;
   std::map<std::string, Known, std::less<>> known_;
   std::map<std::string, std::uint64_t, std::less<>> broken_;  // the configuration in which a query does not prepare
   std::set<std::string, std::less<>> told_denied_;

@@ -134,19 +134,25 @@ class SchedulerTest : public testing::Test {
   void TearDown() override { stop(); }
 
   void start(std::optional<Death> death = std::nullopt, unsigned threads = 2) {
-    scheduler_ = std::make_unique<Scheduler>(SchedulerParts{.program = program_,
-                                                            .registry = registry_,
-                                                            .store = *store_,
-                                                            .differential = differential_,
-                                                            .status = status_,
-                                                            .scan_errors = scan_errors_,
-                                                            .limits = limits_,
-                                                            .host_identifier = [] { return "host"; },
-                                                            .host_name = "host",
-                                                            .last_death = death,
-                                                            .clock = clock_,
-                                                            .threads = threads,
-                                                            .longest_wait = 1ms});
+    scheduler_ =
+        std::make_unique<Scheduler>(SchedulerParts{.program = program_,
+                                                   .registry = registry_,
+                                                   .store = *store_,
+                                                   .differential = differential_,
+                                                   .status = status_,
+                                                   .scan_errors = scan_errors_,
+                                                   .limits = limits_,
+                                                   .discovered = [this](const auto& packs) { note_discovered(packs); },
+                                                   .host_identifier = [] { return "host"; },
+                                                   .host_name = "host",
+                                                   .last_death = death,
+                                                   .clock = clock_,
+                                                   .threads = threads,
+                                                   .longest_wait = 1ms});
+  }
+  void note_discovered(const std::set<PackId>& packs) {
+    std::lock_guard lock(mutex_);
+    discovered_ = packs;
   }
   void stop() {
     gate_.open = true;
@@ -226,6 +232,7 @@ class SchedulerTest : public testing::Test {
   Gate gate_;
   std::mutex mutex_;
   std::vector<std::string> lines_;
+  std::set<PackId> discovered_;
   std::uint64_t generation_ = 0;
   std::unique_ptr<Scheduler> scheduler_;
 };
@@ -575,11 +582,11 @@ TEST_F(OsquerySchedulerTest, RecordingOfPacks) {
                           "shard, version from osquery_packs",
                           8),
                     [](auto& q) { q.snapshot = true; });
-  auto main = pack("main", {query("noprio", "select 'noprio' as p", 600),
-                            with(query("prio2", "select 'prio2' as p", 600), [](auto& q) { q.startup_priority = 2; }),
-                            with(query("prio1", "select 'prio1' as p", 600), [](auto& q) { q.startup_priority = 1; }),
-                            with(query("posix", "select 'posix' as a", 5), [](auto& q) { q.platform = "posix"; }),
-                            with(query("mac", "select 'mac' as a", 5), [](auto& q) { q.platform = "darwin"; }), packs});
+  auto main =
+      pack("main", {query("noprio", "select 'noprio' as p", 600),
+                    with(query("prio2", "select 'prio2' as p", 600), [](auto& q) { q.startup_priority = 2; }),
+                    with(query("prio1", "select 'prio1' as p", 600), [](auto& q) { q.startup_priority = 1; }),
+                    with(query("posix", "select 'posix' as a", 5), [](auto& q) { q.platform = "posix"; }), packs});
   auto config = configuration({main, on, off, err, plat, ver, shard,
                                pack("file", {query("pf", "select 'from file' as src", 4)}), pack("empty", {})});
   // Forced splay would move them; what is kept in the store does not.
@@ -603,6 +610,7 @@ TEST_F(OsquerySchedulerTest, RecordingOfPacks) {
   ASSERT_TRUE(run_to(7));
   EXPECT_THAT(differential_.names_run(),
               ElementsAre("prio1", "prio2", "pack_on_q1", "pack_on_snap", "pack_shard100_q1", "pack_file_pf", "posix"));
+  EXPECT_THAT(discovered_, ElementsAre(PackId{"/test.conf", "on"}));
   EXPECT_TRUE(is_told("Discovery query failed (select * from no_such_table): no such table: no_such_table"));
   clock_.pass(3s);
   ASSERT_TRUE(runs_to("packs", 1));

@@ -10,7 +10,6 @@
 
 #include "agent/config/config_check.h"
 #include "agent/config/config_manager.h"
-#include "agent/config/prometheus.h"
 #include "agent/daemon/agent.h"
 #include "agent/flags/command_line.h"
 #include "agent/flags/help.h"

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "agent/limits/priority.h"
 #include "agent/limits/worker_group.h"
 #include "agent/watcher/performance_limits.h"
 #include "agent/watcher/respawn.h"
@@ -147,6 +148,7 @@ class Watcher {
       ::setenv(kWatcherVariable, fmt::to_string(watcher).c_str(), 1);
       ::setenv(kLastDeathVariable, last_death.c_str(), 1);
       group_.enter();
+      if (flags_.number("watchdog_level") >= 0) lower_priority();
       sigprocmask(SIG_SETMASK, &before_, nullptr);
       ::execv(kExecutable, arguments_);
       ::_exit(kCatastrophic);

@@ -65,7 +65,8 @@ class Blocks {
   Result<std::string_view> next(std::string_view path) {
     if (sparse_ && offset_ >= data_end_ && offset_ >= data_start_) find_data();
     std::size_t length = kBlock;
-    if (sparse_ && offset_ < data_start_) {
+    from_disk_ = !sparse_ || offset_ >= data_start_;
+    if (!from_disk_) {
       length = static_cast<std::size_t>(std::min<std::int64_t>(kBlock, data_start_ - offset_));
       if (!zeros_) zeros_ = std::make_unique<char[]>(kBlock);
       offset_ += static_cast<std::int64_t>(length);
@@ -82,6 +83,8 @@ class Blocks {
       return std::string_view(bytes_.get(), static_cast<std::size_t>(count));
     }
   }
+  // Whether the last block was read, and is no hole.
+  bool from_disk() const noexcept { return from_disk_; }
 
  private:
   // The next extent of data, or the end of the file.
@@ -99,6 +102,7 @@ class Blocks {
 
   int fd_;
   bool sparse_;
+  bool from_disk_ = false;
   std::unique_ptr<char[]> bytes_;
   std::unique_ptr<char[]> zeros_;
   std::int64_t offset_ = 0;
@@ -129,7 +133,8 @@ Result<Digests> digest_file(int fd, DigestSet kinds, const std::atomic<bool>& st
     if (stopped()) return system_failure(ECANCELED, std::string(path));
     const auto block = TRY(blocks.next(path));
     if (block.empty()) break;
-    if (budget && !budget->read(block.size(), stopped)) return system_failure(ECANCELED, std::string(path));
+    if (budget && blocks.from_disk() && !budget->read(block.size(), stopped))
+      return system_failure(ECANCELED, std::string(path));
     for (auto& one : running) EVP_DigestUpdate(one.context.get(), block.data(), block.size());
   }
   if (!cached) ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);

@@ -150,6 +150,37 @@ TEST_F(DigestTest, PoolIsInterrupted) {
   EXPECT_EQ(result.error().code, ECANCELED);
 }
 
+TEST_F(DigestTest, WhatIsReadComesOutOfTheBudget) {  // LIM-15
+  file("a", std::string(300'000, 'a'));
+  ASSERT_EQ(::ftruncate(file("hole", "a").get(), 50'000'000), 0);
+  IoBudget budget({.bytes = 1 << 30, .opens = 1000});
+  DigestPool pool(*Root::at(top_), kinds_, nullptr, &budget, Interrupt::never());
+  EXPECT_TRUE(finish(pool, "/a"));
+  EXPECT_TRUE(finish(pool, "/hole"));
+  ::usleep(1'050'000);  // a second's use is told when it has ended
+  const auto peak = budget.bytes().peak;
+  EXPECT_GT(peak, 0u);
+  EXPECT_LE(peak, 310'000u) << "holes are not read";
+  EXPECT_GT(budget.opens().peak, 0u);
+  EXPECT_EQ(budget.bytes().waits, 0u);
+}
+
+TEST_F(DigestTest, AnInterruptEndsTheWaitForTheBudget) {
+  file("a", "a");
+  IoBudget budget({.bytes = 1, .opens = 0});
+  ASSERT_TRUE(budget.read(1 << 20, [] { return true; }));
+  Interrupt interrupt;
+  std::thread asker([&] {
+    while (budget.bytes().waits == 0) std::this_thread::yield();
+    interrupt.request();
+  });
+  DigestPool pool(*Root::at(top_), kinds_, nullptr, &budget, interrupt);
+  const auto result = finish(pool, "/a");
+  asker.join();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ECANCELED);
+}
+
 TEST_F(DigestTest, CachedUntilTheFileChanges) {
   const auto fd = file("abc", "abc");
   const timespec long_ago[2] = {{1'000'000, 0}, {1'000'000, 0}};
@@ -170,6 +201,20 @@ TEST_F(DigestTest, CachedUntilTheFileChanges) {
   const auto changed = ask();
   EXPECT_FALSE(changed.cached);
   EXPECT_NE(changed.digests[DigestKind::sha256], kAbc);
+}
+
+TEST(DigestCache, Forgets) {
+  DigestCache cache(10);
+  Digests digests;
+  digests[DigestKind::md5] = "x";
+  cache.insert({.inode = 1}, digests);
+  cache.clear();
+  EXPECT_EQ(cache.size(), 0u);
+  DigestSet md5;
+  md5.add(DigestKind::md5);
+  EXPECT_FALSE(cache.find({.inode = 1}, md5));
+  cache.insert({.inode = 1}, digests);
+  EXPECT_TRUE(cache.find({.inode = 1}, md5));
 }
 
 TEST(DigestCache, LeastRecentlyUsedGoesFirst) {

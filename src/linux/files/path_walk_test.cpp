@@ -259,6 +259,28 @@ TEST(PathWalk, MoreEntriesThanABatch) {
   fs::remove_all(top);
 }
 
+TEST_F(PathWalkTest, DirectoriesComeOutOfTheBudget) {  // LIM-15
+  for (const auto path : {"d/a/x", "d/b/x", "d/c/x"}) file(path);
+  IoBudget budget({.bytes = 0, .opens = 4});
+  PathWalk::Options options;
+  options.budget = &budget;
+  options.interrupt = &interrupt_;
+  PathWalk one(root_, std::move(options));
+  one.add_pattern("/d/%%");
+  EXPECT_EQ(all(one).size(), 6u);
+  EXPECT_EQ(budget.opens().waits, 0u);
+  // The next of them would have to wait: an interrupt ends that, and the walk.
+  while (budget.open([] { return true; })) {
+  }
+  PathWalk::Options more;
+  more.budget = &budget;
+  more.interrupt = &interrupt_;
+  PathWalk two(root_, std::move(more));
+  two.add_pattern("/d/%%");
+  interrupt_.request();
+  EXPECT_FALSE(two.next());
+}
+
 TEST_F(PathWalkTest, WhatVanishesIsNoError) {
   for (const auto path : {"d/a/x", "d/b/x", "d/c/x"}) file(path);
   auto one = walk();

@@ -196,7 +196,7 @@ TEST_F(SqliteFileTest, EveryAnswerIsOfOneMoment) {
       }
     });
     int answers = 0;
-    for (int i = 0; i < 60; ++i) {
+    for (int i = 0; i < 25; ++i) {
       std::int64_t sum = 0;
       const auto result =
           SqliteFile::read_whole(root(), "/x.db", Interrupt::never(), {}, [&](SqliteFile& file) -> Result<void> {

@@ -119,11 +119,8 @@ Result<void> FilesystemSink::check_free_space() const {
 }
 
 Result<void> FilesystemSink::rotate(Log& log) {
-  if (!TRY(log.rotation.rotate(settings_.keep))) {
-    log.may_grow = true;
-    return {};
-  }
-  log.file.close();
+  log.may_grow = !TRY(log.rotation.rotate(settings_.keep));
+  if (!log.may_grow) log.file.close();
   cap();
   return {};
 }

@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view kName = "kafka_producer";
-constexpr auto kLook = 100ms;    // between two looks at the order to stop
+constexpr auto kLook = 100ms;   // between two looks at the order to stop
 constexpr auto kPatience = 5s;  // with brokers that report nothing
 
 // The messages of a unit of lines that the library has been given and that have not all been reported. They stay when
@@ -32,7 +32,8 @@ struct Flight {
 
 class KafkaSink final : public Sink {
  public:
-  explicit KafkaSink(const SinkParts& parts) : parts_(parts) {}
+  // Without `module` the real one is opened on first use.
+  KafkaSink(const SinkParts& parts, const KafkaModule* module) : parts_(parts), module_(module) {}
 
   bool wants_status() const override { return false; }
   std::size_t most_bytes() const override { return offer_for_lines(kLongestKafkaLine); }
@@ -87,10 +88,10 @@ class KafkaSink final : public Sink {
   }
 
   Result<void> open() {
-    const KafkaModule& kafka = *TRY(open_module<KafkaModule>());
+    if (!module_) module_ = TRY(open_module<KafkaModule>());
     auto settings = settings_;
     if (one_by_one_) settings.emplace_back("batch.num.messages", "1");
-    producer_ = TRY(kafka.producer(settings));
+    producer_ = TRY(module_->producer(settings));
     return {};
   }
 
@@ -187,6 +188,7 @@ class KafkaSink final : public Sink {
   }
 
   SinkParts parts_;
+  const KafkaModule* module_;
   KafkaSettings settings_;
   KafkaTopics topics_;
   std::string key_;
@@ -201,6 +203,10 @@ class KafkaSink final : public Sink {
 
 }  // namespace
 
-std::unique_ptr<Sink> kafka_sink(const SinkParts& parts) { return std::make_unique<KafkaSink>(parts); }
+std::unique_ptr<Sink> kafka_sink(const SinkParts& parts) { return std::make_unique<KafkaSink>(parts, nullptr); }
+
+std::unique_ptr<Sink> kafka_sink(const SinkParts& parts, const KafkaModule& module) {
+  return std::make_unique<KafkaSink>(parts, &module);
+}
 
 }  // namespace osprey::agent

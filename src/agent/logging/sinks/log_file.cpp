@@ -54,7 +54,6 @@ Result<void> LogFile::settle_tail(std::span<const std::string_view> pieces) {
 }
 
 Result<void> LogFile::append(std::span<const std::string_view> pieces) {
-  if (unsettled_) TRY(settle_tail(pieces));
   const auto appended = file_.append(pieces);
   mark_.size = file_.size();
   return appended;
@@ -62,7 +61,6 @@ Result<void> LogFile::append(std::span<const std::string_view> pieces) {
 
 // The rest of the line that the file ends with was shed.
 Result<void> LogFile::drop_open_line() {
-  unsettled_ = false;
   if (!TRY(file_.cut_back(*mark_.line_start))) file_.end_line_first();
   mark_.size = file_.size();
   mark_.line_start.reset();
@@ -70,18 +68,21 @@ Result<void> LogFile::drop_open_line() {
 }
 
 Result<std::size_t> LogFile::write(std::span<const LogDelivery> records) {
-  if (in_line() && !records.front().record.continues) TRY(drop_open_line());
   std::vector<std::string_view> pieces;
   for (const auto& [next, record] : records) {
     if (record.continues || record.goes_on) break;
     pieces.push_back(record.text);
   }
-  if (!pieces.empty()) {
+  const auto& first = records.front().record;
+  const bool whole = !pieces.empty();
+  if (!whole) pieces.push_back(first.text);
+  if (unsettled_) TRY(settle_tail(pieces));
+  if (in_line() && !first.continues) TRY(drop_open_line());
+  if (whole)
     TRY(append(pieces));
-    return pieces.size();
-  }
-  TRY(write_part(records.front().record));
-  return 1;
+  else
+    TRY(write_part(first));
+  return pieces.size();
 }
 
 // A record whose first line began before it or whose last one ends after it.

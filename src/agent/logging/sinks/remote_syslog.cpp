@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::int64_t kMostFacility = 23;
 constexpr unsigned kDefaultFacility = 19;
+constexpr std::size_t kLeastBytes = 2048;  // what every receiver must take (RFC 5425)
+constexpr std::size_t kMostBytes = 4 << 20;
 
 std::int64_t now_us() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -38,6 +40,7 @@ class RemoteSyslog final : public Sink {
         .app_name = parts_.program.name,
         .process_id = ::getpid()};
     cookie_ = flags.boolean("logger_syslog_prepend_cee") ? "@cee:" : "";
+    max_bytes_ = static_cast<std::size_t>(flags.number("logger_syslog_max_bytes"));
     return reconnect(flags);
   }
 
@@ -77,7 +80,12 @@ class RemoteSyslog final : public Sink {
     return {};
   }
 
-  std::size_t longest_line() const { return transport_->longest_message() - kSyslogHeader; }
+  // Receivers differ: syslog-ng ends a connection for a message that is too long for it, rsyslog takes 200,000 bytes
+  // and keeps 8,192 of them if it is not told otherwise.
+  std::size_t longest_line() const {
+    const auto most = target_.transport == SyslogTarget::Transport::udp ? kLongestDatagram : kMostBytes;
+    return std::clamp<std::size_t>(max_bytes_, kLeastBytes, most) - kSyslogHeader;
+  }
 
   std::string message(LineKind kind, std::string_view line) const {
     if (kind != LineKind::status)
@@ -92,6 +100,7 @@ class RemoteSyslog final : public Sink {
   SinkParts parts_;
   SyslogSender sender_;
   std::string cookie_;
+  std::size_t max_bytes_ = 0;
   SyslogTarget target_;
   std::optional<net::TlsOptions> tls_;
   std::unique_ptr<SyslogTransport> transport_;

@@ -17,6 +17,7 @@ constexpr struct {
     {"filesystem", filesystem_sink},
     {"kafka_producer", kafka_sink},
     {"stdout", stdout_sink},
+    {"syslog", syslog_sink},
 };
 
 constexpr auto kNames = [] {

@@ -5,18 +5,22 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
+#include "agent/logging/kafka_module.h"
 #include "agent/logging/sink.h"
 
 namespace osprey::agent {
 
 std::unique_ptr<Sink> filesystem_sink(const SinkParts& parts);
 std::unique_ptr<Sink> kafka_sink(const SinkParts& parts);
+// For tests: another library than the module's; outlives the sink.
+std::unique_ptr<Sink> kafka_sink(const SinkParts& parts, const KafkaModule& module);
 std::unique_ptr<Sink> stdout_sink(const SinkParts& parts);
-// To the daemon on this host.
 std::unique_ptr<Sink> syslog_sink(const SinkParts& parts);
-// To another host: what "syslog" is while --logger_syslog_target is not empty.
+// What "syslog" is: this, or while --logger_syslog_target is not empty the other. `path` is the daemon's socket.
+std::unique_ptr<Sink> local_syslog_sink(const SinkParts& parts, std::string path);
 std::unique_ptr<Sink> remote_syslog_sink(const SinkParts& parts);
 
 // --logger_mode: octal; empty for what is none, which osquery refuses at start.

@@ -23,13 +23,13 @@ class StdoutSink final : public Sink {
 
   Taken deliver(std::span<const LogDelivery> records, const Interrupt& stop) override {
     Taken taken;
-    for (const auto& [next, record] : records) {
-      if (written_ == 0) begin(record);
+    for (const auto& delivery : records) {
+      begin(delivery);
       if (auto written = write_rest(stop); !written) {
         taken.error = written.error();
-        return taken;
+        break;
       }
-      if (written_ < text_.size()) return taken;  // stopped in the middle: whoever reads on gets it again
+      if (written_ < text_.size()) break;  // stopped
       written_ = 0;
       ++taken.records;
     }
@@ -37,13 +37,17 @@ class StdoutSink final : public Sink {
   }
 
  private:
-  void begin(const LineRecord& record) {
-    if (record.kind != LineKind::status) {
-      text_ = record.text;
-      return;
-    }
-    const auto status = protocol::decode_status(record.text);
-    text_ = status ? protocol::location_line(*status) + '\n' : std::string();
+  void begin(const LogDelivery& delivery) {
+    if (written_ > 0 && delivery.next == writing_) return;
+    // What was cut off in the middle may have been shed since.
+    text_ = written_ > 0 && text_[written_ - 1] != '\n' ? "\n" : "";
+    written_ = 0;
+    writing_ = delivery.next;
+    const auto& record = delivery.record;
+    if (record.kind != LineKind::status)
+      text_ += record.text;
+    else if (const auto status = protocol::decode_status(record.text))
+      text_ += protocol::location_line(*status) + '\n';
   }
 
   // A record that was cut off is gone on with where it stopped: it is offered again, unchanged.
@@ -68,8 +72,9 @@ class StdoutSink final : public Sink {
   }
 
   StatusLog& status_;
-  std::string text_;  // of the record being written
-  std::size_t written_ = 0;
+  LogPosition writing_;  // which record `text_` is
+  std::string text_;
+  std::size_t written_ = 0;  // of `text_`
   bool closed_ = false;
 };
 
