@@ -34,8 +34,8 @@ def configuration_of(path, folder):
     return wrapper
 
 
-def queries_for_linux(path):
-    """How many queries are in force here."""
+def complaints(path):
+    """The lines of --config_check."""
     done = subprocess.run([OSPREY, f"--config_path={path}", "--allow_unsafe", "--config_check"], capture_output=True,
                           text=True, timeout=300)
     return done.stderr.splitlines()
@@ -44,7 +44,7 @@ def queries_for_linux(path):
 def check(path, folder):
     """Counts of problems: refused, missing tables, failures."""
     refused, missing, failed = [], [], []
-    for line in queries_for_linux(configuration_of(path, folder)):
+    for line in complaints(configuration_of(path, folder)):
         if line.startswith("error:") or f"{path}: line " in line:
             refused.append(line)
         elif found := MISSING.search(line):
