@@ -2,8 +2,9 @@
 (tests/compat/shell/config_check_and_dump.jsonl), and what ours says beyond that. CFG-01, CFG-05, CFG-07 to CFG-12."""
 
 import json
-import pathlib
+import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -75,6 +76,13 @@ def test_an_unknown_flag_ends_the_agent():
     assert (done.returncode, done.stderr) == (case["exit"], case["stderr"])
 
 
+def test_help_lists_the_agents_flags_in_order():
+    done = subprocess.run([BIN / "osqueryd", "--help"], capture_output=True, text=True, timeout=60)
+    recorded = json.loads((RECORDED.parent / "help_flag_names.json").read_text())
+    assert (done.returncode, done.stderr) == (recorded["osqueryd_exit"], "")
+    assert re.findall(r"(?m)^    --?(\w+)", done.stdout) == recorded["osqueryd_flag_names_in_order"]
+
+
 def check(folder, text, program="ospreyd", *flags):
     path = folder / "c.conf"
     path.write_text(text)
@@ -140,3 +148,93 @@ def test_a_folder_or_a_pattern_as_configuration(osprey, tmp_path):
     (tmp_path / "b.conf").write_text('{"views": {"vb": "SELECT 2 AS b"}}')
     for path in [tmp_path, tmp_path / "[ab].conf"]:
         assert osprey.query("SELECT a, b FROM va, vb", "--config_path", path) == [{"a": "1", "b": "2"}]
+
+
+# The agent at work: a configuration that changes under it.
+
+def schedule(**queries):
+    return {"schedule": {name: {"query": sql, "interval": 1, "snapshot": True} for name, sql in queries.items()}}
+
+
+def columns(agent, name):
+    """What the snapshots of a query said last."""
+    lines = [line for line in agent.lines("snapshots") if line["name"] == name]
+    return lines[-1]["snapshot"] if lines else None
+
+
+def says(agent, name, rows):
+    return lambda: columns(agent, name) == rows
+
+
+def start(make_agent, configuration, *flags, name="ospreyd"):
+    agent = make_agent(name)
+    agent.configure(configuration)
+    return agent.start("--disable_watchdog", "--schedule_splay_percent=100", *flags)
+
+
+def test_a_changed_file_takes_effect(make_agent):
+    """CFG-02, CFG-06: no restart, and what is not changed goes on."""
+    agent = start(make_agent, schedule(a="SELECT 1 AS a", hash="SELECT config_hash, config_valid FROM osquery_info"))
+    agent.wait_for(says(agent, "a", [{"a": "1"}]))
+    before = agent.wait_for(lambda: columns(agent, "hash"))
+    agent.configure(schedule(a="SELECT 2 AS a", hash="SELECT config_hash, config_valid FROM osquery_info"))
+    agent.wait_for(says(agent, "a", [{"a": "2"}]))
+    after = agent.wait_for(lambda: columns(agent, "hash") != before and columns(agent, "hash"))
+    assert (len(after[0]["config_hash"]), after[0]["config_valid"]) == (40, "1")
+    assert "configuration changed: 1 query edited (a)" in agent.errors()
+
+
+def test_a_broken_file_is_refused_and_the_last_good_one_stays_also_across_a_restart(make_agent):
+    agent = start(make_agent, schedule(a="SELECT 1 AS a"))
+    agent.wait_for(says(agent, "a", [{"a": "1"}]))
+    agent.configure('{\n"schedule": oops')
+    agent.wait_for(lambda: f"{agent.config_path}: line 2, column" in agent.errors())
+    seen = len(agent.lines("snapshots"))
+    agent.wait_for(lambda: len(agent.lines("snapshots")) > seen)
+    assert agent.stop() == 0
+    seen = len(agent.lines("snapshots"))
+    agent.start("--disable_watchdog", "--schedule_splay_percent=100")
+    agent.wait_for(lambda: len(agent.lines("snapshots")) > seen)
+    assert "its last good text, from an earlier run, is taken" in agent.errors()
+    os.unlink(agent.config_path)
+    agent.wait_for(lambda: "the last good configuration stays in force" in agent.errors())
+    agent.configure(schedule(a="SELECT 3 AS a"))
+    agent.wait_for(says(agent, "a", [{"a": "3"}]))
+
+
+def test_sighup(make_agent):
+    agent = start(make_agent, schedule(a="SELECT 1 AS a"), name="osqueryd")
+    agent.wait_for(says(agent, "a", [{"a": "1"}]))
+    agent.configure(schedule(a="SELECT 2 AS a"))
+    agent.process.send_signal(signal.SIGHUP)
+    agent.wait_for(says(agent, "a", [{"a": "2"}]))
+
+
+def test_config_refresh(make_agent):
+    """CFG-03, under osquery's name: by the clock."""
+    agent = start(make_agent, schedule(a="SELECT 1 AS a"), "--config_refresh=1", name="osqueryd")
+    agent.wait_for(says(agent, "a", [{"a": "1"}]))
+    agent.configure(schedule(a="SELECT 2 AS a"))
+    agent.wait_for(says(agent, "a", [{"a": "2"}]))
+
+
+def test_options_and_what_packs_bring(make_agent):
+    """An option that is removed goes back; a pack's own options count once its discovery has a row."""
+    flags = "SELECT name, value FROM osquery_flags WHERE name IN ('nullvalue', 'schedule_epoch') ORDER BY name"
+    both = lambda null, epoch: [{"name": "nullvalue", "value": null}, {"name": "schedule_epoch", "value": epoch}]
+    found = {"packs": {"p": {"discovery": ["SELECT 1"], "options": {"schedule_epoch": 7}, "queries": {}},
+                       "q": {"discovery": ["SELECT 1 WHERE 0"], "options": {"nullvalue": "no"}, "queries": {}}}}
+    agent = start(make_agent, schedule(f=flags) | found | {"options": {"nullvalue": "N"}})
+    agent.wait_for(says(agent, "f", both("N", "7")))
+    agent.configure(schedule(f=flags))
+    agent.wait_for(says(agent, "f", both("", "0")))
+
+
+def test_a_hundred_changes_a_minute_and_more(make_agent):
+    agent = start(make_agent, schedule(a="SELECT 0 AS a"))
+    agent.wait_for(says(agent, "a", [{"a": "0"}]))
+    for i in range(1, 200):
+        agent.configure("{broken" if i % 5 == 0 else schedule(a=f"SELECT {i} AS a"))
+    agent.configure(schedule(a="SELECT 'last' AS a"))
+    agent.wait_for(says(agent, "a", [{"a": "last"}]))
+    assert agent.stop() == 0

@@ -7,7 +7,6 @@
 
 #include "agent/config/auto_tables.h"
 #include "agent/config/config_manager.h"
-#include "agent/sql_setup.h"
 #include "agent/log.h"
 #include "agent/sql_setup.h"
 
@@ -110,8 +109,7 @@ class Preparer {
 };
 
 // What osquery says of tables and views when it makes them.
-std::string osquery_says(const Configuration& configuration,
-                         const sql::ConnectionOptions& options) {
+std::string osquery_says(const Configuration& configuration, const sql::ConnectionOptions& options) {
   std::string lines;
   for (const auto& table : configuration.auto_tables)
     lines += options.registry->contains(table.name)

@@ -77,11 +77,11 @@ class Builder {
     add_auto_tables(settings.auto_tables);
     for (const auto& [name, sql] : settings.views) {
       const auto [at, fresh] = made_.views.insert_or_assign(name, sql);
-      say_whose("view", name, fresh);
+      say_whose("a view", name, fresh);
     }
     for (const auto& [topic, queries] : settings.kafka_topics) append_missing(made_.kafka_topics[topic], queries);
     if (settings.prometheus) {
-      say_whose("", "prometheus_targets", made_.prometheus.urls.empty());
+      say_whose("an entry", "prometheus_targets", made_.prometheus.urls.empty());
       made_.prometheus = *settings.prometheus;
     }
   }
@@ -145,7 +145,7 @@ class Builder {
     for (const auto& table : tables) {
       if (!protocol::runs_on_linux(table.platform)) continue;
       const auto same = std::ranges::find(made_.auto_tables, table.name, &protocol::AutoTable::name);
-      say_whose("table", table.name, same == made_.auto_tables.end());
+      say_whose("a table", table.name, same == made_.auto_tables.end());
       if (same == made_.auto_tables.end())
         made_.auto_tables.push_back(table);
       else
@@ -155,9 +155,7 @@ class Builder {
 
   // osquery forgets all that earlier sources said; we only what has the same name.
   void say_whose(std::string_view what, std::string_view name, bool fresh) {
-    if (fresh) return;
-    note(name,
-         fmt::format("another source has a{}{} of this name; this one counts", what.empty() ? "n entry" : " ", what));
+    if (!fresh) note(name, fmt::format("another source has {} of this name; this one counts", what));
   }
 
   Configuration& made_;

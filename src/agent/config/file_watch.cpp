@@ -19,15 +19,17 @@ namespace {
 // reading may have been mended.
 constexpr std::uint32_t kEvents =
     IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
-constexpr int kMostLinks = 40;            // as the kernel follows
-constexpr std::size_t kMostFiles = 4096;  // inotify watches are few on a host and others need them too
+// As the kernel follows.
+constexpr int kMostLinks = 40;
+// inotify watches are few on a host and others need them too.
+constexpr std::size_t kMostWatches = 4096;
 
 }  // namespace
 
 FileWatch::FileWatch() : inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 
 FileWatch::Watch* FileWatch::add(const std::string& path, Watches& watches) const {
-  if (watches.size() >= kMostFiles) return nullptr;
+  if (watches.size() >= kMostWatches) return nullptr;
   const int id = ::inotify_add_watch(inotify_.get(), path.c_str(), kEvents);
   return id < 0 ? nullptr : &watches[id];
 }

@@ -55,8 +55,23 @@ constexpr auto kGroups = std::to_array<GroupTitle>({
 
 bool in_help(const FlagDeclaration& flag) { return flag.kind != FlagKind::hidden && flag.kind != FlagKind::unlisted; }
 
-std::string own_help(std::string_view program) {
-  auto text = fmt::format(
+// What runs one query and prints rows means nothing to the agent.
+bool is_for_shell(const FlagDeclaration& flag) {
+  return flag.kind == FlagKind::shell || flag.group == FlagGroup::input || flag.group == FlagGroup::output;
+}
+
+std::string agent_usage(std::string_view program) {
+  return fmt::format(
+      "{0} runs the queries of a configuration by their schedule and logs what changes.\n\n"
+      "Usage: {0} [FLAG…]\n\n"
+      "  {0} --config_path /etc/osprey/osprey.conf\n"
+      "  {0} --config_check --config_path ./my.conf\n\n"
+      "Flags take one dash or two, --name=value or --name value, --noname for no.\n",
+      program);
+}
+
+std::string shell_usage(std::string_view program) {
+  return fmt::format(
       "{0} answers SQL about this host.\n\n"
       "Usage: {0} [FLAG…] [SQL | .COMMAND]     without either it reads statements from standard input\n\n"
       "  {0} \"SELECT name, pid FROM processes ORDER BY resident_size DESC LIMIT 5\"\n"
@@ -64,12 +79,17 @@ std::string own_help(std::string_view program) {
       "  {0} \".help users\"\n\n"
       "Flags take one dash or two, --name=value or --name value, --noname for no.\n",
       program);
+}
+
+std::string own_help(std::string_view program, bool agent) {
+  auto text = agent ? agent_usage(program) : shell_usage(program);
   for (const auto state : {FlagState::built, FlagState::not_yet}) {
     if (state == FlagState::not_yet) text += "\nTaken as osquery takes them, but without effect yet:\n";
     for (const auto& [group, title] : kGroups) {
       std::string lines;
       for (const auto& flag : kFlags)
-        if (flag.group == group && in_help(flag) && flag.state == state) lines += help_line(flag);
+        if (flag.group == group && in_help(flag) && flag.state == state && !(agent && is_for_shell(flag)))
+          lines += help_line(flag);
       if (!lines.empty()) text += fmt::format("\n{}\n{}", title, lines);
     }
   }
@@ -77,7 +97,7 @@ std::string own_help(std::string_view program) {
 }
 
 // The form that osquery's help has: six lines at the margin, each flag below as "    --name VALUE  meaning".
-std::string osquery_help(std::string_view program) {
+std::string osquery_help(std::string_view program, bool agent) {
   const auto line = [](const FlagDeclaration& flag) {
     return fmt::format("    --{}{}  {}\n", flag.name, flag.type == FlagType::boolean ? "" : " VALUE", described(flag));
   };
@@ -87,21 +107,22 @@ std::string osquery_help(std::string_view program) {
       if (flag.kind == kind && flag.name != "flagfile") lines += line(flag);
     return lines;
   };
-  return fmt::format(
+  const auto text = fmt::format(
       "osquery {}: SQL about this host\n"
-      "Usage: {} [FLAG]... [SQL]\n\n"
+      "Usage: {} [FLAG]...{}\n\n"
       "Flags of the command line and flag files:\n\n{}{}\n"
-      "Flags that the configuration may set too, under \"options\":\n\n{}\n"
-      "Flags of the shell:\n\n{}\n"
-      "Type .help in the shell for its commands.\n",
-      "shell", program, line(*find_flag("flagfile")), group(FlagKind::command_line), group(FlagKind::option),
-      group(FlagKind::shell));
+      "Flags that the configuration may set too, under \"options\":\n\n{}",
+      agent ? "agent" : "shell", program, agent ? "" : " [SQL]", line(*find_flag("flagfile")),
+      group(FlagKind::command_line), group(FlagKind::option));
+  if (agent) return text;
+  return text + fmt::format("\nFlags of the shell:\n\n{}\nType .help in the shell for its commands.\n",
+                            group(FlagKind::shell));
 }
 
 }  // namespace
 
-std::string help_text(std::string_view program, bool osquery_compatible) {
-  return osquery_compatible ? osquery_help(program) : own_help(program);
+std::string help_text(std::string_view program, bool agent, bool osquery_compatible) {
+  return osquery_compatible ? osquery_help(program, agent) : own_help(program, agent);
 }
 
 std::optional<std::string> completion_script(std::string_view shell, std::string_view program) {

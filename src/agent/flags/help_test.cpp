@@ -10,7 +10,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST(Help, TeachesByExamplesAndGroups) {
-  const auto text = help_text("osprey", false);
+  const auto text = help_text("osprey", false, false);
   EXPECT_THAT(text, HasSubstr("Usage: osprey"));
   EXPECT_THAT(text, HasSubstr("SELECT name, pid FROM processes"));
   EXPECT_THAT(text, HasSubstr("\nHow rows are printed\n"));
@@ -19,9 +19,17 @@ TEST(Help, TeachesByExamplesAndGroups) {
 }
 
 TEST(Help, OsquerysHasNoFlagsOfOurs) {
-  const auto text = help_text("osqueryi", true);
+  const auto text = help_text("osqueryi", false, true);
   EXPECT_THAT(text, HasSubstr("    --flagfile VALUE"));
   EXPECT_THAT(text, Not(HasSubstr("--query_max_rows")));
+}
+
+TEST(Help, TheAgentsHasNoFlagsOfTheShell) {
+  for (const bool compatible : {false, true}) {
+    const auto text = help_text("ospreyd", true, compatible);
+    EXPECT_THAT(text, HasSubstr("--config_path"));
+    EXPECT_THAT(text, Not(HasSubstr("--json")));
+  }
 }
 
 TEST(Help, CompletionScripts) {

@@ -169,7 +169,7 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
   const Arguments arguments(argv + (argc > 0), argv + argc);
 
   if (has_argument(arguments, {"help", "h", "helpfull", "helpshort"})) {
-    Output(STDOUT_FILENO).add(help_text(program.name, program.osquery_compatible));
+    Output(STDOUT_FILENO).add(help_text(program.name, is_agent(program.name, arguments), program.osquery_compatible));
     return 0;
   }
   Flags flags(program.osquery_compatible);
