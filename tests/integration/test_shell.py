@@ -49,10 +49,6 @@ def test_what_is_not_built_is_refused_by_name(osprey):
         done = osprey.run(flag, "SELECT 1")
         assert done.returncode == 1
         assert f"{flag.split('=')[0]} is not built yet" in done.stderr
-    for program, arguments in [("osqueryd", []), ("ospreyd", []), ("osprey", ["-D"]), ("osqueryi", ["--D"])]:
-        done = subprocess.run([BIN / program, *arguments], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 78
-        assert "the agent is not built yet" in done.stderr
     assert osprey.run("-S", "SELECT 1").returncode == 0
 
 

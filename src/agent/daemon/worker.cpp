@@ -72,6 +72,8 @@ class Worker {
       : flags_(flags), program_(program), registry_(registry), status_(status) {}
 
   int run() {
+    // An arena a thread would keep what each has freed.
+    ::mallopt(M_ARENA_MAX, 2);
     // Before there are threads: they inherit the mask, the zygote has none of them, and all of them have few rights.
     block_signals();
     sql::account_for_memory();

@@ -170,8 +170,11 @@ class Watcher {
       next += kSampleInterval;
       // A helper's end for want of memory is not what the worker dies of later.
       if (group_.oom_killed()) oom_seen_ = !still_running();
-      const auto violation =
-          judge.observe(usage_of(worker_), std::chrono::duration_cast<milliseconds>(Clock::now() - started));
+      const auto usage = usage_of(worker_);
+      if (flags_.boolean("enable_watchdog_debug"))
+        status_.debug(fmt::format("{} worker ({}) has used {} ms of processor time and holds {} bytes", program_.name,
+                                  worker_, usage.cpu.count(), usage.resident_bytes));
+      const auto violation = judge.observe(usage, std::chrono::duration_cast<milliseconds>(Clock::now() - started));
       if (!violation) continue;
       tell(StatusLog::Severity::warning,
            fmt::format("{} worker ({}) stopping: {}", program_.name, worker_, violation->text));
