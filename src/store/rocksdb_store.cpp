@@ -20,6 +20,7 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 
 #include "store/meter.h"
 #include "store/store_directory.h"
@@ -392,6 +393,7 @@ class RocksdbStore final : public RocksdbView {
         options_(std::move(options)),
         place_(std::move(directory)) {}
   ~RocksdbStore() override {
+    (void)is_damaged();
     (void)sync_log();
     // While the directory is still locked.
     database_->close();
@@ -406,7 +408,7 @@ class RocksdbStore final : public RocksdbView {
     return pressure_for(refused_bytes_, true);
   }
   std::optional<std::string> damage() const override {
-    if (!trouble().is_damaged()) return std::nullopt;
+    if (!is_damaged()) return std::nullopt;
     return trouble().damage();
   }
 
@@ -415,27 +417,34 @@ class RocksdbStore final : public RocksdbView {
 
  protected:
   void note(const Status& status) const override {
-    if (trouble().is_damaged()) return;
     trouble().note(status);
-    if (trouble().is_damaged()) place_.mark_damaged(trouble().damage());
+    (void)is_damaged();
   }
 
  private:
   Meter& meter() const { return *database_->meter; }
   Trouble& trouble() const { return *database_->trouble; }
+  // Once it is, the next opening is to know.
+  bool is_damaged() const {
+    if (!trouble().is_damaged()) return false;
+    std::call_once(marked_, [this] { place_.mark_damaged(trouble().damage()); });
+    return true;
+  }
   Result<void> admit(std::uint64_t bytes, bool adds);
   Pressure pressure_for(std::uint64_t bytes, bool adds) const;
+  Pressure pressure_after_background(std::uint64_t bytes, bool adds) const;
   Result<void> apply(rocksdb::WriteBatch& batch);
   void remember_erased(const Batch& batch);
   bool resume();
   void flush();
-  void reclaim(std::uint64_t worth);
+  bool reclaim(std::uint64_t worth);
   void rewrite();
   Result<void> save_identity();
   Result<void> sync_log() const;
 
   const RocksdbOptions options_;
   mutable StoreDirectory place_;
+  mutable std::once_flag marked_;
 
   mutable std::mutex write_;
   std::array<Erased, kFamilies> erased_;
@@ -475,7 +484,7 @@ Result<void> RocksdbStore::write(const Batch& batch) {
     }
   }
   std::lock_guard lock(write_);
-  if (trouble().is_damaged()) return std::unexpected(Error{EBADMSG, directory_, trouble().damage()});
+  if (is_damaged()) return std::unexpected(Error{EBADMSG, directory_, trouble().damage()});
   TRY(admit(translated.GetDataSize(), adds));
   TRY(apply(translated));
   remember_erased(batch);
@@ -489,20 +498,31 @@ Result<void> RocksdbStore::write(const Batch& batch) {
 
 Result<void> RocksdbStore::admit(std::uint64_t bytes, bool adds) {
   auto pressure = pressure_for(bytes, adds);
-  if (pressure == Pressure::cap) {
-    flush();
-    reclaim(Meter::kBlock);
-    pressure = pressure_for(bytes, adds);
-  }
+  if (pressure == Pressure::cap && reclaim(Meter::kBlock)) pressure = pressure_after_background(bytes, adds);
   if (pressure == Pressure::cap && Clock::now() >= next_rewrite_) {
     rewrite();
-    pressure = pressure_for(bytes, adds);
+    pressure = pressure_after_background(bytes, adds);
   }
   if (pressure == Pressure::none) return {};
   refused_bytes_ = bytes;
   return std::unexpected(Error{ENOSPC, directory_,
                                pressure == Pressure::cap ? fmt::format("at its cap of {} bytes", options_.cap_bytes)
                                                          : "the filesystem has too little free space"});
+}
+
+// Files are removed only when what reads or replaces them is through.
+Pressure RocksdbStore::pressure_after_background(std::uint64_t bytes, bool adds) const {
+  auto pressure = pressure_for(bytes, adds);
+  for (int i = 0; i < 100 && pressure == Pressure::cap; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    std::uint64_t flushes = 0;
+    std::uint64_t compactions = 0;
+    db().GetIntProperty(rocksdb::DB::Properties::kNumRunningFlushes, &flushes);
+    db().GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &compactions);
+    pressure = pressure_for(bytes, adds);
+    if (flushes + compactions == 0) break;
+  }
+  return pressure;
 }
 
 Pressure RocksdbStore::pressure_for(std::uint64_t bytes, bool adds) const {
@@ -535,7 +555,7 @@ Result<void> RocksdbStore::apply(rocksdb::WriteBatch& batch) {
 
 // After an error in the background RocksDB does nothing more until it is told to; it flushes what it holds in memory.
 bool RocksdbStore::resume() {
-  if (trouble().is_damaged() || Clock::now() < next_resume_) return false;
+  if (is_damaged() || Clock::now() < next_resume_) return false;
   next_resume_ = Clock::now() + std::chrono::seconds(1);
   const auto status = db().Resume();
   note(status);
@@ -543,6 +563,13 @@ bool RocksdbStore::resume() {
   trouble().set_stopped(false);
   filesystem_full_ = false;
   return true;
+}
+
+rocksdb::CompactRangeOptions compaction() {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.allow_write_stall = true;
+  return options;
 }
 
 // All families, so that no log is needed any more.
@@ -567,26 +594,27 @@ void RocksdbStore::remember_erased(const Batch& batch) {
   }
 }
 
-// Compacts erased ranges in which files of at least `worth` bytes stand.
-void RocksdbStore::reclaim(std::uint64_t worth) {
+// Compacts erased ranges that hold at least `worth` bytes; whether there was one.
+bool RocksdbStore::reclaim(std::uint64_t worth) {
+  bool any = false;
   for (std::size_t i = 0; i < kFamilies; ++i) {
-    std::erase_if(erased_[i].ranges(), [&](const ErasedRange& one) {
-      const Slice first(one.first);
-      const Slice last(one.last);
-      const rocksdb::Range range(first, last);
-      std::uint64_t bytes = 0;
-      rocksdb::SizeApproximationOptions what;
-      what.include_memtables = true;
-      what.include_files = true;
-      note(db().GetApproximateSizes(what, database_->handles[i], &range, 1, &bytes));
-      if (bytes < worth) return false;
-      rocksdb::CompactRangeOptions how;
-      how.exclusive_manual_compaction = false;
-      how.allow_write_stall = true;
-      note(db().CompactRange(how, database_->handles[i], &first, &last));
-      return true;
-    });
+    any |= std::erase_if(erased_[i].ranges(), [&](const ErasedRange& one) {
+             const Slice first(one.first);
+             const Slice last(one.last);
+             const rocksdb::Range range(first, last);
+             std::uint64_t bytes = 0;
+             rocksdb::SizeApproximationOptions what;
+             what.include_memtables = true;
+             what.include_files = true;
+             note(db().GetApproximateSizes(what, database_->handles[i], &range, 1, &bytes));
+             if (bytes < worth) return false;
+             note(db().CompactRange(compaction(), database_->handles[i], &first, &last));
+             return true;
+           }) > 0;
   }
+  // What other families hold in memory keeps the log that the erased was written to.
+  if (any && pressure_for(0, true) == Pressure::cap) flush();
+  return any;
 }
 
 // A tenth of the time at most goes into it.
@@ -596,17 +624,15 @@ void RocksdbStore::rewrite() {
     if (!garbage_[i]) continue;
     garbage_[i] = false;
     erased_[i].ranges().clear();
-    rocksdb::CompactRangeOptions how;
-    how.exclusive_manual_compaction = false;
-    how.allow_write_stall = true;
-    note(db().CompactRange(how, database_->handles[i], nullptr, nullptr));
+    note(db().CompactRange(compaction(), database_->handles[i], nullptr, nullptr));
   }
+  flush();
   next_rewrite_ = Clock::now() + (Clock::now() - started) * 10;
 }
 
 Result<void> RocksdbStore::sync() {
   std::unique_lock lock(write_);
-  if (trouble().is_damaged()) return std::unexpected(Error{EBADMSG, directory_, trouble().damage()});
+  if (is_damaged()) return std::unexpected(Error{EBADMSG, directory_, trouble().damage()});
   if (trouble().stopped()) (void)resume();
   reclaim(kWorthCompacting);
   if (identity_changed_) TRY(save_identity());
@@ -615,9 +641,10 @@ Result<void> RocksdbStore::sync() {
 }
 
 Result<void> RocksdbStore::compact() {
-  for (std::size_t i = 0; i < kFamilies; ++i)
-    if (const auto status = db().CompactRange({}, database_->handles[i], nullptr, nullptr); !status.ok())
-      return failed(status);
+  rocksdb::CompactRangeOptions how;
+  how.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  for (auto* family : database_->handles)
+    if (const auto status = db().CompactRange(how, family, nullptr, nullptr); !status.ok()) return failed(status);
   return {};
 }
 
@@ -727,11 +754,11 @@ OpenedDatabase open_claimed(const RocksdbOptions& options) {
 
 }  // namespace
 
-Result<Opened> open_rocksdb(const RocksdbOptions& options) {
-  run_constructors();
-  auto directory = TRY(StoreDirectory::lock(options.directory));
+namespace {
+
+Result<Opened> open_in(StoreDirectory directory, const RocksdbOptions& options, std::string known_damage) {
   Opened opened;
-  opened.reason = directory.damage().value_or("");
+  opened.reason = std::move(known_damage);
   OpenedDatabase database = nullptr;
   if (opened.reason.empty()) {
     database = open_claimed(options);
@@ -750,6 +777,19 @@ Result<Opened> open_rocksdb(const RocksdbOptions& options) {
   // Without room it is tried again at the next start; what is lost meanwhile stays in its file.
   (void)store->join_identity();
   opened.store = std::move(store);
+  return opened;
+}
+
+}  // namespace
+
+Result<Opened> open_rocksdb(const RocksdbOptions& options) {
+  run_constructors();
+  auto directory = TRY(StoreDirectory::lock(options.directory));
+  auto damage = directory.damage().value_or("");
+  // RocksDB's own assertions may end the process over what it reads.
+  if (directory.begin_opening() >= 3 && damage.empty()) damage = "opening it has ended the process three times";
+  auto opened = open_in(std::move(directory), options, std::move(damage));
+  StoreDirectory::end_opening(options.directory);
   return opened;
 }
 

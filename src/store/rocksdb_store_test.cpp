@@ -298,6 +298,33 @@ TEST_F(DamageTest, FoundLaterIsToldAndSetAsideAtTheNextStart) {
   EXPECT_TRUE(std::filesystem::exists(opened.set_aside));
 }
 
+// RocksDB is built with its assertions.
+TEST_F(DamageTest, WhatEndsTheProcessThreeTimesIsSetAside) {
+  restore();
+  write("osquery.db/opening", "xx");
+  EXPECT_EQ(open().set_aside, "");
+  EXPECT_FALSE(std::filesystem::exists(directory() + "/opening"));
+  write("osquery.db/opening", "xxx");
+  const auto opened = open();
+  EXPECT_TRUE(std::filesystem::exists(opened.set_aside));
+  EXPECT_EQ(*opened.store->get(Family::configuration, "identity.host"), "uuid-1");
+}
+
+// A block that only a compaction reads.
+TEST_F(DamageTest, FoundInTheBackgroundIsKnownAtTheNextStart) {
+  restore();
+  for (const auto& entry : std::filesystem::directory_iterator(directory()))
+    if (entry.path().extension() == ".sst") {
+      std::fstream stream(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
+      stream.seekp(50).write("damaged", 7);
+    }
+  {
+    const auto opened = open();
+    EXPECT_FALSE(opened.store->compact());
+  }
+  EXPECT_NE(open().reason, "");
+}
+
 TEST_F(RocksdbStoreTest, AnotherProgramsDatabaseIsSetAside) {
   write("osquery.db/CURRENT", "MANIFEST-000001\n");
   write("osquery.db/MANIFEST-000001", "");
