@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/listener.h>
@@ -363,7 +364,7 @@ struct ErasedRange {
   std::string last;
 };
 
-// What was erased from a family and may still take space.
+// Ranges of a family in which nothing lives, but what was erased may still take space.
 class Erased {
  public:
   void add(std::string_view first, std::string_view last) {
@@ -378,6 +379,10 @@ class Erased {
     });
     if (ranges_.size() == kRanges) ranges_.erase(ranges_.begin());
     ranges_.push_back(std::move(range));
+  }
+  // What has been put since lives.
+  void put(std::string_view key) {
+    std::erase_if(ranges_, [&](const ErasedRange& one) { return one.first <= key && key < one.last; });
   }
   std::vector<ErasedRange>& ranges() noexcept { return ranges_; }
 
@@ -438,6 +443,7 @@ class RocksdbStore final : public RocksdbView {
   bool resume();
   void flush();
   bool reclaim(std::uint64_t worth);
+  void give_back(rocksdb::ColumnFamilyHandle* family, const Slice& first, const Slice& last);
   void rewrite();
   Result<void> save_identity();
   Result<void> sync_log() const;
@@ -583,6 +589,7 @@ void RocksdbStore::remember_erased(const Batch& batch) {
   for (const auto& one : batch.operations()) {
     const auto family = static_cast<std::size_t>(one.family);
     garbage_[family] = true;
+    if (one.kind == Batch::Operation::Kind::put) erased_[family].put(one.key);
     if (one.kind != Batch::Operation::Kind::erase_range) continue;
     erased_[family].add(one.key, one.value);
     if (++range_deletions_[family] < kRangeDeletions) continue;
@@ -594,39 +601,52 @@ void RocksdbStore::remember_erased(const Batch& batch) {
   }
 }
 
-// Compacts erased ranges that hold at least `worth` bytes; whether there was one.
+// Gives back erased ranges that hold at least `worth` bytes; whether there was one.
 bool RocksdbStore::reclaim(std::uint64_t worth) {
   bool any = false;
   for (std::size_t i = 0; i < kFamilies; ++i) {
-    any |= std::erase_if(erased_[i].ranges(), [&](const ErasedRange& one) {
-             const Slice first(one.first);
-             const Slice last(one.last);
-             const rocksdb::Range range(first, last);
-             std::uint64_t bytes = 0;
-             rocksdb::SizeApproximationOptions what;
-             what.include_memtables = true;
-             what.include_files = true;
-             note(db().GetApproximateSizes(what, database_->handles[i], &range, 1, &bytes));
-             if (bytes < worth) return false;
-             note(db().CompactRange(compaction(), database_->handles[i], &first, &last));
-             return true;
-           }) > 0;
+    std::erase_if(erased_[i].ranges(), [&](const ErasedRange& one) {
+      const Slice first(one.first);
+      const Slice last(one.last);
+      const rocksdb::Range range(first, last);
+      std::uint64_t bytes = 0;
+      rocksdb::SizeApproximationOptions what;
+      what.include_memtables = true;
+      what.include_files = true;
+      note(db().GetApproximateSizes(what, database_->handles[i], &range, 1, &bytes));
+      if (bytes < worth) return false;
+      give_back(database_->handles[i], first, last);
+      any = true;
+      return true;
+    });
   }
-  // What other families hold in memory keeps the log that the erased was written to.
-  if (any && pressure_for(0, true) == Pressure::cap) flush();
   return any;
+}
+
+// Drops files that lie in the range as a whole and compacts the two at its ends. The range's tombstone gets a file of
+// its own: in one with keys far from it, it would drag all between them through a compaction that has no room.
+void RocksdbStore::give_back(rocksdb::ColumnFamilyHandle* family, const Slice& first, const Slice& last) {
+  flush();
+  const auto erased = db().DeleteRange({}, family, first, last);
+  note(erased);
+  // Else a power cut could leave what older files have of the range without its tombstone.
+  if (!erased.ok() || !sync_log()) return;
+  flush();
+  const rocksdb::RangePtr range(&first, &last);
+  note(rocksdb::DeleteFilesInRanges(&db(), family, &range, 1, false));
+  note(db().CompactRange(compaction(), family, &first, &last));
 }
 
 // A tenth of the time at most goes into it.
 void RocksdbStore::rewrite() {
   const auto started = Clock::now();
+  flush();
   for (std::size_t i = 0; i < kFamilies; ++i) {
     if (!garbage_[i]) continue;
     garbage_[i] = false;
     erased_[i].ranges().clear();
     note(db().CompactRange(compaction(), database_->handles[i], nullptr, nullptr));
   }
-  flush();
   next_rewrite_ = Clock::now() + (Clock::now() - started) * 10;
 }
 
@@ -641,8 +661,9 @@ Result<void> RocksdbStore::sync() {
 }
 
 Result<void> RocksdbStore::compact() {
+  flush();
   rocksdb::CompactRangeOptions how;
-  how.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  how.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   for (auto* family : database_->handles)
     if (const auto status = db().CompactRange(how, family, nullptr, nullptr); !status.ok()) return failed(status);
   return {};
