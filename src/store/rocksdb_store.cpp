@@ -193,7 +193,8 @@ bool is_refusal(const Status& status) {
 }
 
 int code_of(const Status& status) {
-  if (status.IsNoSpace()) return ENOSPC;
+  // A write that waited for the background tells its error as «incomplete».
+  if (status.IsNoSpace() || (status.IsIncomplete() && status.ToString().contains("No space left"))) return ENOSPC;
   if (status.IsIOError() && status.ToString().contains("lock ")) return EBUSY;
   if (status.IsCorruption()) return EBADMSG;
   return EIO;
@@ -552,7 +553,7 @@ Result<void> RocksdbStore::apply(rocksdb::WriteBatch& batch) {
     refused_bytes_ = 0;
     return {};
   }
-  if (status.IsNoSpace()) {
+  if (status.IsNoSpace() && pressure_for(0, true) != Pressure::cap) {
     filesystem_full_ = true;
     refused_bytes_ = batch.GetDataSize();
   }
@@ -562,7 +563,7 @@ Result<void> RocksdbStore::apply(rocksdb::WriteBatch& batch) {
 // After an error in the background RocksDB does nothing more until it is told to; it flushes what it holds in memory.
 bool RocksdbStore::resume() {
   if (is_damaged() || Clock::now() < next_resume_) return false;
-  next_resume_ = Clock::now() + std::chrono::seconds(1);
+  next_resume_ = Clock::now() + std::chrono::milliseconds(100);
   const auto status = db().Resume();
   note(status);
   if (!status.ok()) return false;
@@ -643,6 +644,9 @@ void RocksdbStore::rewrite() {
   flush();
   for (std::size_t i = 0; i < kFamilies; ++i) {
     if (!garbage_[i]) continue;
+    // Where it does not fit, the compactions of single files that go on by themselves must do.
+    if (property(static_cast<Family>(i), rocksdb::DB::Properties::kLiveSstFilesSize) + meter().used() > meter().cap())
+      continue;
     garbage_[i] = false;
     erased_[i].ranges().clear();
     note(db().CompactRange(compaction(), database_->handles[i], nullptr, nullptr));
@@ -733,7 +737,8 @@ OpenedDatabase open_database(const RocksdbOptions& options) {
   if (has_lost_current(options.directory))
     return std::unexpected(OpenError{Status::Corruption("CURRENT is missing"), true});
   auto made = std::make_unique<Database>();
-  made->meter = std::make_shared<Meter>(options.cap_bytes == 0 ? 0 : std::max(options.cap_bytes, kLeastCap));
+  const auto cap = options.cap_bytes == 0 ? 0 : std::max(options.cap_bytes, kLeastCap);
+  made->meter = std::make_shared<Meter>(cap, room_for_background(cap) / 2);
   made->meter->change(0, measure(options.directory));
   made->env = rocksdb::NewCompositeEnv(metered_file_system(made->meter));
   made->trouble = std::make_shared<Trouble>();

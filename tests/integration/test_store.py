@@ -47,7 +47,7 @@ def test_compacts_only_a_store_that_is_free(store, agent):
 
 
 @pytest.mark.parametrize("words, status, said", [
-    (["sise"], 2, "did you mean sizes?"),
+    (["size"], 2, "did you mean sizes?"),
     (["keys", "querys"], 2, "did you mean queries?"),
     (["keys"], 2, "store keys FAMILY [PREFIX]"),
     (["sizes"], 1, "there is no database at"),
@@ -66,7 +66,7 @@ def test_help_teaches(osprey):
 
 
 def test_database_dump_is_osquerys(store, agent, osprey):
-    done = osprey.run("--database_dump", f"--database_path={agent.database}")
+    done = osprey.run("--database_dump", f"--database_path={agent.database}", errors="replace")
     assert done.returncode == 0
     assert any(line.startswith("configurations[") and "]: " in line for line in done.stdout.splitlines())
     assert any(line.startswith("queries[") for line in done.stdout.splitlines())
