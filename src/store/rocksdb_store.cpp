@@ -100,6 +100,11 @@ rocksdb::ColumnFamilyOptions family_options(const FamilyShape& shape, const std:
   options.arena_block_size = 64 << 10;
   options.max_write_buffer_number = 2;
   options.level0_file_num_compaction_trigger = 4;
+  // A compaction that finds no room below the cap must not stop what erases.
+  options.level0_slowdown_writes_trigger = 1000;
+  options.level0_stop_writes_trigger = 1000;
+  options.soft_pending_compaction_bytes_limit = 0;
+  options.hard_pending_compaction_bytes_limit = 0;
   options.level_compaction_dynamic_level_bytes = true;  // garbage stays near a tenth of what lives
   const auto room = std::min(kCompaction, background_of(cap) / 2);
   options.max_compaction_bytes = room;
@@ -225,8 +230,12 @@ class Trouble final : public rocksdb::EventListener {
     note(*status);
     set_stopped(true);
   }
-  // It would poll on a thread of its own; sync() does.
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, Status, bool* automatic) override { *automatic = false; }
+  // After an error that stops writes sync() and the next write go on. One that does not (a compaction without room) is
+  // left to RocksDB: without that it would stop flushing, too.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, Status status, bool* automatic) override {
+    *automatic = status.severity() < Status::Severity::kHardError;
+  }
+  void OnErrorRecoveryCompleted(Status) override { set_stopped(false); }
 
  private:
   std::atomic<bool> stopped_{false};

@@ -496,7 +496,8 @@ TEST_F(RocksdbStoreTest, TheCapHoldsUnderAFlood) {
         const auto next = first + (i - first) / 4;
         shed.erase_range(Family::lines, ordered(first), ordered(next));
         first = next;
-        ASSERT_TRUE(opened.store->write(shed));
+        const auto gone = opened.store->write(shed);
+        ASSERT_TRUE(gone) << gone.error().text();
         // A compaction that met the cap may have to be taken up again.
         for (int retry = 0; retry < 100; ++retry) {
           written = opened.store->write(put(Family::lines, ordered(i), bytes));
