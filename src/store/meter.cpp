@@ -50,7 +50,8 @@ class MeteredFile final : public rocksdb::FSWritableFileOwnerWrapper {
  private:
   template <class Write>
   IOStatus counted(std::uint64_t bytes, const IOOptions& options, IODebugContext* debug, Write&& write) {
-    if (!meter_->grow(size_, size_ + bytes)) return IOStatus::NoSpace("the store's cap is reached", name_);
+    const bool compaction = GetIOPriority() == rocksdb::Env::IO_LOW;
+    if (!meter_->grow(size_, size_ + bytes, compaction)) return IOStatus::NoSpace("the store's cap is reached", name_);
     auto status = write();
     auto now = size_ + bytes;
     // A failed write may have written a part.
@@ -128,12 +129,12 @@ class MeteredFileSystem final : public rocksdb::FileSystemWrapper {
 
 }  // namespace
 
-bool Meter::grow(std::uint64_t from, std::uint64_t to) noexcept {
+bool Meter::grow(std::uint64_t from, std::uint64_t to, bool compaction) noexcept {
   const auto more = on_disk(to) - on_disk(from);
   if (more == 0) return true;
   auto used = used_.load(std::memory_order_relaxed);
   do {
-    if (cap_ != 0 && used + more > cap_) return false;
+    if (cap_ != 0 && used + more + (compaction ? kept_ : 0) > cap_) return false;
   } while (!used_.compare_exchange_weak(used, used + more, std::memory_order_relaxed));
   return true;
 }

@@ -14,7 +14,9 @@ namespace osprey::store {
 // Thread-safe. Files count in whole blocks, as a filesystem stores them.
 class Meter {
  public:
-  explicit Meter(std::uint64_t cap_bytes) : cap_(cap_bytes) {}
+  // Compactions leave the last `kept_for_flushes` bytes below the cap alone: RocksDB goes on without a compaction, but
+  // refuses writes after a flush that found no room.
+  Meter(std::uint64_t cap_bytes, std::uint64_t kept_for_flushes) : cap_(cap_bytes), kept_(kept_for_flushes) {}
 
   static constexpr std::uint64_t kBlock = 4096;
   static constexpr std::uint64_t on_disk(std::uint64_t size) { return (size + kBlock - 1) / kBlock * kBlock; }
@@ -22,7 +24,7 @@ class Meter {
   std::uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   std::uint64_t cap() const noexcept { return cap_; }
   // Counts a file that grows from one size to another; false, and nothing is counted, if that would exceed the cap.
-  bool grow(std::uint64_t from, std::uint64_t to) noexcept;
+  bool grow(std::uint64_t from, std::uint64_t to, bool compaction) noexcept;
   // Counts a file that is `to` bytes now, whatever the cap.
   void change(std::uint64_t from, std::uint64_t to) noexcept {
     used_.fetch_add(on_disk(to) - on_disk(from), std::memory_order_relaxed);
@@ -30,6 +32,7 @@ class Meter {
 
  private:
   const std::uint64_t cap_;  // 0: none
+  const std::uint64_t kept_;
   std::atomic<std::uint64_t> used_{0};
 };
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/listener.h>
@@ -20,6 +21,7 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 
 #include "store/meter.h"
 #include "store/store_directory.h"
@@ -98,6 +100,11 @@ rocksdb::ColumnFamilyOptions family_options(const FamilyShape& shape, const std:
   options.arena_block_size = 64 << 10;
   options.max_write_buffer_number = 2;
   options.level0_file_num_compaction_trigger = 4;
+  // A compaction that finds no room below the cap must not stop what erases.
+  options.level0_slowdown_writes_trigger = 1000;
+  options.level0_stop_writes_trigger = 1000;
+  options.soft_pending_compaction_bytes_limit = 0;
+  options.hard_pending_compaction_bytes_limit = 0;
   options.level_compaction_dynamic_level_bytes = true;  // garbage stays near a tenth of what lives
   const auto room = std::min(kCompaction, background_of(cap) / 2);
   options.max_compaction_bytes = room;
@@ -191,7 +198,8 @@ bool is_refusal(const Status& status) {
 }
 
 int code_of(const Status& status) {
-  if (status.IsNoSpace()) return ENOSPC;
+  // A write that waited for the background tells its error as «incomplete».
+  if (status.IsNoSpace() || (status.IsIncomplete() && status.ToString().contains("No space left"))) return ENOSPC;
   if (status.IsIOError() && status.ToString().contains("lock ")) return EBUSY;
   if (status.IsCorruption()) return EBADMSG;
   return EIO;
@@ -222,8 +230,12 @@ class Trouble final : public rocksdb::EventListener {
     note(*status);
     set_stopped(true);
   }
-  // It would poll on a thread of its own; sync() does.
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, Status, bool* automatic) override { *automatic = false; }
+  // After an error that stops writes sync() and the next write go on. One that does not (a compaction without room) is
+  // left to RocksDB: without that it would stop flushing, too.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, Status status, bool* automatic) override {
+    *automatic = status.severity() < Status::Severity::kHardError;
+  }
+  void OnErrorRecoveryCompleted(Status) override { set_stopped(false); }
 
  private:
   std::atomic<bool> stopped_{false};
@@ -362,7 +374,7 @@ struct ErasedRange {
   std::string last;
 };
 
-// What was erased from a family and may still take space.
+// Ranges of a family in which nothing lives, but what was erased may still take space.
 class Erased {
  public:
   void add(std::string_view first, std::string_view last) {
@@ -378,6 +390,10 @@ class Erased {
     if (ranges_.size() == kRanges) ranges_.erase(ranges_.begin());
     ranges_.push_back(std::move(range));
   }
+  // What has been put since lives.
+  void put(std::string_view key) {
+    std::erase_if(ranges_, [&](const ErasedRange& one) { return one.first <= key && key < one.last; });
+  }
   std::vector<ErasedRange>& ranges() noexcept { return ranges_; }
 
  private:
@@ -392,6 +408,7 @@ class RocksdbStore final : public RocksdbView {
         options_(std::move(options)),
         place_(std::move(directory)) {}
   ~RocksdbStore() override {
+    (void)is_damaged();
     (void)sync_log();
     // While the directory is still locked.
     database_->close();
@@ -406,7 +423,7 @@ class RocksdbStore final : public RocksdbView {
     return pressure_for(refused_bytes_, true);
   }
   std::optional<std::string> damage() const override {
-    if (!trouble().is_damaged()) return std::nullopt;
+    if (!is_damaged()) return std::nullopt;
     return trouble().damage();
   }
 
@@ -415,27 +432,35 @@ class RocksdbStore final : public RocksdbView {
 
  protected:
   void note(const Status& status) const override {
-    if (trouble().is_damaged()) return;
     trouble().note(status);
-    if (trouble().is_damaged()) place_.mark_damaged(trouble().damage());
+    (void)is_damaged();
   }
 
  private:
   Meter& meter() const { return *database_->meter; }
   Trouble& trouble() const { return *database_->trouble; }
+  // Once it is, the next opening is to know.
+  bool is_damaged() const {
+    if (!trouble().is_damaged()) return false;
+    std::call_once(marked_, [this] { place_.mark_damaged(trouble().damage()); });
+    return true;
+  }
   Result<void> admit(std::uint64_t bytes, bool adds);
   Pressure pressure_for(std::uint64_t bytes, bool adds) const;
+  Pressure pressure_after_background(std::uint64_t bytes, bool adds) const;
   Result<void> apply(rocksdb::WriteBatch& batch);
   void remember_erased(const Batch& batch);
   bool resume();
   void flush();
-  void reclaim(std::uint64_t worth);
+  bool reclaim(std::uint64_t worth);
+  void give_back(rocksdb::ColumnFamilyHandle* family, const Slice& first, const Slice& last);
   void rewrite();
   Result<void> save_identity();
   Result<void> sync_log() const;
 
   const RocksdbOptions options_;
   mutable StoreDirectory place_;
+  mutable std::once_flag marked_;
 
   mutable std::mutex write_;
   std::array<Erased, kFamilies> erased_;
@@ -475,7 +500,7 @@ Result<void> RocksdbStore::write(const Batch& batch) {
     }
   }
   std::lock_guard lock(write_);
-  if (trouble().is_damaged()) return std::unexpected(Error{EBADMSG, directory_, trouble().damage()});
+  if (is_damaged()) return std::unexpected(Error{EBADMSG, directory_, trouble().damage()});
   TRY(admit(translated.GetDataSize(), adds));
   TRY(apply(translated));
   remember_erased(batch);
@@ -489,20 +514,31 @@ Result<void> RocksdbStore::write(const Batch& batch) {
 
 Result<void> RocksdbStore::admit(std::uint64_t bytes, bool adds) {
   auto pressure = pressure_for(bytes, adds);
-  if (pressure == Pressure::cap) {
-    flush();
-    reclaim(Meter::kBlock);
-    pressure = pressure_for(bytes, adds);
-  }
+  if (pressure == Pressure::cap && reclaim(Meter::kBlock)) pressure = pressure_after_background(bytes, adds);
   if (pressure == Pressure::cap && Clock::now() >= next_rewrite_) {
     rewrite();
-    pressure = pressure_for(bytes, adds);
+    pressure = pressure_after_background(bytes, adds);
   }
   if (pressure == Pressure::none) return {};
   refused_bytes_ = bytes;
   return std::unexpected(Error{ENOSPC, directory_,
                                pressure == Pressure::cap ? fmt::format("at its cap of {} bytes", options_.cap_bytes)
                                                          : "the filesystem has too little free space"});
+}
+
+// Files are removed only when what reads or replaces them is through.
+Pressure RocksdbStore::pressure_after_background(std::uint64_t bytes, bool adds) const {
+  auto pressure = pressure_for(bytes, adds);
+  for (int i = 0; i < 100 && pressure == Pressure::cap; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    std::uint64_t flushes = 0;
+    std::uint64_t compactions = 0;
+    db().GetIntProperty(rocksdb::DB::Properties::kNumRunningFlushes, &flushes);
+    db().GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &compactions);
+    pressure = pressure_for(bytes, adds);
+    if (flushes + compactions == 0) break;
+  }
+  return pressure;
 }
 
 Pressure RocksdbStore::pressure_for(std::uint64_t bytes, bool adds) const {
@@ -526,7 +562,7 @@ Result<void> RocksdbStore::apply(rocksdb::WriteBatch& batch) {
     refused_bytes_ = 0;
     return {};
   }
-  if (status.IsNoSpace()) {
+  if (status.IsNoSpace() && pressure_for(0, true) != Pressure::cap) {
     filesystem_full_ = true;
     refused_bytes_ = batch.GetDataSize();
   }
@@ -535,14 +571,21 @@ Result<void> RocksdbStore::apply(rocksdb::WriteBatch& batch) {
 
 // After an error in the background RocksDB does nothing more until it is told to; it flushes what it holds in memory.
 bool RocksdbStore::resume() {
-  if (trouble().is_damaged() || Clock::now() < next_resume_) return false;
-  next_resume_ = Clock::now() + std::chrono::seconds(1);
+  if (is_damaged() || Clock::now() < next_resume_) return false;
+  next_resume_ = Clock::now() + std::chrono::milliseconds(100);
   const auto status = db().Resume();
   note(status);
   if (!status.ok()) return false;
   trouble().set_stopped(false);
   filesystem_full_ = false;
   return true;
+}
+
+rocksdb::CompactRangeOptions compaction() {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.allow_write_stall = true;
+  return options;
 }
 
 // All families, so that no log is needed any more.
@@ -556,6 +599,7 @@ void RocksdbStore::remember_erased(const Batch& batch) {
   for (const auto& one : batch.operations()) {
     const auto family = static_cast<std::size_t>(one.family);
     garbage_[family] = true;
+    if (one.kind == Batch::Operation::Kind::put) erased_[family].put(one.key);
     if (one.kind != Batch::Operation::Kind::erase_range) continue;
     erased_[family].add(one.key, one.value);
     if (++range_deletions_[family] < kRangeDeletions) continue;
@@ -567,8 +611,9 @@ void RocksdbStore::remember_erased(const Batch& batch) {
   }
 }
 
-// Compacts erased ranges in which files of at least `worth` bytes stand.
-void RocksdbStore::reclaim(std::uint64_t worth) {
+// Gives back erased ranges that hold at least `worth` bytes; whether there was one.
+bool RocksdbStore::reclaim(std::uint64_t worth) {
+  bool any = false;
   for (std::size_t i = 0; i < kFamilies; ++i) {
     std::erase_if(erased_[i].ranges(), [&](const ErasedRange& one) {
       const Slice first(one.first);
@@ -580,33 +625,47 @@ void RocksdbStore::reclaim(std::uint64_t worth) {
       what.include_files = true;
       note(db().GetApproximateSizes(what, database_->handles[i], &range, 1, &bytes));
       if (bytes < worth) return false;
-      rocksdb::CompactRangeOptions how;
-      how.exclusive_manual_compaction = false;
-      how.allow_write_stall = true;
-      note(db().CompactRange(how, database_->handles[i], &first, &last));
+      give_back(database_->handles[i], first, last);
+      any = true;
       return true;
     });
   }
+  return any;
+}
+
+// Drops files that lie in the range as a whole and compacts the two at its ends. The range's tombstone gets a file of
+// its own: in one with keys far from it, it would drag all between them through a compaction that has no room.
+void RocksdbStore::give_back(rocksdb::ColumnFamilyHandle* family, const Slice& first, const Slice& last) {
+  flush();
+  const auto erased = db().DeleteRange({}, family, first, last);
+  note(erased);
+  // Else a power cut could leave what older files have of the range without its tombstone.
+  if (!erased.ok() || !sync_log()) return;
+  flush();
+  const rocksdb::RangePtr range(&first, &last);
+  note(rocksdb::DeleteFilesInRanges(&db(), family, &range, 1, false));
+  note(db().CompactRange(compaction(), family, &first, &last));
 }
 
 // A tenth of the time at most goes into it.
 void RocksdbStore::rewrite() {
   const auto started = Clock::now();
+  flush();
   for (std::size_t i = 0; i < kFamilies; ++i) {
     if (!garbage_[i]) continue;
+    // Where it does not fit, the compactions of single files that go on by themselves must do.
+    if (property(static_cast<Family>(i), rocksdb::DB::Properties::kLiveSstFilesSize) + meter().used() > meter().cap())
+      continue;
     garbage_[i] = false;
     erased_[i].ranges().clear();
-    rocksdb::CompactRangeOptions how;
-    how.exclusive_manual_compaction = false;
-    how.allow_write_stall = true;
-    note(db().CompactRange(how, database_->handles[i], nullptr, nullptr));
+    note(db().CompactRange(compaction(), database_->handles[i], nullptr, nullptr));
   }
   next_rewrite_ = Clock::now() + (Clock::now() - started) * 10;
 }
 
 Result<void> RocksdbStore::sync() {
   std::unique_lock lock(write_);
-  if (trouble().is_damaged()) return std::unexpected(Error{EBADMSG, directory_, trouble().damage()});
+  if (is_damaged()) return std::unexpected(Error{EBADMSG, directory_, trouble().damage()});
   if (trouble().stopped()) (void)resume();
   reclaim(kWorthCompacting);
   if (identity_changed_) TRY(save_identity());
@@ -615,9 +674,11 @@ Result<void> RocksdbStore::sync() {
 }
 
 Result<void> RocksdbStore::compact() {
-  for (std::size_t i = 0; i < kFamilies; ++i)
-    if (const auto status = db().CompactRange({}, database_->handles[i], nullptr, nullptr); !status.ok())
-      return failed(status);
+  flush();
+  rocksdb::CompactRangeOptions how;
+  how.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  for (auto* family : database_->handles)
+    if (const auto status = db().CompactRange(how, family, nullptr, nullptr); !status.ok()) return failed(status);
   return {};
 }
 
@@ -685,7 +746,8 @@ OpenedDatabase open_database(const RocksdbOptions& options) {
   if (has_lost_current(options.directory))
     return std::unexpected(OpenError{Status::Corruption("CURRENT is missing"), true});
   auto made = std::make_unique<Database>();
-  made->meter = std::make_shared<Meter>(options.cap_bytes == 0 ? 0 : std::max(options.cap_bytes, kLeastCap));
+  const auto cap = options.cap_bytes == 0 ? 0 : std::max(options.cap_bytes, kLeastCap);
+  made->meter = std::make_shared<Meter>(cap, room_for_background(cap) / 2);
   made->meter->change(0, measure(options.directory));
   made->env = rocksdb::NewCompositeEnv(metered_file_system(made->meter));
   made->trouble = std::make_shared<Trouble>();
@@ -727,11 +789,11 @@ OpenedDatabase open_claimed(const RocksdbOptions& options) {
 
 }  // namespace
 
-Result<Opened> open_rocksdb(const RocksdbOptions& options) {
-  run_constructors();
-  auto directory = TRY(StoreDirectory::lock(options.directory));
+namespace {
+
+Result<Opened> open_in(StoreDirectory directory, const RocksdbOptions& options, std::string known_damage) {
   Opened opened;
-  opened.reason = directory.damage().value_or("");
+  opened.reason = std::move(known_damage);
   OpenedDatabase database = nullptr;
   if (opened.reason.empty()) {
     database = open_claimed(options);
@@ -750,6 +812,19 @@ Result<Opened> open_rocksdb(const RocksdbOptions& options) {
   // Without room it is tried again at the next start; what is lost meanwhile stays in its file.
   (void)store->join_identity();
   opened.store = std::move(store);
+  return opened;
+}
+
+}  // namespace
+
+Result<Opened> open_rocksdb(const RocksdbOptions& options) {
+  run_constructors();
+  auto directory = TRY(StoreDirectory::lock(options.directory));
+  auto damage = directory.damage().value_or("");
+  // RocksDB's own assertions may end the process over what it reads.
+  if (directory.begin_opening() >= 3 && damage.empty()) damage = "opening it has ended the process three times";
+  auto opened = open_in(std::move(directory), options, std::move(damage));
+  StoreDirectory::end_opening(options.directory);
   return opened;
 }
 

@@ -22,6 +22,7 @@ namespace {
 
 constexpr auto kIdentityFile = "identity";
 constexpr auto kDamageFile = "damaged";
+constexpr auto kOpeningFile = "opening";       // a byte a try
 constexpr std::size_t kSmallFile = 256 << 10;  // identity and mark are far smaller
 
 // The process that holds the lock on a directory, as the kernel lists it; 0 if that is not to be found out.
@@ -105,6 +106,15 @@ Result<StoreDirectory> StoreDirectory::lock(std::string path) {
 std::optional<std::string> StoreDirectory::damage() const { return read_file(kDamageFile); }
 
 void StoreDirectory::mark_damaged(std::string_view reason) { (void)write_file(kDamageFile, reason); }
+
+std::size_t StoreDirectory::begin_opening() {
+  const auto before = read_file(kOpeningFile).value_or("").size();
+  const UniqueFd file(::openat(fd_.get(), kOpeningFile, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (file) (void)write_all(file.get(), "x", kOpeningFile);
+  return before;
+}
+
+void StoreDirectory::end_opening(const std::string& path) { ::unlink((path + "/" + kOpeningFile).c_str()); }
 
 Result<std::string> StoreDirectory::set_aside() {
   const auto kept = identity();

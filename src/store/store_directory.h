@@ -27,6 +27,11 @@ class StoreDirectory {
   // again.
   void mark_damaged(std::string_view reason);
 
+  // To be called around what may end the process. Returns how often it has begun and not come to its end, this time not
+  // counted.
+  std::size_t begin_opening();
+  static void end_opening(const std::string& path);
+
   // Moves all that is here to PATH.damaged-<unix time> and goes on with an empty directory, in which only the identity
   // is kept. Returns where; empty if it could not be moved (the directory is a mount point, its parent cannot be
   // written, there is no room): then the files are removed.

@@ -248,7 +248,7 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Print comma-separated values."},
     {"daemonize", FlagType::boolean, "false", FlagKind::command_line, FlagGroup::process, FlagState::built,
      "Go to the background."},
-    {"database_dump", FlagType::boolean, "false", FlagKind::command_line, FlagGroup::database, FlagState::not_yet,
+    {"database_dump", FlagType::boolean, "false", FlagKind::command_line, FlagGroup::database, FlagState::built,
      "Print the database and exit."},
     {"database_path", FlagType::text, "/var/osquery/osquery.db", FlagKind::command_line, FlagGroup::database, FlagState::built,
      "Folder of the agent's database.", "/var/lib/osprey/osprey.db"},

@@ -17,6 +17,7 @@
 #include "agent/shell/interactive.h"
 #include "agent/shell/shell.h"
 #include "agent/sql_setup.h"
+#include "agent/store_command/store_command.h"
 #include "agent/watcher/watcher.h"
 #include "base/text.h"
 #include "linux/files/digest_cache.h"
@@ -168,6 +169,11 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
   program.start_time = std::time(nullptr);
   const Arguments arguments(argv + (argc > 0), argv + argc);
 
+  const bool store = !program.osquery_compatible && !arguments.empty() && arguments[0] == std::string_view("store");
+  if (store && has_argument(arguments, {"help", "h"})) {
+    Output(STDOUT_FILENO).add(store_help(program.name, Flags(false)));
+    return 0;
+  }
   if (has_argument(arguments, {"help", "h", "helpfull", "helpshort"})) {
     Output(STDOUT_FILENO).add(help_text(program.name, is_agent(program.name, arguments), program.osquery_compatible));
     return 0;
@@ -181,6 +187,11 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
   }
   const auto line = read_flags(program, arguments, flags);
   if (!line.faults.empty()) return report_faults(line, program.osquery_compatible);
+  if (store || flags.boolean("database_dump")) {
+    Output output(STDOUT_FILENO);
+    return store ? run_store_command(program.name, std::span(line.positional).subspan(1), flags, output)
+                 : dump_database(flags, output);
+  }
   sql::Services services;
   services.provide(flags);
   services.provide(program);
