@@ -78,7 +78,6 @@ std::string osquery_failure(const Error& error) {
 }
 
 ConfigManager::ConfigManager(Parts parts) : parts_(std::move(parts)) {
-  shard_number_ = protocol::shard_number(parts_.host_name.empty() ? this_host() : parts_.host_name);
   auto none = std::make_shared<Configuration>();
   none->flags = parts_.base;
   current_ = std::move(none);
@@ -213,7 +212,10 @@ void ConfigManager::publish() {
     if (changed) notes.insert(notes.end(), source.document->notes.begin(), source.document->notes.end());
   }
   changed_.clear();
-  auto made = make_configuration(parts_.base, parts, active_, shard_number_, notes);
+  // Not before there is something to draw for: a digest costs a short-lived shell a third of its start.
+  if (!shard_number_ && !parts.empty())
+    shard_number_ = protocol::shard_number(parts_.host_name.empty() ? this_host() : parts_.host_name);
+  auto made = make_configuration(parts_.base, parts, active_, shard_number_.value_or(0), notes);
   tell(notes);
   made.valid = fetched_;
   if (!parts.empty()) made.hash = sha1_hex(digests);

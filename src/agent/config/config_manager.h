@@ -91,7 +91,7 @@ class ConfigManager {
 
   Parts parts_;
   std::vector<Listener> listeners_;
-  unsigned shard_number_ = 0;
+  std::optional<unsigned> shard_number_;
 
   mutable std::mutex updating_;  // guards what follows
   std::map<std::string, Source> sources_;

@@ -24,6 +24,7 @@
 #include "agent/config/config_manager.h"
 #include "agent/config/config_refresh.h"
 #include "agent/daemon/host_identity.h"
+#include "agent/daemon/program_text.h"
 #include "agent/daemon/service_manager.h"
 #include "agent/differential/differential.h"
 #include "agent/limits/group_monitor.h"
@@ -54,7 +55,8 @@ constexpr std::uint64_t kMegabyte = 1 << 20;
 constexpr int kOpenTries = 25;  // of a store that the worker before may still hold
 constexpr auto kBetweenTries = 200ms;
 constexpr std::chrono::milliseconds kBetweenRoomTries = 5s;  // of a full disk
-constexpr auto kSyncInterval = 1s;  // what a power cut may take back
+constexpr auto kStartTime = 5s;                              // after which its code may be forgotten
+constexpr auto kSyncInterval = 1s;                           // what a power cut may take back
 
 // What the tables and sinks that there are need of root's powers: reading what is not ours, other processes' links and
 // memory maps, the kernel's log and registers, network settings, O_NOATIME on others' files, System V memory.
@@ -72,6 +74,7 @@ class Worker {
       : flags_(flags), program_(program), registry_(registry), status_(status) {}
 
   int run() {
+    ::prctl(PR_SET_NAME, program_.name.c_str());  // execve(2) of /proc/self/exe has called it "exe"
     // An arena a thread would keep what each has freed.
     ::mallopt(M_ARENA_MAX, 2);
     // Before there are threads: they inherit the mask, the zygote has none of them, and all of them have few rights.
@@ -137,7 +140,8 @@ class Worker {
     bool told = false;
     while (!opened && opened.error().code == ENOSPC) {
       if (!std::exchange(told, true)) status_.error(fmt::format("{}: waiting for room", opened.error().text()));
-      if (pollfd stop{signals_.get(), POLLIN, 0}; ::poll(&stop, 1, static_cast<int>(kBetweenRoomTries.count())) > 0) break;
+      if (pollfd stop{signals_.get(), POLLIN, 0}; ::poll(&stop, 1, static_cast<int>(kBetweenRoomTries.count())) > 0)
+        break;
       opened = store::open_rocksdb(options);
     }
     if (!opened) return std::unexpected(std::move(opened.error()));
@@ -182,6 +186,7 @@ class Worker {
     store_->shed_caches();
     ::sqlite3_release_memory(INT32_MAX);
     ::malloc_trim(0);
+    forget_program_text();
   }
 
   Result<void> load_configuration() {
@@ -282,6 +287,7 @@ class Worker {
 
   // Until told to stop. Returns the exit status.
   int loop() {
+    auto start_is_over = std::chrono::steady_clock::now() + kStartTime;
     for (;;) {
       std::array<pollfd, 2> ready{{{signals_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
       ::poll(ready.data(), ready.size(), static_cast<int>(std::chrono::milliseconds(kSyncInterval).count()));
@@ -306,6 +312,10 @@ class Worker {
         return 0;
       }
       save();
+      if (std::chrono::steady_clock::now() >= start_is_over) {
+        forget_program_text();
+        start_is_over = std::chrono::steady_clock::time_point::max();
+      }
       if (store_->damage()) {
         status_.error(fmt::format("the store is damaged: {}; another worker sets it aside", *store_->damage()));
         return EXIT_FAILURE;

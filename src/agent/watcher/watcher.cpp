@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "agent/daemon/program_text.h"
 #include "agent/limits/priority.h"
 #include "agent/limits/worker_group.h"
 #include "agent/watcher/performance_limits.h"
@@ -103,6 +104,7 @@ class Watcher {
       }
       const auto started = Clock::now();
       if (!start(last_death)) return kCatastrophic;
+      forget_program_text();
       const auto end = watch(started);
       if (end.asked) return EXIT_SUCCESS;
       if (WIFEXITED(end.status) && WEXITSTATUS(end.status) == kCatastrophic) return kCatastrophic;
