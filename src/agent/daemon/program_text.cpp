@@ -16,6 +16,7 @@ void forget_program_text() noexcept {
           if (segment.p_type != PT_LOAD || segment.p_flags & PF_W) continue;
           const auto first = (object->dlpi_addr + segment.p_vaddr + page - 1) & ~(page - 1);
           const auto last = (object->dlpi_addr + segment.p_vaddr + segment.p_memsz) & ~(page - 1);
+          // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader tells addresses as numbers
           if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
         }
         return 1;  // the first object is the program; libraries are shared with everybody

@@ -325,10 +325,9 @@ class Worker {
 
   // What counts up is kept now and then, and what was written survives a power cut from here on.
   void save() {
-    store::Batch batch;
-    losses_->save(batch);
-    if (!batch.empty()) (void)store_->write(batch);
-    (void)store_->sync();
+    losses_->save();
+    // Without room both are tried again in a second; the store tells of damage itself.
+    static_cast<void>(store_->sync());
   }
 
   void stop() {

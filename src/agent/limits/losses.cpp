@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <ctime>
+#include <utility>
 
 #include "base/text.h"
 
@@ -71,11 +72,17 @@ std::vector<Loss> Losses::list() const {
 
 void Losses::save(store::Batch& batch) {
   std::lock_guard lock(mutex_);
-  for (auto& [key, entry] : entries_) {
-    if (!entry.changed) continue;
-    batch.put(Family::configuration, key_of(entry.loss), value_of(entry.loss));
-    entry.changed = false;
-  }
+  for (auto& [key, entry] : entries_)
+    if (std::exchange(entry.changed, false)) batch.put(Family::configuration, key_of(entry.loss), value_of(entry.loss));
+}
+
+void Losses::save() {
+  std::lock_guard lock(mutex_);
+  store::Batch batch;
+  for (const auto& [key, entry] : entries_)
+    if (entry.changed) batch.put(Family::configuration, key_of(entry.loss), value_of(entry.loss));
+  if (batch.empty() || !store_.write(batch)) return;
+  for (auto& [key, entry] : entries_) entry.changed = false;
 }
 
 }  // namespace osprey::agent

@@ -33,8 +33,10 @@ class Losses {
   void add(const std::string& source, const std::string& stage, const std::string& reason, std::uint64_t lost,
            std::uint64_t bytes, bool exact = true);
   std::vector<Loss> list() const;
-  // Puts what has changed since the last call into `batch`.
+  // Puts what has changed since it was saved last into `batch`, and counts it as saved.
   void save(store::Batch& batch);
+  // Writes it, in a batch of its own; what could not be written is written the next time.
+  void save();
 
  private:
   store::Store& store_;

@@ -24,8 +24,8 @@ Rows<Row> scan(const Scan& scan) {
   if (!flags) co_return;
   for (const auto& flag : kFlags) {
     if (!is_listed(flag, program && program->osquery_compatible)) continue;
-    Row row{flag.name,          type_name(flag.type), described(flag),
-            flags->default_value(flag), flags->value(flag), is_shell_only(flag)};
+    Row row{flag.name,          type_name(flag.type), described(flag), flags->default_value(flag),
+            flags->value(flag), is_shell_only(flag)};
     co_yield row;
   }
   for (const auto& [name, value] : flags->custom()) {
