@@ -34,11 +34,13 @@ golden: build ## rewrite the golden files, and the generated references, from wh
 	@tools/generate
 
 .PHONY: bench
-bench: ## osprey beside the tools a person would use, medians of one run
+bench: ## osprey beside the tools a person would use; what the agent costs (eleven minutes of watching)
 	@tools/install build test bench
-	@cmake --preset release -DOSPREY_TESTS=ON >/dev/null && cmake --build build -j $(JOBS) --target all differential_bench
+	@cmake --preset release -DOSPREY_TESTS=ON >/dev/null && cmake --build build -j $(JOBS) --target all differential_bench filesystem_sink_bench
 	@bench/bench
 	@build/bench/differential_bench
+	@build/bench/filesystem_sink_bench
+	@bench/agent
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for SECONDS_EACH (default 60) seconds
@@ -46,10 +48,11 @@ fuzz: ## every fuzz target for SECONDS_EACH (default 60) seconds
 	@tools/fuzz --seconds $(or $(SECONDS_EACH),60)
 
 .PHONY: soak
-soak: build ## the thread sanitizer over all unit tests, an hour's storm of changes under every table, long fuzzing
+soak: build ## the thread sanitizer over all unit tests, 200 kills of each kind, an hour's storm of changes under every table, long fuzzing
 	@tools/install bench
 	@cmake --preset thread >/dev/null && cmake --build build/thread -j $(JOBS)
 	@set -e; for test in build/thread/test/*_test; do $$test --gtest_brief=1; done
+	@OSPREY_KILLS=200 python3 -m pytest -q -p no:cacheprovider tests/integration/test_agent_faults.py
 	@tests/soak/storm.py --minutes $(or $(MINUTES),60)
 	@tools/fuzz --seconds 600
 

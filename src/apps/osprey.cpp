@@ -1,5 +1,5 @@
-// The program: the tables there are, and the shell over them.
-#include "agent/shell/run.h"
+// The program: the tables there are, and what is made of them.
+#include "agent/start.h"
 #include "agent/tables/tables.h"
 #include "tables/tables.h"
 
@@ -7,5 +7,5 @@ int main(int argc, char** argv) {
   osprey::sql::Registry registry;
   registry.add(osprey::tables::entries());
   registry.add(osprey::agent::tables::entries());
-  return osprey::agent::shell::run(argc, argv, registry);
+  return osprey::agent::start(argc, argv, registry);
 }

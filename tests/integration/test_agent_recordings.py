@@ -1,4 +1,4 @@
-"""What a real osqueryd logged, logged again by ours under the same name (compat/recordings/daemon: diff, batch,
+"""What a real osqueryd logged, logged again by ours under the same name (tests/compat/daemon: diff, batch,
 numerics, top): the same schedule, the same changes in the same order, the same lines but for time and host. SCH-01 to
 SCH-05, LOG-03, CFG-10, CFG-12."""
 
@@ -11,8 +11,7 @@ import socket
 
 import pytest
 
-RECORDINGS = pathlib.Path(__file__).resolve().parents[3] / "shared" / "compat" / "recordings" / "daemon"
-pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason="the recordings are not beside this checkout")
+RECORDINGS = pathlib.Path(__file__).resolve().parents[1] / "compat" / "daemon"
 
 # The recorded run's columns without the files' own: those of `types` are its literals.
 TYPES = ("select 1 as i, 9223372036854775807 as big, 1.5 as d, 3.0 as f, 1e30 as e, 'txt' as t, null as n, x'00ff' as blob, "

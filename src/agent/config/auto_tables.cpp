@@ -91,7 +91,7 @@ std::shared_ptr<const sql::Table> make_table(const protocol::AutoTable& declared
   auto builder = sql::table<Row>(declared.name, "Auto table construction: " + declared.sql, scan_files);
   for (std::size_t i = 0; i < declared.columns.size(); ++i) {
     const bool last = i + 1 == declared.columns.size();
-    std::move(builder).column(
+    std::move(builder).column(  // NOLINT(bugprone-use-after-move): column() moves nothing away
         declared.columns[i], sql::TEXT, [i](const Row& row) { return std::string_view(row[i]); },
         last ? "The database's file." : "As the table's query yields it.", last ? sql::PASSED : sql::Option::none);
   }

@@ -51,7 +51,9 @@ class Preparer {
     for (const auto& [name, error] : view_errors()) add(fmt::format("views.{}", name), error);
     for (const auto& pack : configuration_.packs) check(pack);
     for (const auto& [source, decorators] : configuration_.decorators) {
-      const auto where = [&](std::string_view kind) { return fmt::format("{}: decorators.{}", source, kind); };
+      const auto where = [&name = source](std::string_view kind) {
+        return fmt::format("{}: decorators.{}", name, kind);
+      };
       for (const auto& sql : decorators.load) prepare(where("load"), sql);
       for (const auto& sql : decorators.always) prepare(where("always"), sql);
       for (const auto& [seconds, list] : decorators.interval)
@@ -71,8 +73,10 @@ class Preparer {
       auto error = create_view(connection_, name, text);
       const auto quoted = sql::quoted_identifier(name);
       // What it stands on is looked for at its use only.
-      if (!error && (error = prepare_error(connection_, fmt::format("SELECT * FROM {}", quoted))))
-        connection_.run(fmt::format("DROP VIEW {}", quoted));
+      if (!error) {
+        error = prepare_error(connection_, fmt::format("SELECT * FROM {}", quoted));
+        if (error) connection_.run(fmt::format("DROP VIEW {}", quoted));
+      }
       if (error) errors.insert_or_assign(name, std::move(*error));
       return !error;
     };

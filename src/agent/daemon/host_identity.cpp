@@ -16,13 +16,13 @@ std::string kept(store::Store& store, std::string_view key, std::string made) {
   if (known && *known && !(*known)->empty()) return **known;
   store::Batch batch;
   batch.put(store::Family::configuration, key, made);
-  (void)store.write(batch);
+  static_cast<void>(store.write(batch));
   return made;
 }
 
 }  // namespace
 
-HostIdentity::HostIdentity(store::Store& store, Root root)
+HostIdentity::HostIdentity(store::Store& store, const Root& root)
     : host_uuid_(kept(store, kHostUuidKey, linux::host_uuid(root).value_or(random_uuid()))),
       instance_uuid_(kept(store, kInstanceUuidKey, random_uuid())),
       run_uuid_(random_uuid()) {}

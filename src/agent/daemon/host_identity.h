@@ -16,7 +16,7 @@ inline constexpr std::string_view kInstanceUuidKey = "identity.instance_uuid_v1"
 // Thread-safe. Both UUIDs are made once and kept in the store; `store` must outlive it.
 class HostIdentity {
  public:
-  HostIdentity(store::Store& store, Root root);
+  HostIdentity(store::Store& store, const Root& root);
 
   // The firmware's or machine's own UUID, else a random one.
   const std::string& host_uuid() const noexcept { return host_uuid_; }

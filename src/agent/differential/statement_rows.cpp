@@ -7,7 +7,7 @@
 
 namespace osprey::agent {
 
-StatementRows::StatementRows(std::string null_value, bool escaped) : escaped_(escaped) {
+StatementRows::StatementRows(std::string_view null_value, bool escaped) : escaped_(escaped) {
   null_value_ = text(null_value);
 }
 

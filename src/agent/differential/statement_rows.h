@@ -12,7 +12,7 @@ namespace osprey::agent {
 class StatementRows {
  public:
   // `escaped`: text as differential results have it; else only cut at its first NUL.
-  StatementRows(std::string null_value, bool escaped);
+  StatementRows(std::string_view null_value, bool escaped);
 
   // Appends the statement's current row. Returns the bytes of its names and values, numbers as eight.
   std::uint64_t append(const sql::Statement& statement, std::string& out);

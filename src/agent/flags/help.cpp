@@ -107,7 +107,7 @@ std::string osquery_help(std::string_view program, bool agent) {
       if (flag.kind == kind && flag.name != "flagfile") lines += line(flag);
     return lines;
   };
-  const auto text = fmt::format(
+  auto text = fmt::format(
       "osquery {}: SQL about this host\n"
       "Usage: {} [FLAG]...{}\n\n"
       "Flags of the command line and flag files:\n\n{}{}\n"

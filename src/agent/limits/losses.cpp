@@ -66,6 +66,7 @@ void Losses::add(const std::string& source, const std::string& stage, const std:
 std::vector<Loss> Losses::list() const {
   std::lock_guard lock(mutex_);
   std::vector<Loss> all;
+  all.reserve(entries_.size());
   for (const auto& entry : entries_) all.push_back(entry.second.loss);
   return all;
 }

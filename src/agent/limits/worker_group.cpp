@@ -34,7 +34,7 @@ Result<void> write_file(const std::string& path, std::string_view text) {
 }
 
 // For what is good to have and missing in many kernels.
-void try_to_write(const std::string& path, std::string_view text) { (void)write_file(path, text); }
+void try_to_write(const std::string& path, std::string_view text) { static_cast<void>(write_file(path, text)); }
 
 Result<void> make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return system_failure(path);
@@ -315,6 +315,7 @@ Result<void> WorkerGroup::write_io_limit(const Hierarchy& hierarchy) const {
 
 std::vector<std::string> WorkerGroup::directories() const {
   std::vector<std::string> all;
+  all.reserve(hierarchies_.size());
   for (const auto& hierarchy : hierarchies_) all.push_back(hierarchy.group);
   return all;
 }

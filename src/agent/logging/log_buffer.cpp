@@ -448,10 +448,10 @@ LogBacklog Buffer::backlog(const std::string& sink) const {
     rest = segments(runs_, at.sequence, tail_.sequence);
   }
   // What cannot be read has no age; take() will say so.
-  (void)walk(store_, rest, [&](const Place&, const RecordHeader& header, std::string_view) {
+  static_cast<void>(walk(store_, rest, [&](const Place&, const RecordHeader& header, std::string_view) {
     backlog.oldest = header.unix_time;
     return false;
-  });
+  }));
   return backlog;
 }
 

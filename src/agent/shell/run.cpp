@@ -4,82 +4,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <ctime>
-#include <span>
+#include <algorithm>
 
-#include "agent/config/config_check.h"
 #include "agent/config/config_manager.h"
-#include "agent/daemon/agent.h"
-#include "agent/flags/command_line.h"
 #include "agent/flags/help.h"
 #include "agent/log.h"
 #include "agent/shell/interactive.h"
 #include "agent/shell/shell.h"
 #include "agent/sql_setup.h"
-#include "agent/store_command/store_command.h"
 #include "agent/watcher/watcher.h"
-#include "base/text.h"
 #include "linux/files/digest_cache.h"
 
 namespace osprey::agent::shell {
 namespace {
-
-constexpr auto kDefaultFlagFile = "/etc/osprey/osprey.flags.default";
-constexpr auto kOsqueryFlagFile = "/etc/osquery/osquery.flags.default";
-
-using Arguments = std::span<const char* const>;
-
-// Whether an argument is one of `names`, with one dash or two.
-bool has_argument(Arguments arguments, std::initializer_list<std::string_view> names) {
-  return std::ranges::any_of(arguments, [&](std::string_view argument) {
-    if (!argument.starts_with('-')) return false;
-    argument.remove_prefix(argument.starts_with("--") ? 2 : 1);
-    return std::ranges::find(names, argument) != names.end();
-  });
-}
-
-// -S and -D anywhere win over the program's name.
-bool is_agent(std::string_view program, Arguments arguments) {
-  if (has_argument(arguments, {"S"})) return false;
-  return has_argument(arguments, {"D"}) || program.contains("osqueryd") || program.contains("ospreyd");
-}
-
-CommandLine read_flags(const Program& program, Arguments arguments, Flags& flags) {
-  const auto sources = host_sources(!program.osquery_compatible && !has_argument(arguments, {"allow_unsafe"}));
-  const auto* usual = program.osquery_compatible ? kOsqueryFlagFile : kDefaultFlagFile;
-  const bool names_a_file = std::ranges::any_of(
-      arguments, [](std::string_view one) { return one.starts_with("--flagfile") || one.starts_with("-flagfile"); });
-  if (!names_a_file && ::access(usual, R_OK) == 0) {
-    flags.set("flagfile", usual);
-    CommandLine before;
-    if (const auto text = sources.read_file(usual))
-      read_flag_file(*text, program.name, sources, flags, before);
-    else
-      before.faults.push_back({{}, text.error().text(), {}});
-    if (!before.faults.empty()) return before;
-  }
-  return read_command_line(arguments, program.name, sources, flags);
-}
-
-int report_faults(const CommandLine& line, bool compatible) {
-  for (const auto& fault : line.faults) {
-    say(fmt::format("{}{}\n", fault.flag.empty() ? "" : "ERROR: ", fault.message));
-    if (!compatible && !fault.hint.empty()) say(fmt::format("{}\n", fault.hint));
-  }
-  return 1;
-}
-
-// What was asked for by name and cannot be done. True if nothing was.
-bool can_do_all(const Flags& flags, std::string_view program) {
-  bool can = true;
-  for (const auto& flag : kFlags) {
-    if (flag.state != FlagState::refused || flags.value(flag) == flag.default_value) continue;
-    say(fmt::format("{}: --{} is not built yet\n", program, flag.name));
-    can = false;
-  }
-  return can;
-}
 
 // The values that the shell changes (compat section 1.2).
 void set_shell_values(const Program& program, bool one_shot, Flags& flags) {
@@ -107,28 +44,6 @@ void tell(const Program& program, protocol::Severity severity, const std::string
     say(log_line(severity, text));
   else if (severity != protocol::Severity::info)
     say(fmt::format("{}: {}\n", severity == protocol::Severity::warning ? "warning" : "Error", text));
-}
-
-// --config_check and --config_dump. A status: the program ends with it.
-std::optional<int> answer_about_config(const Program& program, const Flags& flags,
-                                       const sql::ConnectionOptions& connection) {
-  if (flags.boolean("config_dump")) {
-    const auto text = dump_config(program, flags);
-    if (text) {
-      Output(STDOUT_FILENO).add(*text);
-      return 0;
-    }
-    // osquery goes on and starts.
-    if (!program.osquery_compatible) {
-      say(fmt::format("Error: configuration {}\n", text.error().text()));
-      return 1;
-    }
-  }
-  if (!flags.boolean("config_check")) return std::nullopt;
-  const auto answer = check_config(program, flags, connection);
-  say(answer.errors);
-  if (::isatty(STDOUT_FILENO) != 0) Output(STDOUT_FILENO).add(answer.output);
-  return answer.status;
 }
 
 // Where the configuration comes from; null where nothing asks for it. osquery reads its configuration always, and we do
@@ -159,50 +74,7 @@ int run_asked(Shell& shell, const Flags& flags, const CommandLine& line) {
 
 }  // namespace
 
-int run(int argc, const char* const* argv, sql::Registry& registry) {
-  // A reader that has gone is an error of write(2), not the end of the process.
-  std::signal(SIGPIPE, SIG_IGN);
-  const std::string_view path = argc > 0 ? argv[0] : "osprey";
-  Program program;
-  program.name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
-  program.osquery_compatible = program.name.contains("osquery");
-  program.start_time = std::time(nullptr);
-  const Arguments arguments(argv + (argc > 0), argv + argc);
-
-  const bool store = !program.osquery_compatible && !arguments.empty() && arguments[0] == std::string_view("store");
-  if (store && has_argument(arguments, {"help", "h"})) {
-    Output(STDOUT_FILENO).add(store_help(program.name, Flags(false)));
-    return 0;
-  }
-  if (has_argument(arguments, {"help", "h", "helpfull", "helpshort"})) {
-    Output(STDOUT_FILENO).add(help_text(program.name, is_agent(program.name, arguments), program.osquery_compatible));
-    return 0;
-  }
-  Flags flags(program.osquery_compatible);
-  const bool agent = is_agent(program.name, arguments);
-  if (!agent) flags.set("disable_events", "true");
-  if (has_argument(arguments, {"version"})) {
-    Output(STDOUT_FILENO).add(fmt::format("{} version {}\n", program.name, program.version()));
-    return 0;
-  }
-  const auto line = read_flags(program, arguments, flags);
-  if (!line.faults.empty()) return report_faults(line, program.osquery_compatible);
-  if (store || flags.boolean("database_dump")) {
-    Output output(STDOUT_FILENO);
-    return store ? run_store_command(program.name, std::span(line.positional).subspan(1), flags, output)
-                 : dump_database(flags, output);
-  }
-  sql::Services services;
-  services.provide(flags);
-  services.provide(program);
-  services.provide(registry);
-  const sql::ConnectionOptions about_config{.registry = &registry,
-                                            .services = &services,
-                                            .osquery_compatible = program.osquery_compatible,
-                                            .hidden_tables = hidden_tables(flags, registry)};
-  if (const auto ended = answer_about_config(program, flags, about_config)) return *ended;
-  if (!can_do_all(flags, program.name)) return 1;
-  if (agent) return run_agent(const_cast<char* const*>(argv), flags, program, registry);
+int run(const CommandLine& line, Flags& flags, Program& program, sql::Registry& registry) {
   if (const auto shell = flags.text("completion"); !shell.empty()) {
     const auto script = completion_script(shell, program.name);
     if (!script) {
@@ -245,6 +117,10 @@ int run(int argc, const char* const* argv, sql::Registry& registry) {
     root = std::move(*opened);
   }
 
+  sql::Services services;
+  services.provide(flags);
+  services.provide(program);
+  services.provide(registry);
   services.provide(manager);
   auto prometheus = prometheus_targets(configuration->prometheus);
   services.provide(prometheus);

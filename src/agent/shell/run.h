@@ -1,11 +1,13 @@
-// The program `osprey`, also started as osqueryi, ospreyd and osqueryd: from its arguments to its exit status.
+// The shell, from its flags to its exit status.
 #pragma once
 
+#include "agent/flags/command_line.h"
+#include "agent/flags/flags.h"
+#include "agent/program.h"
 #include "sql/registry.h"
 
 namespace osprey::agent::shell {
 
-// The tables are the caller's to register.
-int run(int argc, const char* const* argv, sql::Registry& registry);
+int run(const CommandLine& line, Flags& flags, Program& program, sql::Registry& registry);
 
 }  // namespace osprey::agent::shell

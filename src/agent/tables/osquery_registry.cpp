@@ -1,3 +1,8 @@
+#include <algorithm>
+#include <vector>
+
+#include "agent/logging/sink.h"
+#include "agent/logging/sink_runner.h"
 #include "agent/tables/table.h"
 #include "sql/registry.h"
 
@@ -17,6 +22,12 @@ struct Plugin {
 Rows<Plugin> scan(const Scan& scan) {
   // What is built in besides tables.
   for (Plugin plugin : {Plugin{"config", "filesystem"}, Plugin{"sql", "sql"}}) co_yield plugin;
+  const auto* sinks = scan.service<SinkRunners>();
+  const auto working = sinks ? sinks->list() : std::vector<SinkReport>();
+  for (const auto name : sink_names()) {
+    Plugin plugin{"logger", name, false, std::ranges::find(working, name, &SinkReport::name) != working.end()};
+    co_yield plugin;
+  }
   const auto* registry = scan.service<Registry>();
   if (!registry) co_return;
   for (const auto name : registry->names()) {
@@ -29,7 +40,7 @@ Rows<Plugin> scan(const Scan& scan) {
 
 Table osquery_registry() {
   return table("osquery_registry", "What the program is made of: its tables and plugins.", scan)
-      .column("registry", TEXT, &Plugin::registry, "The kind: table, config, sql.")
+      .column("registry", TEXT, &Plugin::registry, "The kind: table, config, logger, sql.")
       .column("name", TEXT, &Plugin::name, "Name of the table or plugin.")
       .column("owner_uuid", INTEGER, &Plugin::owner_uuid, "The extension it belongs to, 0 for the program itself.")
       .column("internal", INTEGER, &Plugin::internal, "1 if only the program itself uses it, else 0.")
