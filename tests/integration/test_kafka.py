@@ -160,3 +160,33 @@ def test_what_cannot_be_right_is_said(flags, word):
     driver.feed(line("users", 0))
     driver.wait_for_error(word)
     assert driver.stop()["delivered"] == 0
+
+
+def test_an_agents_lines_are_the_same_in_the_file_and_in_the_topic(broker, make_agent):
+    """Two sinks of one agent; the broker is away for a while, the file is not held up (LOG-05)."""
+    agent = make_agent()
+    agent.configure({"schedule": {name: {"query": f"select '{name}' as name, unix_time from time", "interval": 1}
+                                  for name in ["first", "second"]}})
+    agent.start("--schedule_splay_percent=100", "--logger_plugin=filesystem,kafka_producer",
+                f"--logger_kafka_brokers={broker.address}", "--logger_kafka_topic=agent")
+
+    def lines():
+        return (agent.logs / "ospreyd.results.log").read_text().splitlines()
+
+    agent.wait_for(lambda: agent.lines() and len(lines()) > 4)
+    broker.kill()
+    before = len(lines())
+    agent.wait_for(lambda: len(lines()) > before + 4, what="lines in the file while the broker is away")
+    broker.start()
+    after = len(lines())
+    agent.wait_for(lambda: len(lines()) > after + 4)
+
+    def all_there():
+        return set(lines()[:after]) <= {text for _, _, text in broker.consume("agent")}
+
+    agent.wait_for(all_there, timeout=60, what="every line in the topic")
+    assert agent.stop() == 0
+    for name in ["first", "second"]:
+        logged = [text for text in lines() if json.loads(text)["name"] == name]
+        sent = list(dict.fromkeys(text for _, _, text in broker.consume("agent") if json.loads(text)["name"] == name))
+        assert sent[:after // 2] == logged[:after // 2], name
