@@ -176,3 +176,21 @@ def test_host_identifier_is_the_hosts_name(make_agent, scratch):
     agent = start(make_agent, scratch)
     agent.wait_for(names_seen(agent, "results", {"dups"}))
     assert {line["hostIdentifier"] for line in agent.lines()} == {socket.gethostname()}
+
+
+def test_an_unknown_logger_ends_it_as_recorded(make_agent):
+    agent = make_agent("osqueryd")
+    agent.configure({})
+    agent.start("--disable_watchdog", "--logger_plugin=nope")
+    assert agent.process.wait(20) == 78
+    assert "Cannot activate nope logger plugin: Unknown registry plugin: nope" in agent.errors()
+    agent.process = None
+
+
+def test_an_invalid_mode_of_log_files_is_refused_as_recorded(make_agent):
+    agent = make_agent("osqueryd")
+    agent.start("--disable_watchdog", "--logger_mode=abc")
+    assert agent.process.wait(20) == 1
+    assert agent.errors() == ("Failed to convert logger_mode string to octal\n"
+                              "ERROR: failed validation of new value 'abc' for flag 'logger_mode'\n")
+    agent.process = None

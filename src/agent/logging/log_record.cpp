@@ -32,7 +32,7 @@ void append(std::string& out, T number) {
 template <class T>
 T take(std::string_view& bytes) {
   T number;
-  std::memcpy(&number, bytes.data(), sizeof number);
+  bytes.copy(reinterpret_cast<char*>(&number), sizeof number);
   bytes.remove_prefix(sizeof number);
   return number;
 }

@@ -203,16 +203,16 @@ SinkRunners::SinkRunners(LogBuffer& buffer, SinkParts parts, Delays delays)
 
 SinkRunners::~SinkRunners() { stop(); }
 
-Result<void> SinkRunners::start(ConfigurationPtr configuration) {
+Result<void> SinkRunners::start(const ConfigurationPtr& configuration) {
   Sinks sinks;
   for (auto& name : sinks_of(*configuration)) {
     auto sink = TRY(make_sink(name, parts_));
     sinks.emplace_back(std::move(name), std::move(sink));
   }
-  return start(std::move(sinks), std::move(configuration));
+  return start(std::move(sinks), configuration);
 }
 
-Result<void> SinkRunners::start(Sinks sinks, ConfigurationPtr configuration) {
+Result<void> SinkRunners::start(Sinks sinks, const ConfigurationPtr& configuration) {
   std::vector<std::string> names;
   for (const auto& [name, sink] : sinks) names.push_back(name);
   TRY(buffer_.set_sinks(names));

@@ -58,10 +58,10 @@ class SinkRunners {
   ~SinkRunners();
 
   // Makes the sinks that the configuration names and sets them to work; an error, and none at work, if one is unknown.
-  Result<void> start(ConfigurationPtr configuration);
+  Result<void> start(const ConfigurationPtr& configuration);
   // The same with sinks made already, by name.
   using Sinks = std::vector<std::pair<std::string, std::unique_ptr<Sink>>>;
-  Result<void> start(Sinks sinks, ConfigurationPtr configuration);
+  Result<void> start(Sinks sinks, const ConfigurationPtr& configuration);
   void configure(const ConfigurationPtr& configuration);
   std::vector<SinkReport> list() const;
 

@@ -37,7 +37,7 @@ void StatusLog::debug(Place place) {
   add(Severity::info, place);
 }
 
-void StatusLog::set_receiver(Receiver receiver) {
+void StatusLog::set_receiver(const Receiver& receiver) {
   std::deque<protocol::StatusLine> before;
   {
     std::lock_guard lock(mutex_);

@@ -49,7 +49,7 @@ class StatusLog {
   // From now on lines go to `receiver` too; those told before are handed over first (the oldest 1,024 of them). Called
   // on the thread that logs; what the receiver itself logs meanwhile goes to standard error only. Null: no more.
   using Receiver = std::function<void(const protocol::StatusLine&)>;
-  void set_receiver(Receiver receiver);
+  void set_receiver(const Receiver& receiver);
 
  private:
   void add(Severity severity, const Place& place);

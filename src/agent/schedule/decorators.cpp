@@ -46,7 +46,7 @@ void Decorators::ask(const std::string& source, const std::vector<std::string>& 
 void Decorators::load(const Configuration& configuration, QueryRunner& runner) {
   std::set<Key> wanted;
   for (const auto& [source, decorators] : configuration.decorators)
-    for_each(decorators, [&](const auto& sql) { wanted.emplace(source, sql); });
+    for_each(decorators, [&, &origin = source](const auto& sql) { wanted.emplace(origin, sql); });
   {
     std::lock_guard lock(mutex_);
     std::erase_if(answers_, [&](const auto& one) { return !wanted.contains(one.first); });

@@ -1,5 +1,7 @@
 #include "agent/logging/sink.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -32,6 +34,8 @@ static_assert(std::ranges::is_sorted(kNames));
 Result<std::unique_ptr<Sink>> make_sink(std::string_view name, const SinkParts& parts) {
   for (const auto& sink : kSinks)
     if (sink.name == name) return sink.make(parts);
+  if (parts.program.osquery_compatible)
+    return failure({}, fmt::format("Cannot activate {0} logger plugin: Unknown registry plugin: {0}", name));
   const auto near = nearest(name, {kNames.begin(), kNames.end()});
   return failure("logger_plugin", "there is no logger called " + std::string(name) +
                                       (near ? "; did you mean " + std::string(*near) + "?" : ""));

@@ -103,7 +103,7 @@ class LocalSyslog final : public Sink {
   }
 
   // One try more on a new socket: the daemon may have been started anew.
-  Result<void> send(std::string message, const Interrupt& stop) {
+  Result<void> send(const std::string& message, const Interrupt& stop) {
     const bool fresh = !socket_;
     if (fresh) TRY(open());
     auto sent = send_once(message, stop);
