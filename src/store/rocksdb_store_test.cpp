@@ -543,6 +543,30 @@ TEST_F(RocksdbStoreTest, SpaceComesBackHoweverItWasGivenUp) {
   EXPECT_TRUE(again);
 }
 
+// LIM-12.
+TEST_F(RocksdbStoreTest, TakesTheSpaceThatItNeedsNotTheSpaceThatItMay) {
+  const auto opened = open(std::uint64_t{512} << 20);
+  ASSERT_TRUE(opened.store->write(put(Family::queries, "a", "b")));
+  EXPECT_LT(opened.store->disk_bytes(), 1U << 20);
+}
+
+// LIM-13: a cap of the least is held, one of 0 is none.
+TEST_F(RocksdbStoreTest, ACapMayBeSetOrOff) {
+  const auto fill = [](Store& store) {
+    std::uint64_t written = 0;
+    for (int i = 0; i < 20; ++i, ++written)
+      if (!store.write(put(Family::queries, std::to_string(i), noise(1 << 20, static_cast<unsigned>(i))))) break;
+    return written;
+  };
+  {
+    const auto opened = open(kLeastCap);
+    EXPECT_LT(fill(*opened.store), 8U);
+    EXPECT_EQ(opened.store->pressure(), Pressure::cap);
+  }
+  const auto opened = open(0);
+  EXPECT_EQ(fill(*opened.store), 20U);
+}
+
 TEST_F(RocksdbStoreTest, NothingIsWrittenBelowTheFloorOfFreeSpace) {
   const auto opened = open(0, UINT64_MAX / 2);
   const auto written = opened.store->write(put(Family::queries, "a", "b"));

@@ -133,3 +133,16 @@ def test_packs_as_recorded(make_agent):
         ("empty", "1", "1", "1", "0")]
     assert "Discovery query failed (select * from no_such_table): no such table: no_such_table" in agent.errors()
     assert agent.stop() == 0
+
+
+def test_what_a_query_does_is_said_by_its_keys_not_its_name(make_agent):
+    """CFG-13: one called snapshot is differential all the same, and its interval is what stands there."""
+    agent = make_agent()
+    agent.configure({"schedule": {"snapshot": query("select unix_time / 2 as t from time"),
+                                  "daily": query("select 1 as a", snapshot=True)}})
+    agent.start(*QUICK)
+    agent.wait_for(lambda: len([line for line in agent.lines() if line["name"] == "snapshot"]) > 2)
+    assert {line["action"] for line in agent.lines()} == {"added", "removed"}
+    agent.wait_for(lambda: len([line for line in agent.lines("snapshots") if line["name"] == "daily"]) > 1)
+    assert {line["name"] for line in agent.lines("snapshots")} == {"daily"}
+    assert agent.stop() == 0
