@@ -43,6 +43,7 @@ constexpr std::string_view kRedacted = "(not shown)";
 
 std::vector<Family> all_families() {
   std::vector<Family> all;
+  all.reserve(store::kFamilies);
   for (std::size_t i = 0; i < store::kFamilies; ++i) all.push_back(static_cast<Family>(i));
   return all;
 }
@@ -134,6 +135,7 @@ constexpr auto kVerbs = std::to_array<Verb>({
 int Command::run() {
   if (words_.empty()) return sizes();
   std::vector<std::string_view> names;
+  names.reserve(kVerbs.size());
   for (const auto& verb : kVerbs) names.push_back(verb.name);
   const auto verb = std::ranges::find(kVerbs, words_[0], &Verb::name);
   if (verb == kVerbs.end()) {
