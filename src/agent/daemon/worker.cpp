@@ -36,6 +36,8 @@
 #include "agent/logging/sink_runner.h"
 #include "agent/schedule/death_note.h"
 #include "agent/schedule/scheduler.h"
+#include "agent/watcher/performance_limits.h"
+#include "agent/watcher/usage.h"
 #include "agent/watcher/watcher.h"
 #include "linux/files/digest_cache.h"
 #include "linux/files/io_budget.h"
@@ -56,6 +58,7 @@ constexpr int kOpenTries = 25;  // of a store that the worker before may still h
 constexpr auto kBetweenTries = 200ms;
 constexpr std::chrono::milliseconds kBetweenRoomTries = 5s;  // of a full disk
 constexpr auto kStartTime = 5s;                              // after which its code may be forgotten
+constexpr auto kTrimInterval = 10s;                          // between two looks at how much memory is resident
 constexpr auto kSyncInterval = 1s;                           // what a power cut may take back
 
 // What the tables and sinks that there are need of root's powers: reading what is not ours, other processes' links and
@@ -312,6 +315,7 @@ class Worker {
         return 0;
       }
       save();
+      trim_memory();
       if (std::chrono::steady_clock::now() >= start_is_over) {
         forget_program_text();
         start_is_over = std::chrono::steady_clock::time_point::max();
@@ -321,6 +325,19 @@ class Worker {
         return EXIT_FAILURE;
       }
     }
+  }
+
+  // Gives free memory back to the system where much is resident (--malloc_trim_threshold, in megabytes; 0: never).
+  void trim_memory() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_trim_) return;
+    next_trim_ = now + kTrimInterval;
+    const auto& flags = applied_->flags;
+    auto threshold = std::max<std::int64_t>(flags.number("malloc_trim_threshold"), 0);
+    if (!flags.is_set("malloc_trim_threshold") && program_.watcher > 0)
+      threshold = static_cast<std::int64_t>(performance_limits(flags).memory_mb) * 4 / 5;
+    if (threshold > 0 && usage_of(::getpid()).resident_bytes > static_cast<std::uint64_t>(threshold) * kMegabyte)
+      ::malloc_trim(0);
   }
 
   // What counts up is kept now and then, and what was written survives a power cut from here on.
@@ -357,6 +374,7 @@ class Worker {
   std::optional<GroupMonitor> monitor_;
   std::optional<ConfigManager> configuration_;
   ConfigurationPtr applied_;
+  std::chrono::steady_clock::time_point next_trim_;
   std::unique_ptr<LogBuffer> buffer_;
   std::optional<SinkRunners> sinks_;
   std::unique_ptr<Differential> differential_;

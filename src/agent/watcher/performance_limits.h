@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/flags/flags.h"
+#include "agent/watcher/usage.h"
 
 namespace osprey::agent {
 
@@ -23,12 +24,6 @@ inline constexpr std::chrono::seconds kSampleInterval{3};
 
 // --watchdog_level and what overrides its numbers. Empty: limits are off (level -1).
 PerformanceLimits performance_limits(const Flags& flags);
-
-// What a worker used.
-struct UsageSample {
-  std::chrono::milliseconds cpu{0};  // user and system time since its start
-  std::uint64_t resident_bytes = 0;
-};
 
 struct Violation {
   enum class Kind : std::uint8_t { cpu, memory } kind;

@@ -21,10 +21,10 @@
 #include "agent/limits/worker_group.h"
 #include "agent/watcher/performance_limits.h"
 #include "agent/watcher/respawn.h"
+#include "agent/watcher/usage.h"
 #include "base/root.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
-#include "linux/procfs/process_stat.h"
 
 namespace osprey::agent {
 namespace {
@@ -35,24 +35,6 @@ using std::chrono::seconds;
 
 constexpr auto kExecutable = "/proc/self/exe";
 constexpr milliseconds kReapTime{2000};  // a killed worker has this long to be gone
-
-// What a process has used, 0 for one that is gone.
-UsageSample usage_of(pid_t pid) {
-  static const auto ticks = ::sysconf(_SC_CLK_TCK);
-  static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  UsageSample sample;
-  const auto root = Root::host();
-  if (const auto text = root.read(fmt::format("/proc/{}/stat", pid))) {
-    if (const auto stat = linux::parse_process_stat(text->bytes))
-      sample.cpu = milliseconds((stat->user_ticks + stat->system_ticks) * 1000 / static_cast<std::uint64_t>(ticks));
-  }
-  if (const auto text = root.read(fmt::format("/proc/{}/statm", pid))) {
-    std::string_view rest = text->bytes;
-    take_field(rest);
-    sample.resident_bytes = parse<std::uint64_t>(take_field(rest)).value_or(0) * page;
-  }
-  return sample;
-}
 
 // Whether nobody else can change what would be run next.
 Result<void> check_executable() {
