@@ -14,7 +14,7 @@ namespace osprey::linux {
 Result<void> keep_only_capabilities(std::span<const int> kept) {
   std::uint64_t mask = 0;
   for (const int capability : kept) mask |= std::uint64_t{1} << capability;
-  for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
+  for (int capability = 0; capability < 64 && ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability)
     if (!(mask >> capability & 1))
       ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);  // fails without CAP_SETPCAP: then there is little to drop
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
