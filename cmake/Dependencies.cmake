@@ -24,13 +24,15 @@ osprey_static_library(z libz.a)
 # flags makes objcopy give up the section's type, by which linkers find constructors. The archive is not position
 # independent enough for a module of ours, and its shared sister costs an agent 4 MB.)
 find_library(rocksdb_ARCHIVE librocksdb.a REQUIRED)
+# GNU's: LLVM's keeps the type whatever the flags.
+find_program(GNU_OBJCOPY objcopy REQUIRED)
 set(rocksdb_DEFERRED "${CMAKE_BINARY_DIR}/lib/librocksdb_deferred.a")
 if(NOT EXISTS "${rocksdb_DEFERRED}" OR "${rocksdb_ARCHIVE}" IS_NEWER_THAN "${rocksdb_DEFERRED}")
   file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
-  execute_process(COMMAND_ERROR_IS_FATAL ANY COMMAND "${CMAKE_OBJCOPY}"
+  execute_process(COMMAND_ERROR_IS_FATAL ANY COMMAND "${GNU_OBJCOPY}"
     --rename-section .init_array=rocksdb_constructors,alloc,load,readonly,data,contents
     "${rocksdb_ARCHIVE}" "${rocksdb_DEFERRED}.readonly")
-  execute_process(COMMAND_ERROR_IS_FATAL ANY COMMAND "${CMAKE_OBJCOPY}"
+  execute_process(COMMAND_ERROR_IS_FATAL ANY COMMAND "${GNU_OBJCOPY}"
     --set-section-flags rocksdb_constructors=alloc,load,data,contents
     "${rocksdb_DEFERRED}.readonly" "${rocksdb_DEFERRED}")
   file(REMOVE "${rocksdb_DEFERRED}.readonly")
