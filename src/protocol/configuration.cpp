@@ -263,9 +263,8 @@ class Reader {
       return std::nullopt;
     }
     if (const auto* interval = node.member("interval")) {
-      const auto seconds = interval_of(*interval, query.name);
-      if (!seconds) return std::nullopt;
-      query.interval = *seconds;
+      query.interval = interval_of(*interval, query.name);
+      if (!query.interval) return std::nullopt;
     }
     query.snapshot = flag(node, "snapshot", false);
     query.removed = flag(node, "removed", true);

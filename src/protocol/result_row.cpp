@@ -57,7 +57,7 @@ void append_number(std::string& out, T value) {
 template <class T>
 bool take_number(std::string_view& rest, T& value) {
   const auto bytes = take_bytes(rest, sizeof value);
-  if (bytes) std::memcpy(&value, bytes->data(), sizeof value);
+  if (bytes) bytes->copy(reinterpret_cast<char*>(&value), sizeof value);
   return bytes.has_value();
 }
 

@@ -83,7 +83,7 @@ int authorize(void* context, int action, const char* first, const char* second, 
     if (allowed(action, first, second)) return SQLITE_OK;
     const auto text = [](const char* argument) { return std::string(argument ? argument : "null"); };
     asked.denied = Denial{action, {text(first), text(second), text(third), text(fourth)}, refusal(action, first)};
-  } catch (...) {
+  } catch (...) {  // NOLINT(bugprone-empty-catch)
     // No memory: what is refused stays so, without its words, and so does what cannot be noted.
   }
   return SQLITE_DENY;

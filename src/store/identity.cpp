@@ -14,7 +14,7 @@ std::uint32_t checksum(std::string_view key, std::string_view value) {
   const auto add = [](uLong sum, std::string_view bytes) {
     return ::crc32_z(sum, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
   };
-  // The NUL keeps apart where the one ends and the other begins.
+  // The NUL keeps apart where the one ends and the other begins.  NOLINTNEXTLINE(bugprone-string-constructor)
   return static_cast<std::uint32_t>(add(add(add(0, key), std::string_view("", 1)), value));
 }
 

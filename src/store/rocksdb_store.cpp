@@ -26,10 +26,12 @@
 #include "store/store_directory.h"
 
 // The linker's names for where RocksDB's static constructors begin and end: see cmake/Dependencies.cmake.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 extern void (*const __start_rocksdb_constructors[])();
 extern void (*const __stop_rocksdb_constructors[])();
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace osprey::store {
 namespace {

@@ -155,6 +155,7 @@ std::vector<std::string> StoreDirectory::set_asides() const {
   }
   std::ranges::sort(found);
   std::vector<std::string> paths;
+  paths.reserve(found.size());
   for (auto& [time, one] : found) paths.push_back(std::move(one));
   return paths;
 }
