@@ -1,7 +1,9 @@
 #include "agent/program.h"
 
 #include <fmt/format.h>
+#include <limits.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -28,6 +30,13 @@ std::string Program::title() const {
 const std::string& Program::instance_id() const {
   if (instance_id_.empty()) instance_id_ = random_uuid();
   return instance_id_;
+}
+
+std::string host_name() {
+  std::string name(HOST_NAME_MAX + 1, '\0');
+  if (::gethostname(name.data(), name.size()) != 0) return {};
+  name.resize(name.find('\0'));
+  return name;
 }
 
 std::string random_uuid() {

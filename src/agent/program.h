@@ -12,6 +12,9 @@ namespace osprey::agent {
 // The release of osquery whose behaviour we have: what the program says of itself under osquery's name.
 inline constexpr std::string_view kOsqueryVersion = "5.23.0-38-ga5b14f63d";
 
+// osquery's exit status for what ends everything: a watcher that sees it in its worker does not start another.
+inline constexpr int kCatastrophic = 78;
+
 struct Program {
   std::string name = "osprey";  // it was started under
   // Started under osquery's name: behave as osquery does where we would rather not.
@@ -28,6 +31,9 @@ struct Program {
  private:
   mutable std::string instance_id_;
 };
+
+// gethostname(2).
+std::string host_name();
 
 // A random UUID, lower case.
 std::string random_uuid();

@@ -93,6 +93,11 @@ class Agent:
         text = path.read_bytes() if path.exists() else b""
         return [json.loads(line) for line in text.splitlines()]
 
+    def last_snapshot(self, name):
+        """The rows of the last snapshot of a query; none before the first."""
+        found = [line for line in self.lines("snapshots") if line["name"] == name]
+        return found[-1]["snapshot"] if found else []
+
     def wait_for(self, condition, timeout=20, what="what the test waits for"):
         """What `condition` returns once that is true."""
         end = time.monotonic() + timeout

@@ -18,12 +18,6 @@ def start_time(pid):
     return boot + ticks / TICKS
 
 
-def rows_of(agent, name):
-    """The rows of the last snapshot of a query."""
-    found = [line for line in agent.lines("snapshots") if line["name"] == name]
-    return found[-1]["snapshot"] if found else []
-
-
 QUERIES = {
     "info": "select * from osquery_info",
     "loggers": "select name, active from osquery_registry where registry = 'logger'",
@@ -40,12 +34,12 @@ def watched(make_agent):
     agent = make_agent()
     agent.configure({"schedule": {name: {"query": sql, "interval": 1, "snapshot": True} for name, sql in QUERIES.items()}})
     agent.start("--schedule_splay_percent=100", "--logger_plugin=filesystem,stdout")
-    agent.wait_for(lambda: all(rows_of(agent, name) for name in QUERIES if name != "losses"))
+    agent.wait_for(lambda: all(agent.last_snapshot(name) for name in QUERIES if name != "losses"))
     return agent
 
 
 def test_info_is_the_processes_own(watched):
-    info = rows_of(watched, "info")[0]
+    info = watched.last_snapshot("info")[0]
     worker = watched.worker()
     assert info["pid"] == str(worker)
     assert info["watcher"] == str(watched.process.pid)
@@ -60,7 +54,7 @@ def test_info_is_the_processes_own(watched):
     before = len(watched.lines("snapshots"))
     watched.start("--schedule_splay_percent=100")
     watched.wait_for(lambda: any(line["name"] == "info" for line in watched.lines("snapshots")[before:]))
-    again = rows_of(watched, "info")[0]
+    again = watched.last_snapshot("info")[0]
     assert again["pid"] != info["pid"]
     assert (again["uuid"], again["instance_id"]) == (info["uuid"], info["instance_id"])
 
@@ -77,12 +71,12 @@ def test_the_worker_has_few_capabilities(watched):
 
 
 def test_sinks_and_registry(watched):
-    active = {row["name"] for row in rows_of(watched, "loggers") if row["active"] == "1"}
+    active = {row["name"] for row in watched.last_snapshot("loggers") if row["active"] == "1"}
     assert active == {"filesystem", "stdout"}
-    assert {"kafka_producer", "syslog"} <= {row["name"] for row in rows_of(watched, "loggers")}
+    assert {"kafka_producer", "syslog"} <= {row["name"] for row in watched.last_snapshot("loggers")}
 
     def sinks():
-        return {row["name"]: row for row in rows_of(watched, "sinks")}
+        return {row["name"]: row for row in watched.last_snapshot("sinks")}
 
     watched.wait_for(lambda: int(sinks()["filesystem"]["delivered_lines"]) > 5)
     assert set(sinks()) == {"filesystem", "stdout"}
@@ -91,8 +85,8 @@ def test_sinks_and_registry(watched):
 
 
 def test_nothing_is_lost_and_the_store_is_where_it_says(watched):
-    assert rows_of(watched, "losses") == []
-    store = rows_of(watched, "store")
+    assert watched.last_snapshot("losses") == []
+    store = watched.last_snapshot("store")
     assert {row["directory"] for row in store} == {str(watched.database)}
     assert {"configurations", "queries", "logs", "query_performance"} <= {row["family"] for row in store}
     free = os.statvfs(watched.database)

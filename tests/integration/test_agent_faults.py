@@ -245,8 +245,7 @@ def test_endless_and_greedy_queries_are_stopped_and_the_rest_goes_on(make_agent)
     agent.start(*QUICK, "--schedule_query_seconds=2", "--schedule_query_memory_mb=32")
 
     def denylisted():
-        snapshots = [line for line in agent.lines("snapshots") if line["name"] == "told"]
-        return {row["name"] for row in snapshots[-1]["snapshot"] if row["denylisted"] == "1"} if snapshots else set()
+        return {row["name"] for row in agent.last_snapshot("told") if row["denylisted"] == "1"}
 
     agent.wait_for(lambda: {"endless", "greedy"} <= denylisted(), timeout=40)
     worker = agent.worker()

@@ -14,11 +14,6 @@ def query(sql, interval=1, **more):
     return {"query": sql, "interval": interval, **more}
 
 
-def last_snapshot(agent, name):
-    found = [line for line in agent.lines("snapshots") if line["name"] == name]
-    return found[-1]["snapshot"] if found else []
-
-
 def query_threads(pid):
     """Processor time of a worker's query threads, in milliseconds."""
     spent = 0
@@ -58,7 +53,7 @@ def test_a_query_that_the_worker_dies_of_twice_is_left_out(make_agent):
         os.kill(worker, signal.SIGSEGV)
         agent.wait_for(lambda: f"scheduled query deadly {words}" in agent.errors(), timeout=40)
     agent.wait_for(lambda: len(agent.lines("snapshots")) > before + 2, timeout=40)
-    denied = {row["name"]: row["denylisted"] for row in last_snapshot(agent, "told")}
+    denied = {row["name"]: row["denylisted"] for row in agent.last_snapshot("told")}
     assert denied == {"deadly": "1", "light": "0", "told": "0"}
     assert agent.stop() == 0
 
@@ -74,7 +69,7 @@ def test_statistics_are_the_kernels(make_agent):
     worker = agent.wait_for(agent.worker)
 
     def worked():
-        rows = last_snapshot(agent, "told")
+        rows = agent.last_snapshot("told")
         return rows if rows and int(rows[0]["executions"]) >= 5 else None
     row = agent.wait_for(worked)[0]
     spent = query_threads(worker)
@@ -122,12 +117,12 @@ def test_packs_as_recorded(make_agent):
         }})
     agent.start("--disable_watchdog")
     seen = lambda: {line["name"] for line in agent.lines()}
-    agent.wait_for(lambda: seen() >= {"pack_on_q1", "pack_shard100_q1"} and last_snapshot(agent, "packs"))
-    agent.wait_for(lambda: all(row["hits"] == "1" for row in last_snapshot(agent, "packs")
+    agent.wait_for(lambda: seen() >= {"pack_on_q1", "pack_shard100_q1"} and agent.last_snapshot("packs"))
+    agent.wait_for(lambda: all(row["hits"] == "1" for row in agent.last_snapshot("packs")
                                if row["name"] not in ("plat", "ver")))
     assert seen() == {"pack_on_q1", "pack_shard100_q1"}
     assert [(row["name"], row["active"], row["discovery_executions"], row["hits"], row["shard"])
-            for row in last_snapshot(agent, "packs")] == [
+            for row in agent.last_snapshot("packs")] == [
         ("main", "1", "1", "1", "0"), ("on", "1", "1", "1", "0"), ("off", "0", "1", "1", "0"), ("err", "0", "1", "1", "0"),
         ("plat", "0", "0", "0", "0"), ("ver", "0", "0", "0", "0"), ("shard100", "1", "1", "1", "100"),
         ("empty", "1", "1", "1", "0")]

@@ -13,8 +13,6 @@
 namespace osprey::agent {
 namespace {
 
-constexpr int kCatastrophic = 78;  // osquery's exit status for what ends everything
-
 using protocol::Severity;
 
 std::string line(const Program& program, Severity severity, std::string_view text) {

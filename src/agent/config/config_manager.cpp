@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -24,11 +23,6 @@ std::string sha1_hex(std::string_view bytes) {
   unsigned length = 0;
   EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha1(), nullptr);
   return hex({reinterpret_cast<const char*>(digest.data()), length});
-}
-
-std::string this_host() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
 std::string backup_key(std::string_view prefix, std::string_view name) { return fmt::format("{}{}", prefix, name); }
@@ -214,7 +208,7 @@ void ConfigManager::publish() {
   changed_.clear();
   // Not before there is something to draw for: a digest costs a short-lived shell a third of its start.
   if (!shard_number_ && !parts.empty())
-    shard_number_ = protocol::shard_number(parts_.host_name.empty() ? this_host() : parts_.host_name);
+    shard_number_ = protocol::shard_number(parts_.host_name.empty() ? host_name() : parts_.host_name);
   auto made = make_configuration(parts_.base, parts, active_, shard_number_.value_or(0), notes);
   tell(notes);
   made.valid = fetched_;

@@ -1,8 +1,5 @@
 #include "agent/daemon/host_identity.h"
 
-#include <limits.h>
-#include <unistd.h>
-
 #include "agent/program.h"
 #include "linux/files/host_uuid.h"
 
@@ -35,13 +32,6 @@ std::string HostIdentity::identifier(const Flags& flags) const {
   if (kind == "specified" && !flags.text("specified_identifier").empty())
     return std::string(flags.text("specified_identifier"));
   return host_name();
-}
-
-std::string host_name() {
-  std::string name(HOST_NAME_MAX + 1, '\0');
-  if (::gethostname(name.data(), name.size()) != 0) return {};
-  name.resize(name.find('\0'));
-  return name;
 }
 
 }  // namespace osprey::agent

@@ -31,7 +31,4 @@ class HostIdentity {
   std::string run_uuid_;
 };
 
-// gethostname(2).
-std::string host_name();
-
 }  // namespace osprey::agent

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/program.h"
 #include "base/temporary_tree.h"
 #include "store/memory_store.h"
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <ctime>
-#include <utility>
 
 #include "base/text.h"
 
@@ -71,19 +70,26 @@ std::vector<Loss> Losses::list() const {
   return all;
 }
 
+void Losses::put_changed(store::Batch& batch) const {
+  for (const auto& [key, entry] : entries_)
+    if (entry.changed) batch.put(Family::configuration, key_of(entry.loss), value_of(entry.loss));
+}
+
+void Losses::saved() {
+  for (auto& [key, entry] : entries_) entry.changed = false;
+}
+
 void Losses::save(store::Batch& batch) {
   std::lock_guard lock(mutex_);
-  for (auto& [key, entry] : entries_)
-    if (std::exchange(entry.changed, false)) batch.put(Family::configuration, key_of(entry.loss), value_of(entry.loss));
+  put_changed(batch);
+  saved();
 }
 
 void Losses::save() {
   std::lock_guard lock(mutex_);
   store::Batch batch;
-  for (const auto& [key, entry] : entries_)
-    if (entry.changed) batch.put(Family::configuration, key_of(entry.loss), value_of(entry.loss));
-  if (batch.empty() || !store_.write(batch)) return;
-  for (auto& [key, entry] : entries_) entry.changed = false;
+  put_changed(batch);
+  if (!batch.empty() && store_.write(batch)) saved();
 }
 
 }  // namespace osprey::agent

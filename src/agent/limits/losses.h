@@ -39,6 +39,10 @@ class Losses {
   void save();
 
  private:
+  // Both under the lock.
+  void put_changed(store::Batch& batch) const;
+  void saved();
+
   store::Store& store_;
   mutable std::mutex mutex_;
   struct Entry {

@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 
-#include "agent/watcher/watcher.h"
 #include "base/text.h"
 
 namespace osprey::agent {

@@ -25,7 +25,9 @@ struct Death {
 // "limit:cpu", "limit:memory", "oom", "signal:11", "exit:1".
 std::string to_text(const Death& death);
 std::optional<Death> parse_death(std::string_view text);
-// From the environment, where the watcher leaves it (watcher/watcher.h); empty where nobody told.
+// The environment variable in which the watcher leaves it.
+inline constexpr auto kLastDeathVariable = "OSPREY_LAST_DEATH";
+// From there; empty where nobody told.
 std::optional<Death> last_death();
 
 }  // namespace osprey::agent

@@ -2,7 +2,6 @@
 
 #include "agent/config/config_manager.h"
 #include "agent/daemon/host_identity.h"
-#include "agent/flags/flags.h"
 #include "agent/program.h"
 #include "agent/tables/table.h"
 #include "linux/files/host_uuid.h"
@@ -15,7 +14,6 @@ constexpr std::int64_t kPlatformMask = 9;  // osquery's bits for POSIX and Linux
 struct Info {
   const Scan& scan;
   const Program& program;
-  const Flags* flags;
   ConfigurationPtr configuration;  // null where the program has none
   const HostIdentity* identity;    // the agent's, null in the shell
 
@@ -37,8 +35,7 @@ Rows<Info> scan(const Scan& scan) {
   const auto* program = scan.service<Program>();
   if (!program) co_return;
   const auto* manager = scan.service<ConfigManager>();
-  Info info{scan, *program, scan.service<Flags>(), manager ? manager->current() : nullptr,
-            scan.service<HostIdentity>()};
+  Info info{scan, *program, manager ? manager->current() : nullptr, scan.service<HostIdentity>()};
   co_yield info;
 }
 

@@ -34,8 +34,6 @@ PerformanceLimits performance_limits(const Flags& flags) {
   return limits;
 }
 
-std::string cause_of(Violation::Kind kind) { return kind == Violation::Kind::cpu ? "limit:cpu" : "limit:memory"; }
-
 std::optional<Violation> PerformanceJudge::observe(const UsageSample& sample, std::chrono::milliseconds age) {
   if (!first_) first_ = sample;
   const auto used = sample.cpu - last_cpu_;
@@ -45,13 +43,13 @@ std::optional<Violation> PerformanceJudge::observe(const UsageSample& sample, st
   if (age < limits_.start_delay) return std::nullopt;
 
   if (above_ * kSampleInterval >= limits_.latency)
-    return Violation{Violation::Kind::cpu,
+    return Violation{Death::Kind::cpu_limit,
                      fmt::format("Maximum sustainable CPU utilization limit {}ms exceeded for {} seconds",
                                  budget.count(), limits_.latency.count())};
   const auto grown = sample.resident_bytes - std::min(sample.resident_bytes, first_->resident_bytes);
   if (grown > limits_.memory_mb * kMegabyte)
     return Violation{
-        Violation::Kind::memory,
+        Death::Kind::memory_limit,
         fmt::format("Memory limits exceeded: {} bytes above the start's, limit {} MB", grown, limits_.memory_mb)};
   return std::nullopt;
 }

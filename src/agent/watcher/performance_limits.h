@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/flags/flags.h"
+#include "agent/schedule/death_note.h"
 #include "agent/watcher/usage.h"
 
 namespace osprey::agent {
@@ -22,15 +23,13 @@ struct PerformanceLimits {
 };
 inline constexpr std::chrono::seconds kSampleInterval{3};
 
-// --watchdog_level and what overrides its numbers. Empty: limits are off (level -1).
+// --watchdog_level and what overrides its numbers.
 PerformanceLimits performance_limits(const Flags& flags);
 
 struct Violation {
-  enum class Kind : std::uint8_t { cpu, memory } kind;
+  Death::Kind kind;
   std::string text;  // osquery's words
 };
-// What osprey_limits and the next worker are told: "limit:cpu", "limit:memory".
-std::string cause_of(Violation::Kind kind);
 
 // Judges one worker's samples, which come every kSampleInterval.
 class PerformanceJudge {

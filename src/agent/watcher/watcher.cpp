@@ -19,6 +19,7 @@
 #include "agent/daemon/program_text.h"
 #include "agent/limits/priority.h"
 #include "agent/limits/worker_group.h"
+#include "agent/schedule/death_note.h"
 #include "agent/watcher/performance_limits.h"
 #include "agent/watcher/respawn.h"
 #include "agent/watcher/usage.h"
@@ -49,15 +50,16 @@ Result<void> check_executable() {
 
 // How a worker ended.
 struct End {
-  int status = 0;      // as waitpid(2) gives it
-  bool asked = false;  // the watcher was told to stop
-  std::string cause;   // of a limit; else to be told from the status
+  int status = 0;                    // as waitpid(2) gives it
+  bool asked = false;                // the watcher was told to stop
+  std::optional<Death::Kind> limit;  // that the watcher stopped it for
 };
 
-std::string cause_of(const End& end) {
-  if (!end.cause.empty()) return end.cause;
-  if (WIFSIGNALED(end.status)) return fmt::format("signal:{}", WTERMSIG(end.status));
-  return fmt::format("exit:{}", WEXITSTATUS(end.status));
+Death death_of(const End& end, bool out_of_memory) {
+  if (end.limit) return {*end.limit};
+  if (out_of_memory) return {Death::Kind::out_of_memory};
+  if (WIFSIGNALED(end.status)) return {Death::Kind::signal, WTERMSIG(end.status)};
+  return {Death::Kind::exit, WEXITSTATUS(end.status)};
 }
 
 class Watcher {
@@ -94,7 +96,7 @@ class Watcher {
       // Asked whatever the cause is, so that the next worker is not blamed for it.
       const bool out_of_memory = group_.oom_killed() || oom_seen_;
       oom_seen_ = false;
-      last_death = out_of_memory && end.cause.empty() ? "oom" : cause_of(end);
+      last_death = to_text(death_of(end, out_of_memory));
       const auto delay = respawn_.delay_after(std::chrono::duration_cast<milliseconds>(Clock::now() - started));
       if (!delay) {
         tell(StatusLog::Severity::error,
@@ -163,7 +165,7 @@ class Watcher {
       tell(StatusLog::Severity::warning,
            fmt::format("{} worker ({}) stopping: {}", program_.name, worker_, violation->text));
       ::kill(worker_, SIGUSR1);
-      return {stop(seconds(flags_.number("watchdog_forced_shutdown_delay"))), false, agent::cause_of(violation->kind)};
+      return {stop(seconds(flags_.number("watchdog_forced_shutdown_delay"))), false, violation->kind};
     }
   }
 

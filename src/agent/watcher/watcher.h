@@ -11,12 +11,9 @@
 
 namespace osprey::agent {
 
-// The exit status of what ends everything: a watcher that sees it in its worker does not start another.
-inline constexpr int kCatastrophic = 78;
-// In the environment of a worker: the watcher's process id (osquery's name for it), and how the worker before ended:
-// "limit:cpu", "limit:memory", "oom", "signal:N" or "exit:N".
+// In the environment of a worker: the watcher's process id (osquery's name for it). How the worker before ended stands
+// beside it (schedule/death_note.h).
 inline constexpr auto kWatcherVariable = "OSQUERY_WORKER";
-inline constexpr auto kLastDeathVariable = "OSPREY_LAST_DEATH";
 
 // Runs until it is told to stop (SIGTERM, SIGINT) or gives up. `arguments` are the program's own, for the workers.
 // Returns the exit status.

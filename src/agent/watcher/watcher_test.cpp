@@ -50,7 +50,7 @@ TEST(PerformanceJudge, StopsAfterTooMuchCpuForTooLong) {
   const auto violation = judge.observe({milliseconds(1900), 0}, seconds(12));
   ASSERT_TRUE(violation);
   EXPECT_EQ(violation->text, "Maximum sustainable CPU utilization limit 300ms exceeded for 6 seconds");
-  EXPECT_EQ(cause_of(violation->kind), "limit:cpu");
+  EXPECT_EQ(to_text({violation->kind}), "limit:cpu");
 }
 
 TEST(PerformanceJudge, MemoryCountsFromTheFirstSample) {

@@ -4,10 +4,10 @@
 #include <deque>
 #include <set>
 
-#include "agent/daemon/host_identity.h"
 #include "agent/logging/kafka_settings.h"
 #include "agent/logging/line_units.h"
 #include "agent/logging/sinks/sinks.h"
+#include "agent/program.h"
 #include "base/module.h"
 
 namespace osprey::agent {

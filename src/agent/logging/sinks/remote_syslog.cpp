@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
-#include "agent/daemon/host_identity.h"
 #include "agent/logging/certificate_files.h"
 #include "agent/logging/line_units.h"
 #include "agent/logging/rfc5424.h"
 #include "agent/logging/sinks/sinks.h"
 #include "agent/logging/syslog_target.h"
+#include "agent/program.h"
 
 namespace osprey::agent {
 namespace {
