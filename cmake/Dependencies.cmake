@@ -44,3 +44,13 @@ osprey_static_library(boost_json libboost_json.a)
 osprey_static_library(boost_container libboost_container.a)
 
 target_link_libraries(boost_json INTERFACE boost_container)
+
+# The server's.
+osprey_static_library(ssl libssl.a crypto)
+osprey_static_library(argon2 libargon2.a Threads::Threads)
+osprey_static_library(soci_core libsoci_core.a Threads::Threads dl)
+osprey_static_library(soci_sqlite3 libsoci_sqlite3.a soci_core sqlite)
+pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
+osprey_static_library(soci_postgresql libsoci_postgresql.a soci_core PkgConfig::LIBPQ)
+target_include_directories(soci_core INTERFACE SYSTEM /usr/include/soci)
+find_package(yaml-cpp REQUIRED)

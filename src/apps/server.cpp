@@ -1,0 +1,4 @@
+// osprey-server.
+#include "server/start.h"
+
+int main(int argc, char** argv) { return osprey::server::start(argc, argv); }

@@ -1,0 +1,54 @@
+// Router: which handler answers which method and path.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "server/http/message.h"
+#include "server/http/responder.h"
+
+namespace osprey::server::http {
+
+// Where a handler runs.
+enum class Runs : std::uint8_t {
+  on_worker,    // may wait for the database
+  on_listener,  // on the listener's thread: answers from memory, within microseconds, and never waits
+};
+
+struct Route {
+  Method method = Method::get;
+  std::string pattern;  // "/api/v1/hosts/{host}/tags": {…} is one segment; a last {…*} is the rest of the path
+  Runs runs = Runs::on_worker;
+  std::size_t body_cap = 1 << 20;  // bytes, unpacked; more is 413 before it is read
+  bool gzip_body = false;          // Content-Encoding: gzip is taken
+  // Looks at the head before the body is read; an answer refuses the request. On the listener's thread, from memory.
+  std::function<std::optional<Response>(const RequestHead&)> admit;
+  std::function<void(Request request, Responder responder)> handle;
+};
+
+struct Match {
+  const Route* route = nullptr;
+  std::vector<std::string> parameters;
+};
+
+// Built once, then read by every thread.
+class Router {
+ public:
+  // An error: this method and pattern are taken already.
+  Result<void> add(Route route);
+  // No route: 404, or 405 with the `allow` header where another method would do. A literal segment wins over a {…}.
+  std::expected<Match, Response> find(Method method, std::string_view path) const;
+  // How the errors that the listener gives itself look (404, 413, 500…): never with an empty body.
+  std::function<Response(const RequestHead&, unsigned status, std::string what)> error;
+
+ private:
+  struct Node;
+  std::shared_ptr<Node> root_;
+};
+
+}  // namespace osprey::server::http
