@@ -11,7 +11,7 @@ namespace osprey::fleet {
 
 struct Answer {
   std::vector<Row> rows;
-  std::string failed;  // why; empty: it has not
+  std::string failed;   // why; empty: it has not
   bool carves = false;  // the query asks for a carve
 };
 

@@ -83,7 +83,8 @@ Result<std::unique_ptr<Transport>> Transport::make(const Options& options, std::
   SSL_CTX* context = made->context_ = SSL_CTX_new(TLS_client_method());
   if (!context) return failure("OpenSSL", openssl_error());
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context,
+                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context, 1);
   if (options.connections == Connections::resumed) {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -242,7 +243,8 @@ void Link::shake_hands(Transport& transport) {
   ++transport.open_links_;
   if (!exchange_) deadline_ = 0;
   transport.owner_.opened(*this, monotonic_microseconds() - began_, SSL_session_reused(ssl_) == 1);
-  if (exchange_) write(transport);
+  if (exchange_) return write(transport);
+  SSL_free_buffers(ssl_);
 }
 
 void Link::write(Transport& transport) {
@@ -267,7 +269,10 @@ void Link::read(Transport& transport) {
     std::size_t got = 0;
     if (SSL_read_ex(ssl_, transport.scratch_.data(), transport.scratch_.size(), &got) != 1) {
       const int why = SSL_get_error(ssl_, 0);
-      if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) return;
+      if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) {
+        if (!exchange_) SSL_free_buffers(ssl_);  // a session ticket alone leaves one, whatever the mode
+        return;
+      }
       if (exchange_ && why == SSL_ERROR_ZERO_RETURN && exchange_->reader.end()) return finish(transport);
       return lost(transport, openssl_error());
     }

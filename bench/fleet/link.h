@@ -28,8 +28,9 @@ class LinkOwner {
   virtual ~LinkOwner() = default;
   virtual void opened(Link& link, std::int64_t microseconds, bool resumed) = 0;
   virtual void answered(Link& link, Reply reply) = 0;
-  // The link is closed; a request that was under way, or its opening, has come to nothing. `reusable_gone`: the connection had served before
-  // and ended before the first byte of an answer: the agent tries such a request again without a word.
+  // The link is closed; a request that was under way, or its opening, has come to nothing. `reusable_gone`: the
+  // connection had served before and ended before the first byte of an answer: the agent tries such a request again
+  // without a word.
   virtual void failed(Link& link, Failure failure, std::string_view what, bool reusable_gone) = 0;
 };
 

@@ -16,12 +16,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <memory>
 #include <new>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "base/text.h"
 #include "base/unique_fd.h"
 #include "fleet/clock.h"
 #include "fleet/options.h"
@@ -31,6 +31,8 @@
 
 namespace osprey::fleet {
 namespace {
+
+constexpr useconds_t kLook = 20'000;  // microseconds between two looks at the workers
 
 volatile sig_atomic_t interrupted = 0;
 
@@ -54,14 +56,16 @@ Result<void> check_descriptors(const Options& options) {
   ::setrlimit(RLIMIT_NOFILE, &limit);
   const std::uint64_t needed = (options.most_links() + options.processes - 1) / options.processes + 32;
   if (needed <= limit.rlim_max) return {};
-  return failure("--processes", fmt::format("each of {} would need {} descriptors, RLIMIT_NOFILE is {}: take {} processes",
-                                            options.processes, needed, limit.rlim_max,
-                                            options.most_links() / (limit.rlim_max - 32) + 1));
+  return failure(
+      "--processes",
+      fmt::format("each of {} would need {} descriptors, RLIMIT_NOFILE is {}: take {} processes", options.processes,
+                  needed, limit.rlim_max, options.most_links() / (limit.rlim_max - 32) + 1));
 }
 
-// Lines "HOST KEY", by the host's number.
-Result<void> read_keys(const Options& options, const Shared& shared) {
-  if (options.keys_file.empty()) return {};
+// Lines "HOST KEY", by the host's number. Gives back the keys of hosts that are not of this run.
+Result<std::map<std::uint32_t, std::string>> read_keys(const Options& options, const Shared& shared) {
+  std::map<std::uint32_t, std::string> others;
+  if (options.keys_file.empty()) return others;
   std::ifstream file(options.keys_file);
   if (!file && errno != ENOENT) return system_failure(options.keys_file);
   std::uint32_t number = 0;
@@ -70,20 +74,25 @@ Result<void> read_keys(const Options& options, const Shared& shared) {
     ++line;
     if (key.size() >= sizeof HostRecord::node_key)
       return failure(fmt::format("{}:{}", options.keys_file, line), "a key of 128 bytes and more");
-    if (number < options.first_host || number - options.first_host >= shared.hosts.size()) continue;
+    if (number < options.first_host || number - options.first_host >= shared.hosts.size()) {
+      others[number] = key;
+      continue;
+    }
     char* kept = shared.hosts[number - options.first_host].node_key;
     kept[key.copy(kept, key.size())] = '\0';
   }
   if (file.is_open() && !file.eof())
     return failure(fmt::format("{}:{}", options.keys_file, line + 1), "expected a host's number and its node key");
-  return {};
+  return others;
 }
 
-Result<void> write_keys(const Options& options, const Shared& shared) {
+Result<void> write_keys(const Options& options, const Shared& shared,
+                        const std::map<std::uint32_t, std::string>& others) {
   if (options.keys_file.empty()) return {};
   const std::string beside = options.keys_file + ".new";
   UniqueFd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   std::string text;
+  for (const auto& [number, key] : others) text += fmt::format("{} {}\n", number, key);
   for (std::size_t i = 0; i < shared.hosts.size(); ++i)
     if (shared.hosts[i].node_key[0]) text += fmt::format("{} {}\n", options.first_host + i, shared.hosts[i].node_key);
   for (std::size_t at = 0; fd && at < text.size();) {
@@ -97,7 +106,8 @@ Result<void> write_keys(const Options& options, const Shared& shared) {
 
 class Run {
  public:
-  Run(const Options& options, const Shared& shared) : options_(options), shared_(shared) {}
+  Run(const Options& options, const Shared& shared, const std::map<std::uint32_t, std::string>& other_keys)
+      : options_(options), shared_(shared), other_keys_(other_keys) {}
   ~Run() { end_workers(); }
 
   Result<void> start_workers(std::span<const Address> servers);
@@ -105,7 +115,7 @@ class Run {
   const Course& course() const noexcept { return course_; }
 
  private:
-  void watch(Cost Course::Watched::*moment);
+  void watch(Cost Course::Watched::* moment);
   std::uint32_t connected() const;
   bool workers_live();
   Result<void> bring_to(Stage stage, std::string_view doing);
@@ -115,6 +125,7 @@ class Run {
 
   const Options& options_;
   const Shared& shared_;
+  const std::map<std::uint32_t, std::string>& other_keys_;
   std::vector<pid_t> workers_;
   Course course_;
   std::uint64_t shown_ = 0;
@@ -140,7 +151,7 @@ Result<void> Run::start_workers(std::span<const Address> servers) {
   return {};
 }
 
-void Run::watch(Cost Course::Watched::*moment) {
+void Run::watch(Cost Course::Watched::* moment) {
   const pid_t self = ::getpid();
   course_.simulator.*moment = cost_of({&self, 1});
   course_.server.*moment = cost_of(options_.server_pids);
@@ -156,7 +167,8 @@ std::uint32_t Run::connected() const {
 bool Run::workers_live() {
   for (const pid_t pid : workers_) {
     siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0) return false;
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0)
+      return false;
   }
   return true;
 }
@@ -173,14 +185,15 @@ Result<void> Run::bring_to(Stage stage, std::string_view doing) {
     const std::int64_t now = monotonic_microseconds();
     if (now - begun > static_cast<std::int64_t>(options_.patience * 1e6)) {
       for (const WorkerPart& part : shared_.workers)
-        if (part.sampled.get()) return failure(std::string(doing), fmt::format("not done within --patience; {}", part.samples[0].text));
+        if (part.sampled.get())
+          return failure(std::string(doing), fmt::format("not done within --patience; {}", part.samples[0].text));
       return failure(std::string(doing), "not done within --patience");
     }
     if (now >= next_word && !options_.quiet) {
       fmt::print(stderr, "{}: {} connections\n", doing, connected());
       next_word = now + 5'000'000;
     }
-    ::usleep(10'000);
+    ::usleep(kLook);
   }
   return {};
 }
@@ -223,7 +236,7 @@ Result<void> Run::run_turns() {
       next_word += kWord;
     }
     if (!workers_live()) return failure("a worker", "it has ended before its time");
-    ::usleep(10'000);
+    ::usleep(kLook);
   }
   const std::int64_t ended = std::max(measure_from, monotonic_microseconds());
   course_.measured = static_cast<double>(ended - measure_from) / 1e6;
@@ -234,13 +247,15 @@ Result<void> Run::run_turns() {
 }
 
 Result<void> Run::lead() {
-  const auto seconds_since = [](std::int64_t then) { return static_cast<double>(monotonic_microseconds() - then) / 1e6; };
+  const auto seconds_since = [](std::int64_t then) {
+    return static_cast<double>(monotonic_microseconds() - then) / 1e6;
+  };
   watch(&Course::Watched::at_start);
   const std::int64_t enrolling = monotonic_microseconds();
   if (auto done = bring_to(Stage::enrolling, "enrolling"); !done) return done;
   course_.enrolling = seconds_since(enrolling);
   // A run that is broken off later need not enrol anew.
-  if (auto kept = write_keys(options_, shared_); !kept) return kept;
+  if (auto kept = write_keys(options_, shared_, other_keys_); !kept) return kept;
   const std::int64_t connecting = monotonic_microseconds();
   if (auto done = bring_to(Stage::connecting, "connecting"); !done) return done;
   course_.connecting = seconds_since(connecting);
@@ -248,7 +263,7 @@ Result<void> Run::lead() {
   watch(&Course::Watched::connected);
   if (auto done = run_turns(); !done) return done;
   end_workers();
-  return write_keys(options_, shared_);
+  return write_keys(options_, shared_, other_keys_);
 }
 
 void Run::end_workers() {
@@ -280,11 +295,11 @@ Result<void> simulate(const Options& options) {
   shared.workers = share<WorkerPart>(options.processes);
   shared.names = share<Names>(options.processes);
   shared.hosts = share<HostRecord>(options.hosts);
-  if (auto read = read_keys(options, shared); !read) return read;
+  const auto other_keys = TRY(read_keys(options, shared));
   const bool enrolls = std::ranges::any_of(shared.hosts, [](const HostRecord& host) { return !host.node_key[0]; });
   if (enrolls && options.secret.empty())
     return failure("--secret-file", "needed to enrol hosts that --keys has no node key of");
-  Run run(options, shared);
+  Run run(options, shared, other_keys);
   if (auto started = run.start_workers(servers); !started) return started;
   if (auto led = run.lead(); !led) return led;
   return print(options, report(options, shared, run.course()));

@@ -42,7 +42,8 @@ void append_name(std::string& object, std::string_view name) {
   object += ':';
 }
 
-constexpr std::array kPrograms = {"bash", "sshd", "cron", "python3", "nginx", "curl", "git", "systemctl", "apt-get", "rsync"};
+constexpr std::array kPrograms = {"bash", "sshd", "cron",      "python3", "nginx",
+                                  "curl", "git",  "systemctl", "apt-get", "rsync"};
 
 }  // namespace
 
@@ -50,8 +51,10 @@ std::string http_request(const RequestHead& head, std::string_view body) {
   std::string out;
   out.reserve(400 + body.size());
   const auto to = std::back_inserter(out);
-  fmt::format_to(to, "POST {} HTTP/1.1\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
-                     "User-Agent: osquery/5.23.0\r\n", head.target);
+  fmt::format_to(to,
+                 "POST {} HTTP/1.1\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
+                 "User-Agent: osquery/5.23.0\r\n",
+                 head.target);
   if (!head.node_key.empty()) fmt::format_to(to, "Authorization: NodeKey {}\r\n", head.node_key);
   if (head.hold) fmt::format_to(to, "{}: {}\r\n", protocol::kHeldReadHeader, head.hold);
   if (head.gzip) out += "Content-Encoding: gzip\r\n";
@@ -78,10 +81,10 @@ std::string read_body(std::string_view node_key) { return fmt::format(R"({{"node
 
 std::string log_body(const Persona& host, std::string_view node_key, LineRange lines, std::uint32_t line_bytes) {
   const std::time_t now = std::time(nullptr);
-  const std::string before =
-      fmt::format(R"({{"name":"pack/fleet/process_events","hostIdentifier":{},"calendarTime":"{}","unixTime":{},"epoch":0,)"
-                  R"("counter":1,"numerics":false,"columns":{{"sequence":")",
-                  quoted(host.name), protocol::calendar_time(now), now);
+  const std::string before = fmt::format(
+      R"({{"name":"pack/fleet/process_events","hostIdentifier":{},"calendarTime":"{}","unixTime":{},"epoch":0,)"
+      R"("counter":1,"numerics":false,"columns":{{"sequence":")",
+      quoted(host.name), protocol::calendar_time(now), now);
   std::string out = R"({"data":[)";
   out.reserve(200 + lines.count * (line_bytes + std::size_t{400}));
   const auto to = std::back_inserter(out);
@@ -124,8 +127,8 @@ bool WriteBody::add(std::string_view id, std::string_view sql) {
 }
 
 std::string WriteBody::finish(std::string_view node_key) const {
-  return fmt::format(R"({{"queries":{{{}}},"statuses":{{{}}},"messages":{{{}}},"stats":{{{}}},"node_key":{}}})", queries_,
-                     statuses_, messages_, stats_, quoted(node_key));
+  return fmt::format(R"({{"queries":{{{}}},"statuses":{{{}}},"messages":{{{}}},"stats":{{{}}},"node_key":{}}})",
+                     queries_, statuses_, messages_, stats_, quoted(node_key));
 }
 
 std::string carve_begin_body(const Carve& carve, std::string_view node_key) {
@@ -138,11 +141,12 @@ std::string carve_block_body(const Carve& carve) {
   const std::uint32_t from = carve.next * Carve::kBlockBytes;
   std::string block(std::min(Carve::kBlockBytes, carve.bytes - from), static_cast<char>('a' + carve.next % 26));
   std::string data(block.size() / 3 * 4 + 5, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(data.data()),
-                                     reinterpret_cast<const unsigned char*>(block.data()), static_cast<int>(block.size()));
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(data.data()),
+                      reinterpret_cast<const unsigned char*>(block.data()), static_cast<int>(block.size()));
   data.resize(static_cast<std::size_t>(length));
-  return fmt::format(R"({{"block_id":{},"session_id":{},"request_id":"{}","data":"{}"}})", carve.next, quoted(carve.session),
-                     carve.id, data);
+  return fmt::format(R"({{"block_id":{},"session_id":{},"request_id":"{}","data":"{}"}})", carve.next,
+                     quoted(carve.session), carve.id, data);
 }
 
 std::string gzip(std::string_view text) {

@@ -29,8 +29,8 @@ struct Options {
 
   std::uint32_t hosts = 20;
   std::uint32_t first_host = 1;
-  unsigned processes = 0;  // 0: one for each 15,000 connections
-  unsigned sources = 64;   // loopback addresses to connect from
+  unsigned processes = 0;   // 0: one for each 15,000 connections
+  unsigned sources = 64;    // loopback addresses to connect from
   unsigned at_a_time = 32;  // enrolments, and connections being opened, a process
 
   Connections connections = Connections::kept;
@@ -42,9 +42,9 @@ struct Options {
   double config_interval = 300;  // seconds; 0: never
   double distributed_interval = 60;
   double log_interval = 60;
-  double jitter = 0.05;            // a turn comes by up to this part of its interval sooner or later
-  double lines_a_minute = 1;       // a host
-  double lines_a_second = 0;       // of all hosts together; instead of lines_a_minute and log_interval
+  double jitter = 0.05;       // a turn comes by up to this part of its interval sooner or later
+  double lines_a_minute = 1;  // a host
+  double lines_a_second = 0;  // of all hosts together; instead of lines_a_minute and log_interval
   std::uint32_t batch_lines = 1024;
   std::uint32_t line_bytes = 400;
   bool gzip = false;
@@ -52,10 +52,10 @@ struct Options {
   std::string acknowledged_file;
   std::uint32_t carve_bytes = 20'000;
 
-  double warm_up = 0;   // seconds before figures count
-  double duration = 0;  // seconds; 0: until a signal
+  double warm_up = 0;     // seconds before figures count
+  double duration = 0;    // seconds; 0: until a signal
   double patience = 600;  // seconds for enrolling and connecting
-  double timeout = 16;  // seconds for a request
+  double timeout = 16;    // seconds for a request
 
   std::vector<pid_t> server_pids;
   std::vector<pid_t> database_pids;

@@ -41,9 +41,15 @@ std::string number(std::uint64_t value) { return std::to_string(value); }
 
 Row os_version(const Persona& host) {
   const System& system = system_of(host);
-  return {{"name", system.name},       {"version", system.version}, {"major", system.major},
-          {"minor", "0"},              {"patch", "0"},              {"build", ""},
-          {"platform", system.platform}, {"platform_like", system.like}, {"codename", system.codename},
+  return {{"name", system.name},
+          {"version", system.version},
+          {"major", system.major},
+          {"minor", "0"},
+          {"patch", "0"},
+          {"build", ""},
+          {"platform", system.platform},
+          {"platform_like", system.like},
+          {"codename", system.codename},
           {"arch", "x86_64"}};
 }
 
@@ -67,46 +73,72 @@ Row system_info(const Persona& host) {
 }
 
 Row osquery_info(const Persona& host) {
-  return {{"pid", number(300 + host.random % 2000)}, {"uuid", host.uuid},
-          {"instance_id", host.uuid},                {"version", "5.23.0"},
-          {"config_hash", ""},                       {"config_valid", "1"},
-          {"extensions", "inactive"},                {"build_platform", "linux"},
-          {"build_distro", "centos7"},               {"start_time", number(static_cast<std::uint64_t>(std::time(nullptr)) - 3600)},
-          {"watcher", "-1"},                         {"platform_mask", "9"}};
+  return {{"pid", number(300 + host.random % 2000)},
+          {"uuid", host.uuid},
+          {"instance_id", host.uuid},
+          {"version", "5.23.0"},
+          {"config_hash", ""},
+          {"config_valid", "1"},
+          {"extensions", "inactive"},
+          {"build_platform", "linux"},
+          {"build_distro", "centos7"},
+          {"start_time", number(static_cast<std::uint64_t>(std::time(nullptr)) - 3600)},
+          {"watcher", "-1"},
+          {"platform_mask", "9"}};
 }
 
 Row platform_info(const Persona&) {
-  return {{"vendor", "SeaBIOS"}, {"version", "1.16.2"}, {"date", "04/01/2014"}, {"revision", "0.0"}, {"firmware_type", "bios"}};
+  return {{"vendor", "SeaBIOS"},
+          {"version", "1.16.2"},
+          {"date", "04/01/2014"},
+          {"revision", "0.0"},
+          {"firmware_type", "bios"}};
 }
 
 Row uptime(const Persona& host) {
   const std::uint64_t seconds = 3'600 + host.random % 8'000'000;
-  return {{"days", number(seconds / 86'400)}, {"hours", number(seconds / 3'600 % 24)},
-          {"minutes", number(seconds / 60 % 60)}, {"seconds", number(seconds % 60)}, {"total_seconds", number(seconds)}};
+  return {{"days", number(seconds / 86'400)},
+          {"hours", number(seconds / 3'600 % 24)},
+          {"minutes", number(seconds / 60 % 60)},
+          {"seconds", number(seconds % 60)},
+          {"total_seconds", number(seconds)}};
 }
 
 Row time_now(const Persona&) {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
   gmtime_r(&now, &utc);
-  return {{"year", number(utc.tm_year + 1900u)}, {"month", number(utc.tm_mon + 1u)}, {"day", number(utc.tm_mday)},
-          {"hour", number(utc.tm_hour)},         {"minutes", number(utc.tm_min)},    {"seconds", number(utc.tm_sec)},
-          {"timezone", "UTC"},                   {"unix_time", number(now)}};
+  return {{"year", number(utc.tm_year + 1900u)},
+          {"month", number(utc.tm_mon + 1u)},
+          {"day", number(utc.tm_mday)},
+          {"hour", number(utc.tm_hour)},
+          {"minutes", number(utc.tm_min)},
+          {"seconds", number(utc.tm_sec)},
+          {"timezone", "UTC"},
+          {"unix_time", number(now)}};
 }
 
 Row kernel_info(const Persona& host) {
-  return {{"version", system_of(host).kernel}, {"arguments", "ro quiet"}, {"path", "/boot/vmlinuz"}, {"device", "/dev/vda1"}};
+  return {{"version", system_of(host).kernel},
+          {"arguments", "ro quiet"},
+          {"path", "/boot/vmlinuz"},
+          {"device", "/dev/vda1"}};
 }
 
 Row memory_info(const Persona& host) {
   const std::uint64_t total = (host.random % 15 + 1) << 31;
-  return {{"memory_total", number(total)}, {"memory_free", number(total / 4)}, {"buffers", number(total / 50)},
-          {"cached", number(total / 3)}, {"swap_total", "0"}, {"swap_free", "0"}};
+  return {{"memory_total", number(total)},
+          {"memory_free", number(total / 4)},
+          {"buffers", number(total / 50)},
+          {"cached", number(total / 3)},
+          {"swap_total", "0"},
+          {"swap_free", "0"}};
 }
 
 std::vector<Row> users(const Persona&) {
   const auto user = [](const char* uid, const char* name, const char* home, const char* shell) {
-    return Row{{"uid", uid}, {"gid", uid}, {"username", name}, {"description", ""}, {"directory", home}, {"shell", shell}};
+    return Row{{"uid", uid},        {"gid", uid},        {"username", name},
+               {"description", ""}, {"directory", home}, {"shell", shell}};
   };
   return {user("0", "root", "/root", "/bin/bash"), user("1000", "admin", "/home/admin", "/bin/bash"),
           user("33", "www-data", "/var/www", "/usr/sbin/nologin")};
@@ -118,8 +150,8 @@ std::vector<Row> interface_addresses(const Persona& host) {
 }
 
 std::vector<Row> interface_details(const Persona& host) {
-  const std::string mac = fmt::format("52:54:00:{:02x}:{:02x}:{:02x}", host.number >> 16 & 255, host.number >> 8 & 255,
-                                      host.number & 255);
+  const std::string mac =
+      fmt::format("52:54:00:{:02x}:{:02x}:{:02x}", host.number >> 16 & 255, host.number >> 8 & 255, host.number & 255);
   return {{{"interface", "lo"}, {"mac", "00:00:00:00:00:00"}, {"type", "772"}, {"mtu", "65536"}},
           {{"interface", "eth0"}, {"mac", mac}, {"type", "1"}, {"mtu", "1500"}}};
 }
@@ -128,9 +160,16 @@ std::vector<Row> processes(const Persona& host) {
   std::vector<Row> rows;
   unsigned pid = 1;
   for (const char* name : {"systemd", "systemd-journald", "sshd", "cron", "osqueryd"}) {
-    rows.push_back({{"pid", number(pid)}, {"name", name}, {"path", fmt::format("/usr/sbin/{}", name)},
-                    {"cmdline", fmt::format("/usr/sbin/{}", name)}, {"state", "S"}, {"uid", "0"}, {"gid", "0"},
-                    {"parent", "1"}, {"resident_size", number((host.random >> pid % 32 & 0xffff) << 10)}, {"threads", "1"}});
+    rows.push_back({{"pid", number(pid)},
+                    {"name", name},
+                    {"path", fmt::format("/usr/sbin/{}", name)},
+                    {"cmdline", fmt::format("/usr/sbin/{}", name)},
+                    {"state", "S"},
+                    {"uid", "0"},
+                    {"gid", "0"},
+                    {"parent", "1"},
+                    {"resident_size", number((host.random >> pid % 32 & 0xffff) << 10)},
+                    {"threads", "1"}});
     pid += 97;
   }
   return rows;
@@ -142,22 +181,32 @@ std::vector<Row> listening_ports(const Persona&) {
 }
 
 std::vector<Row> mounts(const Persona&) {
-  return {{{"device", "/dev/vda1"}, {"path", "/"}, {"type", "ext4"}, {"flags", "rw,relatime"}, {"blocks_size", "4096"},
-           {"blocks", "10256635"}, {"blocks_free", "6256635"}, {"blocks_available", "5800000"}}};
+  return {{{"device", "/dev/vda1"},
+           {"path", "/"},
+           {"type", "ext4"},
+           {"flags", "rw,relatime"},
+           {"blocks_size", "4096"},
+           {"blocks", "10256635"},
+           {"blocks_free", "6256635"},
+           {"blocks_available", "5800000"}}};
 }
 
 std::vector<Row> packages(const Persona& host) {
   std::vector<Row> rows;
   for (const char* name : {"openssl", "bash", "curl", "openssh-server"})
-    rows.push_back({{"name", name}, {"version", fmt::format("1.{}.{}", host.random % 9, host.random >> 4 & 15)},
-                    {"arch", "amd64"}, {"source", ""}, {"size", "100000"}, {"status", "install ok installed"}});
+    rows.push_back({{"name", name},
+                    {"version", fmt::format("1.{}.{}", host.random % 9, host.random >> 4 & 15)},
+                    {"arch", "amd64"},
+                    {"source", ""},
+                    {"size", "100000"},
+                    {"status", "install ok installed"}});
   return rows;
 }
 
 std::vector<Row> osquery_flags(const Persona& host) {
   const auto flag = [](const char* name, std::string value) {
-    return Row{{"name", name}, {"type", "uint64"}, {"description", ""}, {"default_value", ""},
-               {"value", std::move(value)}, {"shell_only", "0"}};
+    return Row{{"name", name},        {"type", "uint64"},          {"description", ""},
+               {"default_value", ""}, {"value", std::move(value)}, {"shell_only", "0"}};
   };
   return {flag("config_refresh", fmt::format("{:.0f}", host.config_interval)),
           flag("distributed_interval", fmt::format("{:.0f}", host.distributed_interval)),

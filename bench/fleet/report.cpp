@@ -33,12 +33,14 @@ std::uint64_t sum(const Shared& shared, const Count& count) {
   return total;
 }
 
-std::uint64_t measured(const Shared& shared, Counter Figures::*counter) {
+std::uint64_t measured(const Shared& shared, Counter Figures::* counter) {
   return sum(shared, [&](const WorkerPart& part) { return (part.figures[1].*counter).get(); });
 }
 
-std::uint64_t in_both(const Shared& shared, Counter Figures::*counter) {
-  return sum(shared, [&](const WorkerPart& part) { return (part.figures[0].*counter).get() + (part.figures[1].*counter).get(); });
+std::uint64_t in_both(const Shared& shared, Counter Figures::* counter) {
+  return sum(shared, [&](const WorkerPart& part) {
+    return (part.figures[0].*counter).get() + (part.figures[1].*counter).get();
+  });
 }
 
 json::object figures_of(const Shared& shared, std::size_t phase, double seconds) {
@@ -57,8 +59,11 @@ json::object figures_of(const Shared& shared, std::size_t phase, double seconds)
       bytes_in += figures.bytes_in.get();
     }
     if (answered == 0) continue;
-    json::object each{{"answered", answered}, {"bytes_out", bytes_out}, {"bytes_in", bytes_in},
-                      {"from_due_ms", latencies(*due)}, {"from_sent_ms", latencies(*sent)}};
+    json::object each{{"answered", answered},
+                      {"bytes_out", bytes_out},
+                      {"bytes_in", bytes_in},
+                      {"from_due_ms", latencies(*due)},
+                      {"from_sent_ms", latencies(*sent)}};
     if (seconds > 0) each["per_second"] = static_cast<double>(answered) / seconds;
     out[kKindNames[kind]] = std::move(each);
     if (static_cast<Kind>(kind) == Kind::held) continue;
@@ -66,7 +71,8 @@ json::object figures_of(const Shared& shared, std::size_t phase, double seconds)
     all_sent->merge(*sent);
     all_answered += answered;
   }
-  json::object all{{"answered", all_answered}, {"from_due_ms", latencies(*all_due)}, {"from_sent_ms", latencies(*all_sent)}};
+  json::object all{
+      {"answered", all_answered}, {"from_due_ms", latencies(*all_due)}, {"from_sent_ms", latencies(*all_sent)}};
   if (seconds > 0) all["per_second"] = static_cast<double>(all_answered) / seconds;
   out["all"] = std::move(all);
   return out;
@@ -78,8 +84,8 @@ json::object failures_of(const Shared& shared, std::size_t phase) {
   for (std::size_t kind = 0; kind < kKindNames.size(); ++kind) {
     json::object each;
     for (std::size_t failure = 0; failure < kFailureNames.size(); ++failure) {
-      const std::uint64_t count = sum(
-          shared, [&](const WorkerPart& part) { return part.figures[phase].kinds[kind].failures[failure].get(); });
+      const std::uint64_t count =
+          sum(shared, [&](const WorkerPart& part) { return part.figures[phase].kinds[kind].failures[failure].get(); });
       if (count) each[kFailureNames[failure]] = count;
       total += count;
     }
@@ -114,7 +120,9 @@ json::object moments(std::vector<double> times) {
   std::ranges::sort(times);
   json::object out{{"hosts", times.size()}};
   if (times.empty()) return out;
-  const auto at = [&](double share) { return times[static_cast<std::size_t>(share * static_cast<double>(times.size() - 1))]; };
+  const auto at = [&](double share) {
+    return times[static_cast<std::size_t>(share * static_cast<double>(times.size() - 1))];
+  };
   out["first"] = times.front();
   for (const auto& [name, share] : {std::pair{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}}) out[name] = at(share);
   out["last"] = times.back();
@@ -153,8 +161,11 @@ json::array queries_of(const Shared& shared) {
 }
 
 json::object watched(const Course::Watched& seen, double seconds) {
-  json::object out{{"processes", seen.end.processes}, {"pss_bytes", seen.end.pss}, {"rss_bytes", seen.end.rss},
-                   {"pss_before_bytes", seen.at_start.pss}, {"pss_connected_bytes", seen.connected.pss}};
+  json::object out{{"processes", seen.end.processes},
+                   {"pss_bytes", seen.end.pss},
+                   {"rss_bytes", seen.end.rss},
+                   {"pss_before_bytes", seen.at_start.pss},
+                   {"pss_connected_bytes", seen.connected.pss}};
   const double cpu = seen.end.cpu_seconds - seen.measuring.cpu_seconds;
   out["cpu_seconds"] = cpu;
   if (seconds > 0) out["cpu_percent"] = 100 * cpu / seconds;
@@ -163,13 +174,14 @@ json::object watched(const Course::Watched& seen, double seconds) {
 
 std::string latency_cells(const json::object& all) {
   std::string out;
-  for (const char* name : {"p50", "p90", "p99", "p99.9", "max"}) out += fmt::format(" {:>9.2f}", all.at(name).to_number<double>());
+  for (const char* name : {"p50", "p90", "p99", "p99.9", "max"})
+    out += fmt::format(" {:>9.2f}", all.at(name).to_number<double>());
   return out;
 }
 
 void append_figures(std::string& out, const json::object& kinds) {
-  out += fmt::format("  {:<8} {:>10} {:>9}   {:>8} {:>9} {:>9} {:>9} {:>9}   {:>8} {:>9}\n", "", "answered", "/s", "p50", "p90",
-                     "p99", "p99.9", "max", "sent p50", "p99");
+  out += fmt::format("  {:<8} {:>10} {:>9}   {:>8} {:>9} {:>9} {:>9} {:>9}   {:>8} {:>9}\n", "", "answered", "/s",
+                     "p50", "p90", "p99", "p99.9", "max", "sent p50", "p99");
   for (const auto& [kind, value] : kinds) {
     const json::object& each = value.get_object();
     const json::value* rate = each.if_contains("per_second");
@@ -220,14 +232,16 @@ json::object report(const Options& options, const Shared& shared, const Course& 
 
   json::object simulator = watched(course.simulator, course.measured);
   const auto answered = out["figures"].at("all").at("answered").to_number<double>();
-  if (answered > 0) simulator["cpu_microseconds_a_request"] = simulator.at("cpu_seconds").to_number<double>() * 1e6 / answered;
+  if (answered > 0)
+    simulator["cpu_microseconds_a_request"] = simulator.at("cpu_seconds").to_number<double>() * 1e6 / answered;
   simulator["pss_bytes_a_host"] = course.simulator.end.pss / options.hosts;
   out["simulator"] = std::move(simulator);
   if (!options.database_pids.empty()) out["database"] = watched(course.database, course.measured);
   if (!options.server_pids.empty()) {
     out["server"] = watched(course.server, course.measured);
     const auto grown = static_cast<double>(course.server.end.pss) - static_cast<double>(course.server.at_start.pss);
-    if (course.connections_at_end) out["server"].get_object()["pss_bytes_a_connection"] = grown / course.connections_at_end;
+    if (course.connections_at_end)
+      out["server"].get_object()["pss_bytes_a_connection"] = grown / course.connections_at_end;
   }
   return out;
 }
@@ -239,36 +253,43 @@ std::string as_text(const json::object& report) {
   const auto count = [](const json::value& value) { return value.to_number<std::uint64_t>(); };
   fmt::format_to(to, "{} hosts in {} processes, {} connections; {} enrolled in {:.1f} s, connected in {:.1f} s\n",
                  count(report.at("hosts")), count(report.at("processes")), count(report.at("connections")),
-                 count(report.at("enrolled")), number(report.at("enrolling_seconds")), number(report.at("connecting_seconds")));
+                 count(report.at("enrolled")), number(report.at("enrolling_seconds")),
+                 number(report.at("connecting_seconds")));
   fmt::format_to(to, "\nIn {:.1f} s (ms, from the moment a request was due; from when it was sent)\n",
                  number(report.at("measured_seconds")));
   append_figures(out, report.at("figures").get_object());
   for (const char* which : {"errors", "warm_up_errors"}) {
     const json::object& errors = report.at(which).get_object();
-    fmt::format_to(to, "\n{}: {}", which == std::string_view("errors") ? "Errors" : "Before that", count(errors.at("total")));
+    fmt::format_to(to, "\n{}: {}", which == std::string_view("errors") ? "Errors" : "Before that",
+                   count(errors.at("total")));
     for (const auto& [kind, failures] : errors.at("by_kind").get_object())
       for (const auto& [failure, times] : failures.get_object())
         fmt::format_to(to, "  {} {} {}", std::string_view(kind), std::string_view(failure), count(times));
   }
   for (const json::value& sample : report.at("error_samples").get_array())
-    fmt::format_to(to, "\n  host {} {} {}: {}", count(sample.at("host")), std::string_view(sample.at("kind").get_string()),
-                   std::string_view(sample.at("failure").get_string()), std::string_view(sample.at("text").get_string()));
+    fmt::format_to(
+        to, "\n  host {} {} {}: {}", count(sample.at("host")), std::string_view(sample.at("kind").get_string()),
+        std::string_view(sample.at("failure").get_string()), std::string_view(sample.at("text").get_string()));
   const json::object& handshakes = report.at("handshakes").get_object();
-  fmt::format_to(to, "\n\nReconnects {}, turns missed {}, unfinished {}; handshakes {} full, {} resumed, p50 {:.2f} p99 {:.2f} ms\n",
-                 count(report.at("reconnects")), count(report.at("missed_turns")), count(report.at("unfinished")),
-                 count(handshakes.at("full")), count(handshakes.at("resumed")), number(handshakes.at("ms").at("p50")),
-                 number(handshakes.at("ms").at("p99")));
+  fmt::format_to(
+      to,
+      "\n\nReconnects {}, turns missed {}, unfinished {}; handshakes {} full, {} resumed, p50 {:.2f} p99 {:.2f} ms\n",
+      count(report.at("reconnects")), count(report.at("missed_turns")), count(report.at("unfinished")),
+      count(handshakes.at("full")), count(handshakes.at("resumed")), number(handshakes.at("ms").at("p50")),
+      number(handshakes.at("ms").at("p99")));
   const json::object& lines = report.at("lines").get_object();
   fmt::format_to(to, "Lines: {} sent, {} acknowledged\n", count(lines.at("sent")), count(lines.at("acknowledged")));
   for (const json::value& each : report.at("configurations").get_array())
     fmt::format_to(to, "Configuration {}: {} hosts within {:.2f} s, 99 % within {:.2f} s\n",
                    std::string_view(each.at("configuration").get_string()), count(each.at("hosts")),
-                   number(each.at("last")) - number(each.at("first")), number(each.at("p99")) - number(each.at("first")));
+                   number(each.at("last")) - number(each.at("first")),
+                   number(each.at("p99")) - number(each.at("first")));
   for (const json::value& each : report.at("queries").get_array()) {
     const json::object& received = each.at("received").get_object();
     const json::object& acknowledged = each.at("acknowledged").get_object();
-    fmt::format_to(to, "Query {}: {} hosts received it, {} answers acknowledged", std::string_view(each.at("query").get_string()),
-                   count(received.at("hosts")), count(acknowledged.at("hosts")));
+    fmt::format_to(to, "Query {}: {} hosts received it, {} answers acknowledged",
+                   std::string_view(each.at("query").get_string()), count(received.at("hosts")),
+                   count(acknowledged.at("hosts")));
     if (acknowledged.contains("p95"))
       fmt::format_to(to, ", 95 % within {:.2f} s of the first host's receiving it",
                      number(acknowledged.at("p95")) - number(received.at("first")));
@@ -284,7 +305,8 @@ std::string as_text(const json::object& report) {
       fmt::format_to(to, ", {:.1f} µs a request", number(cost.at("cpu_microseconds_a_request")));
     fmt::format_to(to, ", {:.1f} MiB PSS, {:.1f} MiB RSS", number(cost.at("pss_bytes")) / (1 << 20),
                    number(cost.at("rss_bytes")) / (1 << 20));
-    if (cost.contains("pss_bytes_a_host")) fmt::format_to(to, ", {:.1f} KiB a host", number(cost.at("pss_bytes_a_host")) / 1024);
+    if (cost.contains("pss_bytes_a_host"))
+      fmt::format_to(to, ", {:.1f} KiB a host", number(cost.at("pss_bytes_a_host")) / 1024);
     if (cost.contains("pss_bytes_a_connection"))
       fmt::format_to(to, ", {:.1f} KiB a connection", number(cost.at("pss_bytes_a_connection")) / 1024);
     out += '\n';

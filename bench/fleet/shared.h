@@ -16,9 +16,21 @@ namespace osprey::fleet {
 
 // A request's kind. `held` are distributed reads that the server may hold: their latency is waiting, not work.
 enum class Kind : std::uint8_t { enroll, config, read, held, write, log, carve };
-inline constexpr std::array<std::string_view, 7> kKindNames = {"enroll", "config", "read", "held", "write", "log", "carve"};
+inline constexpr std::array<std::string_view, 7> kKindNames = {"enroll", "config", "read", "held",
+                                                               "write",  "log",    "carve"};
 
-enum class Failure : std::uint8_t { connect, handshake, closed, timeout, http, status, json, error, node_invalid, shape };
+enum class Failure : std::uint8_t {
+  connect,
+  handshake,
+  closed,
+  timeout,
+  http,
+  status,
+  json,
+  error,
+  node_invalid,
+  shape
+};
 inline constexpr std::array<std::string_view, 10> kFailureNames = {
     "connect",       // no connection
     "handshake",     // no TLS
@@ -70,9 +82,9 @@ struct Sample {
 
 struct WorkerPart {
   std::atomic<Stage> reached{Stage::starting};
-  Counter connected;  // links open now
-  Counter enrolled;   // hosts enrolled in this run
-  Counter unfinished;  // requests without an answer when the run ended
+  Counter connected;               // links open now
+  Counter enrolled;                // hosts enrolled in this run
+  Counter unfinished;              // requests without an answer when the run ended
   std::array<Figures, 2> figures;  // while warming up; measured
   std::array<Sample, 16> samples;  // the first failures
   Counter sampled;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,10 +33,15 @@ constexpr std::array kRegular = {Kind::config, Kind::read, Kind::log};
 constexpr unsigned kWriteTries = 3;            // distributed_tls_max_attempts
 constexpr std::int64_t kEnrollDelayCap = 600;  // seconds: tls_enroll_max_interval
 constexpr double kAcceleratedInterval = 5;
-constexpr std::int64_t kSweep = kSecond / 4;           // between two looks at deadlines
-constexpr std::int64_t kLastAnswers = 5 * kSecond;     // waited for at the end
-constexpr std::int64_t kAfterFailure = kSecond / 10;   // before the next request of a host that asks without pause
-constexpr std::int64_t kShortestHold = kSecond;        // a server that holds less is asked again after that
+constexpr std::int64_t kSweep = kSecond / 4;          // between two looks at deadlines
+constexpr std::int64_t kLastAnswers = 5 * kSecond;    // waited for at the end
+constexpr std::int64_t kAfterFailure = kSecond / 10;  // before the next request of a host that asks without pause
+constexpr std::int64_t kShortestHold = kSecond;       // a server that holds less is asked again after that
+
+// Turns come on whole ticks, so that one waking serves several.
+constexpr std::int64_t kTick = 2'000;
+
+std::int64_t on_tick(std::int64_t moment) { return (moment + kTick - 1) / kTick * kTick; }
 
 std::int64_t microseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e6); }
 
@@ -199,7 +205,8 @@ Worker::Worker(const Options& options, std::span<const Address> servers, const S
   target(Kind::carve, "/carve/begin");
   carve_block_target_ = options.prefix + "/carve/block";
 
-  const double lines_a_second = options.lines_a_second > 0 ? options.lines_a_second / options.hosts : options.lines_a_minute / 60;
+  const double lines_a_second =
+      options.lines_a_second > 0 ? options.lines_a_second / options.hosts : options.lines_a_minute / 60;
   lines_a_turn_ = lines_a_second * options.log_interval;
   intervals_[static_cast<std::size_t>(Kind::config)] = options.config_interval;
   intervals_[static_cast<std::size_t>(Kind::read)] = options.distributed_interval;
@@ -212,9 +219,10 @@ Result<void> Worker::set_up() {
   // Workers begin at different places in the row of source addresses.
   transport_ = TRY(Transport::make(options_, servers_, *this, index_ * 7));
   hosts_.resize((options_.hosts - index_ + options_.processes - 1) / options_.processes);
-  short_slots_ = options_.shared_connections
-                     ? std::min(host_count(), (options_.shared_connections - index_ + options_.processes - 1) / options_.processes)
-                     : host_count();
+  short_slots_ =
+      options_.shared_connections
+          ? std::min(host_count(), (options_.shared_connections - index_ + options_.processes - 1) / options_.processes)
+          : host_count();
   slot_count_ = short_slots_ + (options_.held_reads ? host_count() : 0);
   slots_ = std::make_unique<Slot[]>(slot_count_);
   for (std::uint32_t i = 0; i < slot_count_; ++i) {
@@ -286,6 +294,7 @@ void Worker::connect_more() {
 
 void Worker::begin_turns() {
   running_ = true;
+  ::malloc_trim(0);  // what the handshakes left
   const Control& control = *shared_.control;
   const std::int64_t start = control.start;
   measure_from_ = control.measure_from;
@@ -296,7 +305,7 @@ void Worker::begin_turns() {
       continue;
     }
     for (const Kind kind : kRegular) {
-      next_due(host, kind) = start + microseconds(unit_(random_) * interval(kind));
+      next_due(host, kind) = on_tick(start + microseconds(unit_(random_) * interval(kind)));
       if (interval(kind) > 0 && !options_.saturate) timers_.push({next_due(host, kind), host, kind});
     }
     if (options_.saturate) next_without_pause(host, true);
@@ -333,9 +342,9 @@ void Worker::next_turn(std::uint32_t host, Kind kind, bool well) {
   const bool accelerated = kind == Kind::read && now < hosts_[host].accelerated_until;
   const double period = accelerated ? std::min(kAcceleratedInterval, interval(kind)) : interval(kind);
   std::int64_t& due = next_due(host, kind);
-  due += microseconds(jittered(period));
+  due = on_tick(due + microseconds(jittered(period)));
   // An agent does not catch up on whole intervals.
-  for (; due + microseconds(period) < now; due += microseconds(period)) figures(due).missed.add();
+  for (; due + microseconds(period) < now; due = on_tick(due + microseconds(period))) figures(due).missed.add();
   timers_.push({due, host, kind});
 }
 
@@ -409,14 +418,20 @@ std::string_view Worker::target_of(const Request& request) const {
 std::string Worker::body_of(const Request& request) {
   Host& host = hosts_[request.host];
   switch (request.kind) {
-    case Kind::enroll: return enroll_body(persona(request.host), options_.secret);
-    case Kind::config: return config_body(key(request.host), host.etag);
+    case Kind::enroll:
+      return enroll_body(persona(request.host), options_.secret);
+    case Kind::config:
+      return config_body(key(request.host), host.etag);
     case Kind::read:
-    case Kind::held: return read_body(key(request.host));
-    case Kind::write: return host.unsent_answers.front();
-    case Kind::log: return take_lines(request);
+    case Kind::held:
+      return read_body(key(request.host));
+    case Kind::write:
+      return host.unsent_answers.front();
+    case Kind::log:
+      return take_lines(request);
     case Kind::carve:
-      return host.carve->session.empty() ? carve_begin_body(*host.carve, key(request.host)) : carve_block_body(*host.carve);
+      return host.carve->session.empty() ? carve_begin_body(*host.carve, key(request.host))
+                                         : carve_block_body(*host.carve);
   }
   return {};
 }
@@ -427,7 +442,8 @@ std::string Worker::take_lines(const Request& request) {
   LineRange& lines = state.unacknowledged;
   if (lines.count == 0) {
     // A sum of tenths may fall short of a whole line by a rounding.
-    lines.count = static_cast<std::uint32_t>(std::min<double>(options_.batch_lines, std::floor(state.lines_owed + 1e-6)));
+    lines.count =
+        static_cast<std::uint32_t>(std::min<double>(options_.batch_lines, std::floor(state.lines_owed + 1e-6)));
     lines.first = next_sequence_;
     next_sequence_ += lines.count;
     state.lines_owed -= lines.count;
@@ -523,16 +539,21 @@ void Worker::done(const Request& request, bool well, bool delivered, const Reply
   if (request.kind != Kind::held) --under_way_;
   const std::uint32_t host = request.host;
   switch (request.kind) {
-    case Kind::enroll: return done_enroll(host, body);
+    case Kind::enroll:
+      return done_enroll(host, body);
     case Kind::config:
       if (well) done_config(host, reply.body, body);
       if (request.regular) next_turn(host, Kind::config, well);
       return;
     case Kind::read:
-    case Kind::held: return done_read(request, well, body, reply.offered_hold);
-    case Kind::write: return done_write(host, well);
-    case Kind::log: return done_log(request, delivered);
-    case Kind::carve: return done_carve(host, well, body);
+    case Kind::held:
+      return done_read(request, well, body, reply.offered_hold);
+    case Kind::write:
+      return done_write(host, well);
+    case Kind::log:
+      return done_log(request, delivered);
+    case Kind::carve:
+      return done_carve(host, well, body);
   }
 }
 
@@ -542,12 +563,13 @@ void Worker::done_enroll(std::uint32_t host, const json::object& body) {
   state.enrolling = false;
   std::string_view node_key = text_of(body, "node_key");
   if (node_key.empty()) node_key = text_of(body, "id");
-  char (&kept)[sizeof HostRecord::node_key] = record(host).node_key;
+  char(&kept)[sizeof HostRecord::node_key] = record(host).node_key;
   if (node_key.empty() || node_key.size() >= sizeof kept) {
     Request request;
     request.kind = Kind::enroll;
     request.host = host;
-    if (!body.empty() && !body.contains("error")) count_failure(request, Failure::shape, "no node_key, or one of 128 bytes and more");
+    if (!body.empty() && !body.contains("error"))
+      count_failure(request, Failure::shape, "no node_key, or one of 128 bytes and more");
     state.enroll_tries = static_cast<std::uint8_t>(std::min(state.enroll_tries + 1, 100));
     const std::int64_t delay = std::min<std::int64_t>(state.enroll_tries * state.enroll_tries, kEnrollDelayCap);
     return timers_.push({monotonic_microseconds() + delay * kSecond, host, Kind::enroll});
@@ -633,7 +655,8 @@ void Worker::done_log(const Request& request, bool delivered) {
     figures(request.due).lines_acknowledged.add(lines.count);
     lines = {};
     // What has piled up follows at once.
-    if (state.lines_owed >= options_.batch_lines && !stopping_) return submit(Kind::log, host, monotonic_microseconds());
+    if (state.lines_owed >= options_.batch_lines && !stopping_)
+      return submit(Kind::log, host, monotonic_microseconds());
   }
   next_turn(host, Kind::log, delivered);
 }
@@ -684,7 +707,8 @@ std::uint64_t Worker::named(std::string_view text) {
 
 }  // namespace
 
-Result<void> run_worker(const Options& options, std::span<const Address> servers, const Shared& shared, unsigned index) {
+Result<void> run_worker(const Options& options, std::span<const Address> servers, const Shared& shared,
+                        unsigned index) {
   Worker worker(options, servers, shared, index);
   return worker.run();
 }
