@@ -40,7 +40,7 @@ class Transaction {
 struct DatabaseOptions {
   // "sqlite:PATH" or "postgresql://USER@HOST:PORT/NAME?…" (libpq's URI; a password is better kept in PGPASSFILE).
   std::string url;
-  unsigned connections = 8;  // at most
+  unsigned connections = 8;              // at most
   std::chrono::milliseconds wait{5000};  // for a free connection or lock, then kUnavailable
 };
 
@@ -50,8 +50,8 @@ class Database {
   virtual ~Database() = default;
   virtual Dialect dialect() const = 0;
 
-  // Runs `work` on a connection of its own, outside of a transaction: for reading. A connection that turns out to be lost
-  // is replaced and `work` run once more.
+  // Runs `work` on a connection of its own, outside of a transaction: for reading. A connection that turns out to be
+  // lost is replaced and `work` run once more.
   template <class F>
   auto read(F&& work) -> Result<std::invoke_result_t<F, soci::session&>> {
     using T = std::invoke_result_t<F, soci::session&>;
@@ -65,8 +65,8 @@ class Database {
     }
   }
 
-  // Runs `work` in a transaction and commits: for writing. `work` returns a Result, whose error rolls back. It may be run
-  // again from the start where the database asks for that (deadlock, serialization, a connection lost before the
+  // Runs `work` in a transaction and commits: for writing. `work` returns a Result, whose error rolls back. It may be
+  // run again from the start where the database asks for that (deadlock, serialization, a connection lost before the
   // commit), so it must not do anything else. SQLite has one writer at a time: keep it short.
   template <class F>
   auto write(F&& work) -> std::invoke_result_t<F, Transaction&> {

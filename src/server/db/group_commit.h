@@ -21,9 +21,9 @@ template <class Item>
 class GroupCommit {
  public:
   struct Options {
-    std::size_t most_items = 4096;       // a commit
-    std::size_t most_bytes = 8 << 20;    // a commit, unless it is one item
-    std::size_t queue_bytes = 64 << 20;  // waiting; beyond it add() refuses
+    std::size_t most_items = 4096;        // a commit
+    std::size_t most_bytes = 8 << 20;     // a commit, unless it is one item
+    std::size_t queue_bytes = 64 << 20;   // waiting; beyond it add() refuses
     std::chrono::milliseconds linger{2};  // for more to come, once there is one
   };
   // On the thread of the group's. All items or, with an error, none.

@@ -1,5 +1,5 @@
-// What a slice keeps in the database: forward-only migrations, each applied once, in order, in one transaction where the
-// database can.
+// What a slice keeps in the database: forward-only migrations, each applied once, in order, in one transaction where
+// the database can.
 #pragma once
 
 #include <span>

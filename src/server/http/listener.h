@@ -28,15 +28,15 @@ struct ListenerOptions {
   ClientCertificates client_certificates = ClientCertificates::none;
   unsigned threads = 0;  // 0: one a core
   unsigned workers = 8;
-  std::size_t connections = 0;  // at most; 0: what RLIMIT_NOFILE leaves
-  std::size_t handshakes = 512;  // unfinished at a time a thread; further ones wait in the kernel's queue
-  std::size_t queued_requests = 4096;  // waiting for a worker; beyond it 503 with Retry-After
+  std::size_t connections = 0;          // at most; 0: what RLIMIT_NOFILE leaves
+  std::size_t handshakes = 512;         // unfinished at a time a thread; further ones wait in the kernel's queue
+  std::size_t queued_requests = 4096;   // waiting for a worker; beyond it 503 with Retry-After
   std::size_t body_memory = 256 << 20;  // all bodies being read at a time; beyond it 503
   std::chrono::seconds handshake_time{10};
-  std::chrono::seconds head_time{10};    // from the first byte of a request to the end of its head
-  std::chrono::seconds body_time{60};    // for the whole body
-  std::chrono::seconds idle_time{4000};  // osquery recycles after an hour
-  std::chrono::seconds write_time{60};   // without the peer taking a byte
+  std::chrono::seconds head_time{10};          // from the first byte of a request to the end of its head
+  std::chrono::seconds body_time{60};          // for the whole body
+  std::chrono::seconds idle_time{4000};        // osquery recycles after an hour
+  std::chrono::seconds write_time{60};         // without the peer taking a byte
   std::vector<std::string> trusted_balancers;  // addresses whose X-Forwarded-For counts
 };
 

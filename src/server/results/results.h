@@ -16,8 +16,8 @@ namespace osprey::server::results {
 // What one host sent in one log request, as it came: each line a JSON object's text.
 struct LogBatch {
   std::int64_t host = 0;
-  bool status = false;             // status lines, else results
-  Timestamp received;              // by the server's clock; the lines carry the host's own
+  bool status = false;  // status lines, else results
+  Timestamp received;   // by the server's clock; the lines carry the host's own
   std::vector<std::string> lines;
   std::size_t bytes() const noexcept;
 };
