@@ -196,8 +196,7 @@ Result<std::vector<Open>> open_targets(db::Database& database, QueryId query) {
   });
 }
 
-Result<std::vector<std::pair<QueryId, hosts::HostId>>> keep(db::Transaction& transaction, std::span<const Kept> answers,
-                                                            std::int64_t batch, Timestamp now) {
+Result<Answered> keep(db::Transaction& transaction, std::span<const Kept> answers, std::int64_t batch, Timestamp now) {
   auto& sql = transaction.sql();
   json::array list;
   for (const auto& answer : answers)
@@ -219,7 +218,7 @@ Result<std::vector<std::pair<QueryId, hosts::HostId>>> keep(db::Transaction& tra
             "value->>'stats' AS stats",
             "query bigint, host bigint, state smallint, message text, answer text, row_count bigint, "
             "rows_dropped bigint, stats text");
-  std::vector<std::pair<QueryId, hosts::HostId>> kept;
+  Answered kept;
   const soci::rowset<soci::row> updated =
       (sql.prepare << "UPDATE live_hosts SET state = given.state, message = given.message, answer = given.answer, "
                       "row_count = given.row_count, rows_dropped = given.rows_dropped, stats = given.stats, "
