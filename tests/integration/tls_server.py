@@ -187,7 +187,8 @@ class TlsServer:
         self.carves = {}  # session id -> {"begin": body, "blocks": {id: bytes}}
         self.hold = 0  # seconds for which a distributed read is offered to be held
         self.stopping = threading.Event()
-        self._scripts = {}
+        self._scripts = {}  # path -> replies
+        self._always = {}  # path -> reply
         self._changed = threading.Condition()
         self._listener = None
 
@@ -251,15 +252,15 @@ class TlsServer:
     # --- for the test
 
     def script(self, path, *replies):
-        """The next requests to `path` get these, one each (a Reply, or a body; None: the usual answer); then it is as
-        usual again. A callable gets the Request and returns such."""
+        """The next requests to `path` get these, one each: a Reply, a body, None for the usual answer, or a callable that
+        gets the Request and returns such. After them it is as before again."""
         with self._changed:
             self._scripts.setdefault(path, []).extend(replies)
 
     def always(self, path, reply):
-        """All requests to `path` get this from now on; None: as usual again."""
+        """All requests to `path` that no script is for get this from now on; None: the usual answer."""
         with self._changed:
-            self._scripts[path] = reply if reply is None else [_Forever(reply)]
+            self._always[path] = reply
 
     def ask(self, queries, **more):
         """Queries for the next distributed read; a held one gets them at once."""
@@ -310,11 +311,7 @@ class TlsServer:
 
     def _scripted(self, path):
         waiting = self._scripts.get(path)
-        if not waiting:
-            return None
-        if isinstance(waiting[0], _Forever):
-            return waiting[0].reply
-        return waiting.pop(0)
+        return waiting.pop(0) if waiting else self._always.get(path)
 
     def _known(self, request):
         key = (request.json or {}).get("node_key")
@@ -376,8 +373,3 @@ class TlsServer:
         with self._changed:
             carve["blocks"][body["block_id"]] = base64.b64decode(body["data"])
         return Reply({})
-
-
-@dataclasses.dataclass
-class _Forever:
-    reply: object
