@@ -223,6 +223,7 @@ Result<void> Run::run_turns() {
   control.measure_from = measure_from;
   control.end = end;
   control.stage.store(Stage::running, std::memory_order_release);
+  if (!options_.quiet) fmt::print(stderr, "running: {} connections\n", course_.connections);
   constexpr std::int64_t kWord = 10'000'000;
   std::int64_t next_word = start + kWord;
   bool measuring = false;

@@ -45,9 +45,6 @@ void finish(Options& options) {
   }
   if (options.authorities.empty() && !options.insecure)
     throw CLI::ValidationError("--ca", "the PEM file that vouches for the server is needed; --insecure does without");
-  if (options.shared_connections && options.held_reads)
-    throw CLI::ValidationError("--shared-connections",
-                               "a held read would keep a connection from the other hosts: add --no-held-reads");
   if (options.held_reads && (options.idle || options.saturate))
     throw CLI::ValidationError("--held-reads", "--idle and --saturate need --no-held-reads");
   if (options.lines_a_second > 0)
@@ -107,7 +104,7 @@ Options parse_command_line(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(modes).description("kept|full|resumed"))
       ->group(fleet);
   app.add_option("--shared-connections", options.shared_connections,
-                 "all hosts share so many connections (100,000 keys below a limit of descriptors)")
+                 "all hosts share so many for their short requests (100,000 keys below a limit of descriptors)")
       ->group(fleet);
   app.add_flag("--held-reads,!--no-held-reads", options.held_reads,
                "let the server hold the distributed read where it offers to, on a second kept connection (default)")
@@ -152,6 +149,8 @@ Options parse_command_line(int argc, char** argv) {
       ->group(work);
   app.add_flag("--gzip", options.gzip, "compress log requests")->group(work);
   app.add_option("--first-sequence", options.first_sequence, "added to the numbers that lines carry")->group(work);
+  app.add_option("--watch-sql", options.watch_sql, "report of distributed queries with this text in them only")
+      ->group(work);
   app.add_option("--carve-bytes", options.carve_bytes, "size of what a carve query carves")
       ->capture_default_str()
       ->group(work);

@@ -51,6 +51,7 @@ struct Options {
   std::uint64_t first_sequence = 0;
   std::string acknowledged_file;
   std::uint32_t carve_bytes = 20'000;
+  std::string watch_sql;  // queries with this in them are what HostRecord tells of
 
   double warm_up = 0;     // seconds before figures count
   double duration = 0;    // seconds; 0: until a signal

@@ -607,17 +607,19 @@ void Worker::done_read(const Request& request, bool well, const json::object& bo
     const Persona who = persona(host);
     WriteBody write(who);
     HostRecord& kept = record(host);
-    for (const auto& [id, sql] : queries->get_object()) {
-      const bool carves = write.add(id, sql.is_string() ? std::string_view(sql.get_string()) : std::string_view());
-      kept.query = named(id);
-      if (!carves || state.carve) continue;
+    for (const auto& [id, value] : queries->get_object()) {
+      const std::string_view sql = value.is_string() ? std::string_view(value.get_string()) : std::string_view();
+      if (sql.find(options_.watch_sql) != sql.npos) {
+        kept.query = named(id);
+        kept.query_received = unix_seconds();
+        kept.query_acknowledged = 0;
+      }
+      if (!write.add(id, sql) || state.carve) continue;
       state.carve = std::make_unique<Carve>();
       state.carve->id = Persona(static_cast<std::uint32_t>(random_()), 0, 0).uuid;
       state.carve->bytes = std::max(options_.carve_bytes, 1u);
       submit(Kind::carve, host, now);
     }
-    kept.query_received = unix_seconds();
-    kept.query_acknowledged = 0;
     figures(now).queries_answered.add(queries->get_object().size());
     state.unsent_answers.push_back(write.finish(key(host)));
     if (state.unsent_answers.size() == 1) submit(Kind::write, host, now);
@@ -637,7 +639,10 @@ void Worker::done_write(std::uint32_t host, bool well) {
     const std::int64_t delay = state.write_tries * state.write_tries * kSecond;
     return timers_.push({monotonic_microseconds() + delay, host, Kind::write});
   }
-  if (well) record(host).query_acknowledged = unix_seconds();
+  HostRecord& kept = record(host);
+  // A write that was under way when the query came is not its answer.
+  if (well && kept.query && kept.query_acknowledged == 0 && state.unsent_answers.size() == 1)
+    kept.query_acknowledged = unix_seconds();
   state.write_tries = 0;
   state.unsent_answers.erase(state.unsent_answers.begin());
   if (!state.unsent_answers.empty()) return submit(Kind::write, host, monotonic_microseconds());

@@ -237,7 +237,7 @@ def test_without_an_end_it_runs_until_it_is_interrupted_and_reports_then(server,
     (["--server", "127.0.0.1", "--insecure", "--secret-file", "secret"], "HOST:PORT"),
     (["--server", "127.0.0.1:1", "--insecure", "--secret-file", "secret", "--processes", "1", "--hosts", "1500000"],
      "--processes"),
-    (["--server", "127.0.0.1:1", "--insecure", "--secret-file", "secret", "--shared-connections", "5"], "--no-held-reads"),
+    (["--server", "127.0.0.1:1", "--insecure", "--secret-file", "secret", "--idle"], "--no-held-reads"),
 ])
 def test_what_cannot_be_simulated_is_told(tmp_path, flags, told):
     (tmp_path / "secret").write_text("secret")
