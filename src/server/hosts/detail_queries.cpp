@@ -14,8 +14,7 @@ constexpr DetailQuery kQueries[] = {
      "SELECT a.interface, a.address, a.mask, d.mac FROM interface_addresses a JOIN interface_details d"
      " ON d.interface = a.interface WHERE a.interface <> 'lo' ORDER BY a.interface, a.address LIMIT 200",
      "Addresses of the host's interfaces."},
-    {"boot",
-     "SELECT (t.unix_time - u.total_seconds + 150) / 300 * 300 AS booted FROM uptime u, time t",
+    {"boot", "SELECT (t.unix_time - u.total_seconds + 150) / 300 * 300 AS booted FROM uptime u, time t",
      "When the host started, to five minutes."},
     {"disks",
      "SELECT path, device, type, round(1.0 * blocks * blocks_size / 1073741824, 1) AS gib,"

@@ -83,7 +83,8 @@ int compare(Order order, std::string_view a, std::string_view b) noexcept {
 void take_over(Host& host, std::string_view table, const Row& row) {
   for (const auto& fact : kTextFacts) {
     if (fact.table != table) continue;
-    if (const auto column = row.find(std::string(fact.column)); column != row.end()) host.*fact.member = fact_of(column->second);
+    if (const auto column = row.find(std::string(fact.column)); column != row.end())
+      host.*fact.member = fact_of(column->second);
   }
   for (const auto& fact : kNumberFacts) {
     if (fact.table != table) continue;
@@ -98,7 +99,9 @@ std::optional<std::int64_t> promise_of(const Row& flags) {
     const auto flag = flags.find(std::string(name));
     return flag == flags.end() ? std::string_view() : std::string_view(flag->second);
   };
-  const auto is_true = [](std::string_view text) { return text == "true" || text == "1" || text == "t" || text == "yes"; };
+  const auto is_true = [](std::string_view text) {
+    return text == "true" || text == "1" || text == "t" || text == "yes";
+  };
   constexpr std::int64_t kMost = 365 * 86400;  // sums with times stay far from any limit
   std::optional<std::int64_t> promise;
   const auto promises = [&](std::string_view flag) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "server/api/fields.h"
 #include "server/db/database.h"
 #include "server/db/schema.h"
 #include "server/hosts/host.h"
@@ -71,3 +72,11 @@ class Hosts {
 db::Schema schema();
 
 }  // namespace osprey::server::hosts
+
+template <>
+struct osprey::server::api::EnumNames<osprey::server::hosts::Origin> {
+  using Origin = osprey::server::hosts::Origin;
+  static constexpr std::array kNames{std::pair{Origin::hand, std::string_view("hand")},
+                                     std::pair{Origin::secret, std::string_view("secret")},
+                                     std::pair{Origin::rule, std::string_view("rule")}};
+};

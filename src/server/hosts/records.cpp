@@ -42,9 +42,9 @@ void run(soci::statement& statement, const std::string& text, bool exchange) {
 void add_tags(soci::session& sql, std::vector<Record>& records, const std::string& where) {
   HostId host = 0;
   TagId tag = 0;
-  soci::statement statement = (sql.prepare << "SELECT DISTINCT host_id, tag_id FROM host_tags WHERE " + where +
-                                                  " ORDER BY host_id, tag_id",
-                               into(host), into(tag));
+  soci::statement statement =
+      (sql.prepare << "SELECT DISTINCT host_id, tag_id FROM host_tags WHERE " + where + " ORDER BY host_id, tag_id",
+       into(host), into(tag));
   statement.execute();
   auto record = records.begin();
   while (statement.fetch()) {
@@ -84,14 +84,11 @@ std::vector<Record> load_these(soci::session& sql, std::span<const HostId> hosts
 std::vector<Record> load_page(soci::session& sql, HostId after, int limit) {
   auto records = load(sql, fmt::format("WHERE h.id > {} ORDER BY h.id LIMIT {}", after, limit));
   if (!records.empty())
-    add_tags(sql, records,
-             fmt::format("host_id BETWEEN {} AND {}", records.front().host.id, records.back().host.id));
+    add_tags(sql, records, fmt::format("host_id BETWEEN {} AND {}", records.front().host.id, records.back().host.id));
   return records;
 }
 
-std::vector<Record> load_hosts(soci::session& sql, std::span<const HostId> hosts) {
-  return load_these(sql, hosts, "");
-}
+std::vector<Record> load_hosts(soci::session& sql, std::span<const HostId> hosts) { return load_these(sql, hosts, ""); }
 
 std::vector<Record> hold_hosts(soci::session& sql, db::Dialect dialect, std::span<const HostId> hosts) {
   // SQLite has one writer at a time anyway.
@@ -243,10 +240,10 @@ void write_failure(soci::session& sql, HostId host, std::string_view query, cons
 
 std::vector<Detail> load_details(soci::session& sql, HostId host) {
   Detail read;
-  soci::statement statement = (sql.prepare << "SELECT query, answer, changed_at, failed_at, error FROM host_details"
-                                              " WHERE host_id = :host ORDER BY query",
-                               use(host), into(read.query), into(read.rows), into(read.changed.ms),
-                               into(read.failed.ms), into(read.error));
+  soci::statement statement =
+      (sql.prepare << "SELECT query, answer, changed_at, failed_at, error FROM host_details"
+                      " WHERE host_id = :host ORDER BY query",
+       use(host), into(read.query), into(read.rows), into(read.changed.ms), into(read.failed.ms), into(read.error));
   statement.execute();
   std::vector<Detail> details;
   while (statement.fetch()) details.push_back(read);
@@ -280,9 +277,7 @@ bool write_tag(soci::session& sql, Origin origin, const TagChange& change, Times
   return statement.get_affected_rows() > 0;
 }
 
-void delete_tag(soci::session& sql, TagId tag) {
-  sql << "DELETE FROM host_tags WHERE tag_id = :tag", use(tag);
-}
+void delete_tag(soci::session& sql, TagId tag) { sql << "DELETE FROM host_tags WHERE tag_id = :tag", use(tag); }
 
 std::vector<TagReason> load_tag_reasons(soci::session& sql, HostId host) {
   TagReason read;

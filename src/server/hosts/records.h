@@ -52,7 +52,7 @@ std::array<SignTimes, kSigns> load_signs(soci::session& sql, HostId host);
 // The answer to one detail query: rows, or why there are none.
 struct Detail {
   std::string query;
-  std::string rows;  // JSON; the last good answer's
+  std::string rows;   // JSON; the last good answer's
   Timestamp changed;  // 0: there never was a good answer
   Timestamp failed;   // 0: the last answer was good
   std::string error;

@@ -83,6 +83,7 @@ CREATE TABLE host_troubles (
   memory BIGINT NOT NULL,
   PRIMARY KEY (host_id, query)
 );
+CREATE INDEX host_troubles_of ON host_troubles (query, host_id);
 
 CREATE TABLE host_tags (
   host_id BIGINT NOT NULL REFERENCES hosts (id) ON DELETE CASCADE,

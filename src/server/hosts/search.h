@@ -14,11 +14,11 @@ namespace osprey::server::hosts {
 
 // Hosts that all of it holds for.
 struct Filter {
-  std::string text;           // within name, identifier, uuid, address, platform or serial; case of ASCII ignored
-  std::vector<TagId> tags;    // every one of them
+  std::string text;         // within name, identifier, uuid, address, platform or serial; case of ASCII ignored
+  std::vector<TagId> tags;  // every one of them
   std::optional<Status> status;
   std::optional<std::string> platform;
-  std::optional<std::string> version;     // the agent's
+  std::optional<std::string> version;  // the agent's
 };
 
 enum class Sort : unsigned char { name, last_seen, enrolled, platform, version };

@@ -18,6 +18,7 @@
 #include "server/activity/activity.h"
 #include "server/api/problem.h"
 #include "server/db/group_commit.h"
+#include "server/db/text.h"
 #include "server/hosts/detail_queries.h"
 #include "server/hosts/messages.h"
 #include "server/hosts/records.h"
@@ -29,17 +30,17 @@ namespace {
 constexpr std::string_view kPrefix = "detail:";
 constexpr std::size_t kMostAnswer = 256 * 1024;  // rows of one detail query, as JSON
 constexpr std::size_t kMostError = 1000;
-constexpr std::int64_t kBetweenAnswers = 1000;   // milliseconds; sooner ones are dropped
-constexpr int kPage = 5000;                      // hosts loaded or written at once
+constexpr std::int64_t kBetweenAnswers = 1000;  // milliseconds; sooner ones are dropped
+constexpr int kPage = 5000;                     // hosts loaded or written at once
 constexpr std::chrono::seconds kRetry{1};
 
 // What one host answered about itself.
 struct Refresh {
   struct Part {
     std::string_view query;
-    std::string rows;         // JSON
+    std::string rows;  // JSON
     std::vector<Row> parsed;
-    std::string error;        // why there are no rows
+    std::string error;  // why there are no rows
   };
   HostId host = 0;
   std::vector<Part> parts;
@@ -56,9 +57,7 @@ const DetailQuery* detail_query(std::string_view name) {
   return found == detail_queries().end() ? nullptr : &*found;
 }
 
-std::string cut(std::string_view text, std::size_t most) {
-  return std::string(text.substr(0, most));
-}
+std::string cut(std::string_view text, std::size_t most) { return std::string(text.substr(0, most)); }
 
 Refresh::Part part_of(agents::Answer answer, const DetailQuery& query) {
   Refresh::Part part{.query = query.name};
@@ -148,8 +147,7 @@ class HostService final : public Service {
     return host.id;
   }
 
-  Result<void> enrolled_again(db::Transaction& transaction, HostId id, const Details& details,
-                              Timestamp now) override {
+  Result<void> enrolled_again(db::Transaction& transaction, HostId id, const Details& details, Timestamp now) override {
     auto& sql = transaction.sql();
     auto records = hold_hosts(sql, database_.dialect(), {&id, 1});
     if (records.empty()) return api::problem(api::kNotFound, fmt::format("host {}", id), "is not there any more");
@@ -211,7 +209,8 @@ class HostService final : public Service {
     for (auto& answer : answers) {
       const auto* query =
           answer.id.starts_with(kPrefix) ? detail_query(std::string_view(answer.id).substr(kPrefix.size())) : nullptr;
-      const auto twice = query && std::ranges::find(refresh.parts, query->name, &Refresh::Part::query) != refresh.parts.end();
+      const auto twice =
+          query && std::ranges::find(refresh.parts, query->name, &Refresh::Part::query) != refresh.parts.end();
       if (!query || twice || std::abs(now.ms - before.ms) < kBetweenAnswers)
         ++dropped_answers_;
       else
@@ -232,7 +231,8 @@ class HostService final : public Service {
     const auto known = those_known(hosts);
     if (known.empty()) return {};
     TRY(database_.write([&](db::Transaction& transaction) -> Result<void> {
-      activity::record(transaction, caller, now, {.verb = "host.refreshed", .subject = subject_of(known), .details = {}});
+      activity::record(transaction, caller, now,
+                       {.verb = "host.refreshed", .subject = subject_of(known), .details = {}});
       tell(transaction, {.verb = Verb::hurry, .numbers = known, .from = name_});
       return {};
     }));
@@ -356,7 +356,8 @@ class HostService final : public Service {
       const std::shared_lock lock(listening_);
       for (const auto& remover : removers_) TRY(remover(transaction, host));
       if (!delete_host(transaction.sql(), host)) return false;
-      activity::record(transaction, caller, now, {.verb = "host.removed", .subject = subject_of({host}), .details = {}});
+      activity::record(transaction, caller, now,
+                       {.verb = "host.removed", .subject = subject_of({host}), .details = {}});
       tell(transaction, {.verb = Verb::gone, .numbers = {host}, .from = name_});
       return true;
     });
@@ -442,7 +443,7 @@ class HostService final : public Service {
     for (const auto& [table, row] : details) {
       if (!detail_query(table)) continue;
       boost::json::object object;
-      for (const auto& [column, value] : row) object[column] = value;
+      for (const auto& [column, value] : row) object[db::storable(column)] = db::storable(value);
       auto text = boost::json::serialize(boost::json::array{std::move(object)});
       if (text.size() <= kMostAnswer) write_detail(sql, host, table, text, now);
     }
@@ -499,8 +500,7 @@ class HostService final : public Service {
     const bool known = find(id) != nullptr;
     if (!known) rounds_.start(id, record.details, services_.clock());
     if (known)
-      for (std::size_t i = 0; i < kSigns; ++i)
-        roster_.merge(id, static_cast<Sign>(i), Timestamp{record.signs[i]});
+      for (std::size_t i = 0; i < kSigns; ++i) roster_.merge(id, static_cast<Sign>(i), Timestamp{record.signs[i]});
     if (roster_.put(std::make_shared<const Host>(std::move(record.host)), record.signs)) tell_listeners(id);
   }
 
@@ -553,8 +553,7 @@ class HostService final : public Service {
       }
       write_detail(sql, item.host, part.query, part.rows, item.at);
       take_over(host, part.query, part.parsed);
-      if (part.query == "osquery_schedule")
-        write_troubles(sql, item.host, troubles_in(part.parsed, options_.health));
+      if (part.query == "osquery_schedule") write_troubles(sql, item.host, troubles_in(part.parsed, options_.health));
     }
     write_refreshed(sql, item.host, item.at);
     if (host == record.host) return;

@@ -19,7 +19,7 @@
 namespace osprey::server::hosts {
 
 struct Options {
-  std::chrono::seconds refresh{3600};  // of details, give or take a tenth
+  std::chrono::seconds refresh{3600};       // of details, give or take a tenth
   std::chrono::milliseconds flush{10'000};  // of what was seen; so much of it is lost with a server
   StatusRule status;
   HealthRule health;

@@ -9,11 +9,11 @@
 #include <mutex>
 #include <thread>
 
+#include "server/activity/activity.h"
 #include "server/db/test_database.h"
 #include "server/hosts/detail_queries.h"
 #include "server/hosts/records.h"
 #include "server/hosts/search.h"
-#include "server/activity/activity.h"
 
 namespace osprey::server::hosts {
 namespace {
@@ -66,7 +66,10 @@ Details details_of(const std::string& name) {
   return {{"os_version", {{"platform", "debian"}, {"name", "Debian GNU/Linux"}, {"version", "12 (bookworm)"}}},
           {"osquery_info", {{"version", "5.23.0"}, {"instance_id", "i-" + name}}},
           {"system_info",
-           {{"hostname", name}, {"uuid", "u-" + name}, {"physical_memory", "25276510208"}, {"cpu_brand", std::string("EPYC\0\0", 6)}}},
+           {{"hostname", name},
+            {"uuid", "u-" + name},
+            {"physical_memory", "25276510208"},
+            {"cpu_brand", std::string("EPYC\0\0", 6)}}},
           {"platform_info", {{"vendor", "x"}}}};
 }
 
@@ -98,7 +101,9 @@ class HostsTest : public db::DatabaseTest {
   }
 
   // Answers of a host, as a worker gives them; waits until they are kept.
-  Result<void> answer(HostId host, std::vector<agents::Answer> answers) { return answer(hosts(), host, std::move(answers)); }
+  Result<void> answer(HostId host, std::vector<agents::Answer> answers) {
+    return answer(hosts(), host, std::move(answers));
+  }
   static Result<void> answer(Service& hosts, HostId host, std::vector<agents::Answer> answers) {
     std::promise<Result<void>> kept;
     hosts.accept(host, std::move(answers), [&](const Result<void>& result) { kept.set_value(result); });
@@ -149,9 +154,8 @@ TEST_P(HostsTest, ReEnrolmentKeepsIdentityTagsAndHistory) {
   now += 86'400'000;
   auto newer = details_of("web-1");
   newer["osquery_info"]["version"] = "5.24.0";
-  ASSERT_TRUE(database().write([&](db::Transaction& transaction) {
-    return hosts().enrolled_again(transaction, id, newer, Timestamp{now});
-  }));
+  ASSERT_TRUE(database().write(
+      [&](db::Transaction& transaction) { return hosts().enrolled_again(transaction, id, newer, Timestamp{now}); }));
   ASSERT_TRUE(eventually([&] { return hosts().find(id)->version == "5.24.0"; }));
   EXPECT_THAT(hosts().find(id)->tags, ElementsAre(3));
   EXPECT_EQ(hosts().find(id)->enrolled.ms, kStart);
@@ -224,7 +228,7 @@ TEST_P(HostsTest, DetailsAreAskedAtOnceAndThenOnTheServersSchedule) {
   EXPECT_FALSE(hosts().has(id)) << "asked, the answer is on its way";
   now += 61'000;
   EXPECT_TRUE(hosts().has(id)) << "no answer: asked again";
-  ASSERT_TRUE(answer(id, {{.id = "detail:kernel_info", .rows = R"([{"version":"6.1.0-18","arguments":"quiet"}])", .message = {}}}));
+  ASSERT_TRUE(answer(id, {{.id = "detail:kernel_info", .rows = R"([{"version":"6.1.0-18","arguments":"quiet"}])"}}));
   EXPECT_EQ(hosts().find(id)->kernel, "6.1.0-18");
   EXPECT_FALSE(hosts().has(id));
   now += 3600'000 * 11 / 10 + 1;
@@ -306,8 +310,10 @@ TEST_P(HostsTest, DenylistedOverdueAndExpensiveQueriesAreKept) {
   std::vector<std::string> names;
   auto read = database().read([&](soci::session& sql) {
     std::string name;
-    soci::statement statement = (sql.prepare << "SELECT query FROM host_troubles WHERE denylisted + overdue + expensive = 1"
-                                                " ORDER BY query", soci::into(name));
+    soci::statement statement =
+        (sql.prepare << "SELECT query FROM host_troubles WHERE denylisted + overdue + expensive = 1"
+                        " ORDER BY query",
+         soci::into(name));
     statement.execute();
     while (statement.fetch()) names.push_back(name);
   });
@@ -319,7 +325,7 @@ TEST_P(HostsTest, MarkupSqlAndBytesInNamesStayText) {
   const std::string name = "<script>alert('x')</script>\"; DROP TABLE hosts; --";
   const auto id = add(name);
   EXPECT_EQ(hosts().find(id)->name, name);
-  const auto odd = add(std::string("nul\0 and \xff", 11));
+  const auto odd = add(std::string("nul\0 and \xff", 10));
   ASSERT_TRUE(hosts().find(odd));
   EXPECT_EQ(hosts().find(odd)->identifier, "nul\\x00 and \\xFF");
   const auto long_one = add(std::string(100'000, 'x'));
@@ -393,13 +399,16 @@ TEST_P(HostsTest, ManyThreadsSeeFindAndChange) {
       for (int i = 0; !ending; ++i) {
         const auto id = ids[static_cast<std::size_t>(i + t) % ids.size()];
         hosts().seen(id, static_cast<Sign>(i % 5), "10.0.0." + std::to_string(i % 3), Timestamp{now + i});
-        if (const auto host = hosts().find(id)) EXPECT_EQ(host->id, id);
+        const auto host = hosts().find(id);
+        EXPECT_TRUE(!host || host->id == id);
       }
     });
   for (int i = 0; i < 20; ++i) {
     change_tag(ids[static_cast<std::size_t>(i)], 1 + i % 3, true);
     EXPECT_TRUE(hosts().flush());
-    if (i % 5 == 0) EXPECT_TRUE(hosts().remove({&ids[static_cast<std::size_t>(i)], 1}, kCaller, Timestamp{now}));
+    if (i % 5 == 0) {
+      EXPECT_TRUE(hosts().remove({&ids[static_cast<std::size_t>(i)], 1}, kCaller, Timestamp{now}));
+    }
   }
   ending = true;
   threads.clear();
