@@ -17,6 +17,7 @@ constexpr int kWritesATurn = 32;                    // of 16 KiB
 constexpr std::size_t kWrittenWithHead = 16 << 10;  // bodies up to this go into one record with their head
 constexpr std::size_t kReadAhead = 64 << 10;        // of later requests, while one is parked
 constexpr std::size_t kReadToRefuse = 64 << 10;     // a refused body up to this is read, so that the connection stays
+constexpr std::size_t kTakenAtLeast = 16 << 10;     // of an answer in write_time
 constexpr auto kLinger = 2s;
 constexpr auto kLingerWithInput = 10s;  // the peer is still sending what nobody wants
 
@@ -352,7 +353,10 @@ bool Connection::flush() {
         return false;
       }
       const auto outcome = transport_.write(piece.unsent());
-      if (outcome.io == Io::wants_write) wants_.write = true;
+      if (outcome.io == Io::wants_write) {
+        wants_.write = true;
+        untaken_ = transport_.unacknowledged();
+      }
       if (outcome.io == Io::wants_read) wants_.read = true;
       if (outcome.io == Io::end || outcome.io == Io::failed) close();
       if (outcome.io != Io::done) return false;
@@ -367,12 +371,12 @@ bool Connection::flush() {
 }
 
 bool Connection::go_on_streaming() {
-  if (!flush()) return false;
-  auto next = stream_->next();
-  if (next.aborted) {
+  if (stream_->aborted()) {
     close();
     return false;
   }
+  if (!flush()) return false;
+  auto next = stream_->next();
   if (!next.bytes.empty()) {
     if (!http_1_0_) next.bytes = chunk(next.bytes);
     out_.push_back({.own = std::move(next.bytes), .shared = nullptr, .sent = 0});
@@ -437,6 +441,7 @@ void Connection::expire() {
       break;
     case Stage::answering:
     case Stage::streaming: {
+      if (peer_takes_its_answer()) break;
       ++shared_.counts.timeouts;
       // What the kernel still holds for the peer goes, too.
       const struct linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -447,6 +452,15 @@ void Connection::expire() {
     default:
       close();
   }
+}
+
+// The kernel holds megabytes and calls a socket writable only when a third of them is gone.
+bool Connection::peer_takes_its_answer() {
+  const auto left = transport_.unacknowledged();
+  if (left + kTakenAtLeast > untaken_) return false;
+  untaken_ = left;
+  deadline_ = thread_.now + shared_.options.write_time;
+  return true;
 }
 
 void Connection::wind_down() {

@@ -116,6 +116,7 @@ class Connection {
   Response error_of(const Exchange& exchange, unsigned status, std::string what) const;
   void answer(Response response);
   void answer_deadline();
+  bool peer_takes_its_answer();
   void begin_stream(const Response& head, std::shared_ptr<StreamState> stream);
   void begin_answer(const Response& response);
   void after_answer();
@@ -132,6 +133,7 @@ class Connection {
   bool keep_alive_ = true;
   bool http_1_0_ = false;
   bool head_only_ = false;
+  std::size_t untaken_ = 0;    // by the peer, of what the kernel holds, when last looked at
   bool unread_input_ = false;  // of a body that was refused
   TimePoint deadline_;
   TimePoint since_;

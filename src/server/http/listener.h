@@ -38,7 +38,7 @@ struct ListenerOptions {
   std::chrono::seconds head_time{10};          // from the first byte of a request to the end of its head
   std::chrono::seconds body_time{60};          // for the whole body
   std::chrono::seconds idle_time{4000};        // osquery recycles after an hour
-  std::chrono::seconds write_time{60};         // without the peer taking a byte
+  std::chrono::seconds write_time{60};         // in which the peer takes 16 KiB of an answer, or its rest
   std::vector<std::string> trusted_balancers;  // addresses or networks whose X-Forwarded-For counts
   // Told what goes wrong beside any answer (a handler that throws, no descriptors left); from any thread. May be empty.
   std::function<void(std::string)> log;
