@@ -25,7 +25,8 @@ class BodyStream {
   };
   explicit BodyStream(std::shared_ptr<Link> link) : link_(std::move(link)) {}
 
-  // False: the peer is gone, nothing more is of use. Never blocks; what the peer has not taken yet is kept, see unsent().
+  // False: the peer is gone, nothing more is of use. Never blocks; what the peer has not taken yet is kept, see
+  // unsent().
   bool write(std::string piece) { return link_->write(std::move(piece)); }
   // Bytes written and not yet taken by the socket: who produces faster than the peer reads stops at a mark of its own.
   std::size_t unsent() const { return link_->unsent(); }

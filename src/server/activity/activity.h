@@ -1,0 +1,24 @@
+// Activity: who did what when. Rows are only ever added.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+
+#include "server/db/database.h"
+#include "server/identity/caller.h"
+#include "server/time.h"
+
+namespace osprey::server::activity {
+
+struct Act {
+  std::string verb;             // "tag.created", "live.started": the slice's word, a full stop, what happened
+  std::string subject;          // "tag 12 «web»"
+  boost::json::object details;  // without secrets
+};
+
+// In the transaction of the act itself: neither is there without the other.
+void record(db::Transaction& transaction, const identity::Caller& caller, Timestamp now, const Act& act);
+
+db::Schema schema();
+
+}  // namespace osprey::server::activity

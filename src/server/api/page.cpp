@@ -1,0 +1,46 @@
+#include "server/api/page.h"
+
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "server/api/problem.h"
+
+namespace osprey::server::api {
+namespace {
+
+std::optional<std::string> from_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const auto byte = parse<unsigned char>(text.substr(i, 2), 16);
+    if (!byte) return std::nullopt;
+    bytes += static_cast<char>(*byte);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::string make_cursor(const std::vector<std::string>& keys) {
+  return hex(boost::json::serialize(boost::json::array(keys.begin(), keys.end())));
+}
+
+Result<std::vector<std::string>> read_cursor(std::string_view cursor, std::size_t keys) {
+  const auto wrong = [] {
+    return problem(kInvalid, "after", "is no cursor of this list; take `next` of a page as it is");
+  };
+  const auto text = from_hex(cursor);
+  if (!text) return wrong();
+  boost::system::error_code failed;
+  const auto value = boost::json::parse(*text, failed);
+  if (failed || !value.is_array() || value.get_array().size() != keys) return wrong();
+  std::vector<std::string> read;
+  for (const auto& key : value.get_array()) {
+    if (!key.is_string()) return wrong();
+    read.emplace_back(key.get_string());
+  }
+  return read;
+}
+
+}  // namespace osprey::server::api

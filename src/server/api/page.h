@@ -1,0 +1,39 @@
+// Lists that do not fit into one answer: pages by cursor, stable while rows come and go.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "base/result.h"
+#include "server/api/fields.h"
+
+namespace osprey::server::api {
+
+inline constexpr std::int64_t kMostPageItems = 500;
+
+// What a request for a page says besides its filters; a request type has the two members and names them in fields().
+//   field("limit", &Request::limit, kLimitHelp, kLimitBounds), field("after", &Request::after, kAfterHelp)
+inline constexpr std::string_view kLimitHelp = "How many items at most.";
+inline constexpr Bounds kLimitBounds{.least = 1, .most = kMostPageItems, .has_default = true};
+inline constexpr std::string_view kAfterHelp = "Go on after this cursor, the `next` of the page before.";
+
+template <class T>
+struct Page {
+  std::vector<T> items;
+  std::optional<std::string> next;  // cursor of the page that follows; none: this is the last
+  static constexpr auto fields() {
+    return std::tuple(field("items", &Page::items, "The items of this page."),
+                      field("next", &Page::next, "Cursor for the page after this one; null on the last."));
+  }
+};
+
+// A cursor is the last row's sort keys, opaque to callers: hexadecimal of JSON.
+std::string make_cursor(const std::vector<std::string>& keys);
+// An error (kInvalid) where it is none of ours, or has another number of keys.
+Result<std::vector<std::string>> read_cursor(std::string_view cursor, std::size_t keys);
+
+}  // namespace osprey::server::api
