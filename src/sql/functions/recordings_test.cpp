@@ -6,8 +6,8 @@
 #include <map>
 #include <sstream>
 
+#include "base/base64.h"
 #include "base/text.h"
-#include "sql/functions/encoding.h"
 #include "sql/functions/testing.h"
 
 namespace osprey::sql {
