@@ -300,6 +300,11 @@ RunPlan Scheduler::plan_of(const ScheduledQuery& query, const Flags& flags, bool
   return plan;
 }
 
+protocol::Decorations Scheduler::decorations(const Configuration& configuration) const {
+  if (configuration.flags.boolean("disable_decorators")) return {};
+  return decorators_.last(configuration);
+}
+
 void Scheduler::run_query(QueryRunner& runner, const ScheduledQuery& query, const Configuration& configuration) {
   if (is_known_broken(query, configuration) || is_denied(runner, query)) return;
   const auto& flags = configuration.flags;

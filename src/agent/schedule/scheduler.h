@@ -87,6 +87,9 @@ class Scheduler {
   // For SIGUSR1: the watcher is about to end this process for what it uses. The queries that run are to blame.
   void limit_hit();
 
+  // What decorators said last, for lines that no query makes.
+  protocol::Decorations decorations(const Configuration& configuration) const;
+
   // For osquery_schedule and osquery_packs, which find the scheduler among the services of its query threads.
   std::vector<QueryReport> queries() const;
   std::vector<ScheduledPack> packs() const;
