@@ -24,10 +24,12 @@ struct Row {
   int disabled = 0, must_change = 0, totp = 0;
   std::int64_t signed_in = 0;
 
-  auto into() {
+  template <class Statement>
+  Statement&& into(Statement&& statement) {
     auto& a = administrator;
-    return std::tuple(soci::into(a.id), soci::into(a.name), soci::into(role), soci::into(disabled),
-                      soci::into(must_change), soci::into(totp), soci::into(a.created.ms), soci::into(signed_in));
+    statement, soci::into(a.id), soci::into(a.name), soci::into(role), soci::into(disabled),
+                      soci::into(must_change), soci::into(totp), soci::into(a.created.ms), soci::into(signed_in);
+    return std::forward<Statement>(statement);
   }
   Administrator take() {
     administrator.role = api::named<Role>(role).value_or(Role::view);
@@ -132,8 +134,7 @@ Result<Administrator> create(db::Transaction& transaction, const NewAdministrato
 
 Result<Administrator> find(soci::session& sql, std::int64_t id) {
   Row row;
-  auto [c0, c1, c2, c3, c4, c5, c6, c7] = row.into();
-  sql << kColumns << "WHERE id = :id", soci::use(id), c0, c1, c2, c3, c4, c5, c6, c7;
+  row.into(sql << kColumns << "WHERE id = :id", soci::use(id));
   if (!sql.got_data()) return not_found(id);
   return row.take();
 }
@@ -142,9 +143,8 @@ Result<api::Page<Administrator>> list(soci::session& sql, std::int64_t limit, co
   const auto from = TRY(api::id_after(after));
   const auto wanted = limit + 1;
   Row row;
-  auto [c0, c1, c2, c3, c4, c5, c6, c7] = row.into();
-  soci::statement statement = (sql.prepare << kColumns << "WHERE id > :after ORDER BY id LIMIT :limit",
-                               soci::use(from), soci::use(wanted), c0, c1, c2, c3, c4, c5, c6, c7);
+  soci::statement statement = row.into((sql.prepare << kColumns << "WHERE id > :after ORDER BY id LIMIT :limit",
+                                        soci::use(from), soci::use(wanted)));
   statement.execute();
   std::vector<Administrator> found;
   while (statement.fetch()) found.push_back(row.take());

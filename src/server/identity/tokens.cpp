@@ -18,9 +18,11 @@ struct Row {
   std::string scope;
   std::int64_t used = 0, expires = 0, revoked = 0;
 
-  auto into() {
-    return std::tuple(soci::into(token.id), soci::into(token.administrator), soci::into(token.name), soci::into(scope),
-                      soci::into(token.created.ms), soci::into(used), soci::into(expires), soci::into(revoked));
+  template <class Statement>
+  Statement&& into(Statement&& statement) {
+    statement, soci::into(token.id), soci::into(token.administrator), soci::into(token.name), soci::into(scope),
+                      soci::into(token.created.ms), soci::into(used), soci::into(expires), soci::into(revoked);
+    return std::forward<Statement>(statement);
   }
   ApiToken take() {
     token.scope = api::named<Role>(scope).value_or(Role::view);
@@ -67,12 +69,10 @@ Result<MadeToken> create(db::Transaction& transaction, const NewToken& made, Tim
 Result<ApiToken> revoke_token(db::Transaction& transaction, std::int64_t administrator, std::int64_t id,
                               Timestamp now) {
   Row row;
-  auto [c0, c1, c2, c3, c4, c5, c6, c7] = row.into();
-  transaction.sql() << "UPDATE api_tokens SET revoked_at = :now WHERE id = :id AND revoked_at = 0 AND "
-                       "(administrator = :administrator OR :all = 0) RETURNING "
-                    << kColumns,
-      soci::use(now.ms), soci::use(id), soci::use(administrator), soci::use(administrator), c0, c1, c2, c3, c4, c5, c6,
-      c7;
+  row.into((transaction.sql() << "UPDATE api_tokens SET revoked_at = :now WHERE id = :id AND revoked_at = 0 AND "
+                                 "(administrator = :administrator OR :all = 0) RETURNING "
+                              << kColumns,
+            soci::use(now.ms), soci::use(id), soci::use(administrator), soci::use(administrator)));
   if (row.token.id == 0)
     return api::problem(api::kNotFound, fmt::format("token {}", id), "is not there, or revoked already");
   tell_changed(transaction);
@@ -91,12 +91,11 @@ Result<api::Page<ApiToken>> list_tokens(soci::session& sql, std::int64_t adminis
   const auto from = TRY(api::id_after(after));
   const auto wanted = limit + 1;
   Row row;
-  auto [c0, c1, c2, c3, c4, c5, c6, c7] = row.into();
-  soci::statement statement = (sql.prepare << "SELECT " << kColumns
-                                           << " FROM api_tokens WHERE id > :after AND (administrator = :administrator "
-                                              "OR :all = 0) ORDER BY id LIMIT :limit",
-                               soci::use(from), soci::use(administrator), soci::use(administrator), soci::use(wanted),
-                               c0, c1, c2, c3, c4, c5, c6, c7);
+  soci::statement statement = row.into(
+      (sql.prepare << "SELECT " << kColumns
+                   << " FROM api_tokens WHERE id > :after AND (administrator = :administrator OR :all = 0) ORDER BY id "
+                      "LIMIT :limit",
+       soci::use(from), soci::use(administrator), soci::use(administrator), soci::use(wanted)));
   statement.execute();
   std::vector<ApiToken> found;
   while (statement.fetch()) found.push_back(row.take());
