@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,29 +23,34 @@ namespace osprey::server::db {
 // Codes of errors (Error::code) that callers tell apart.
 inline constexpr int kUnavailable = 107;  // ENOTCONN: the database is gone or busy; to be tried again
 inline constexpr int kDuplicate = 17;     // EEXIST: a unique index refuses the row
+inline constexpr int kTimeout = 110;      // ETIMEDOUT: the statement took longer than it may
 
 // A message for every server on this database, within moments of the transaction's commit.
 struct Notification {
   std::string channel;  // "hosts", "configuration", "live"…: the slice's name, or that and a word
-  std::string payload;  // at most 4,000 bytes
+  std::string payload;  // at most kPayloadMost bytes
 };
+inline constexpr std::size_t kPayloadMost = 4000;
 
 class Transaction {
  public:
   virtual ~Transaction() = default;
   virtual soci::session& sql() = 0;
-  // Told to all servers, this one too, if and when the transaction commits.
+  // Told to all servers, this one too, if and when the transaction commits. A payload that is too long fails it.
   virtual void notify(std::string channel, std::string payload) = 0;
 };
 
 struct DatabaseOptions {
   // "sqlite:PATH" or "postgresql://USER@HOST:PORT/NAME?…" (libpq's URI; a password is better kept in PGPASSFILE).
   std::string url;
-  unsigned connections = 8;              // at most
-  std::chrono::milliseconds wait{5000};  // for a free connection or lock, then kUnavailable
+  unsigned connections = 8;                    // at most
+  std::chrono::milliseconds wait{5000};        // for a free connection or lock, then kUnavailable
+  std::chrono::milliseconds statement{30000};  // a statement's time, then kTimeout
 };
 
-// Thread-safe.
+// Thread-safe. Of SOCI's traps these are mended here: bound text may hold NUL and bytes that are not UTF-8 (text.h),
+// bytes are bound by bytes.h. These are not: a temporary in soci::use(…) is gone before the statement runs (bind named
+// variables); empty vectors throw; std::optional is not known (use an indicator).
 class Database {
  public:
   virtual ~Database() = default;
@@ -54,12 +60,17 @@ class Database {
   // lost is replaced and `work` run once more.
   template <class F>
   auto read(F&& work) -> Result<std::invoke_result_t<F, soci::session&>> {
+    return read_within(std::chrono::milliseconds(0), std::forward<F>(work));
+  }
+  // The same with a time of its own for each statement.
+  template <class F>
+  auto read_within(std::chrono::milliseconds statement, F&& work) -> Result<std::invoke_result_t<F, soci::session&>> {
     using T = std::invoke_result_t<F, soci::session&>;
     if constexpr (std::is_void_v<T>) {
-      return run_read(work);
+      return run_read(statement, work);
     } else {
       std::optional<T> value;
-      if (auto done = run_read([&](soci::session& sql) { value.emplace(work(sql)); }); !done)
+      if (auto done = run_read(statement, [&](soci::session& sql) { value.emplace(work(sql)); }); !done)
         return std::unexpected(std::move(done.error()));
       return std::move(*value);
     }
@@ -82,7 +93,9 @@ class Database {
   }
 
   // Calls `on_message` for each message of the channel, in the order of the commits, on a thread of the database's.
-  // `on_gap`: messages may have been missed (the connection was lost and is there again); reload what you hold.
+  // `on_gap`: messages may have been missed (the connection was lost and is there again); reload what you hold. After
+  // listen() has returned every later commit is seen, or a gap told. Callbacks end with the database; they must not
+  // wait.
   using OnMessage = std::function<void(const std::string& payload)>;
   virtual void listen(std::string channel, OnMessage on_message, std::function<void()> on_gap) = 0;
 
@@ -96,7 +109,9 @@ class Database {
   virtual Counts counts() const = 0;
 
  protected:
-  virtual Result<void> run_read(const std::function<void(soci::session&)>& work) = 0;
+  // `statement` 0: as the options say.
+  virtual Result<void> run_read(std::chrono::milliseconds statement,
+                                const std::function<void(soci::session&)>& work) = 0;
   virtual Result<void> run_write(const std::function<Result<void>(Transaction&)>& work) = 0;
 };
 

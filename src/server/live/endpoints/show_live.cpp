@@ -1,0 +1,35 @@
+#include "server/api/endpoint.h"
+#include "server/live/records.h"
+
+namespace osprey::server {
+namespace {
+
+struct Request {
+  std::int64_t id = 0;
+  static constexpr auto fields() { return std::tuple(api::field("id", &Request::id, "Number of the live query.")); }
+};
+
+struct Response {
+  live::Query query;
+  live::Progress progress;
+  static constexpr auto fields() {
+    return std::tuple(api::field("query", &Response::query, "What is asked."),
+                      api::field("progress", &Response::progress, "How its hosts stand to it."));
+  }
+};
+
+Result<Response> handle(const Request& request, const api::Context& context) {
+  Response response;
+  response.query = TRY(live::find(*context.services.database, request.id));
+  response.progress = TRY(live::progress(*context.services.database, request.id));
+  return response;
+}
+
+}  // namespace
+
+api::Endpoint show_live() {
+  return api::endpoint(http::Method::get, "/api/v1/live/{id}", api::Permission::view,
+                       "One live query and its progress.", handle);
+}
+
+}  // namespace osprey::server

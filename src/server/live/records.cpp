@@ -1,0 +1,282 @@
+#include "server/live/records.h"
+
+#include <fmt/format.h>
+#include <soci/soci.h>
+
+#include <boost/json.hpp>
+
+#include "server/api/problem.h"
+
+namespace osprey::server::live {
+namespace {
+
+namespace json = boost::json;
+
+constexpr db::Migration kMigrations[] = {{R"sql(
+CREATE TABLE live_queries (
+  id {id},
+  name TEXT NOT NULL,
+  query TEXT NOT NULL,
+  state SMALLINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  created_by TEXT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  ended_at BIGINT NOT NULL DEFAULT 0,
+  rows_a_host BIGINT NOT NULL
+);
+CREATE INDEX live_queries_state ON live_queries (state, ended_at);
+CREATE TABLE live_hosts (
+  query_id BIGINT NOT NULL REFERENCES live_queries (id) ON DELETE CASCADE,
+  host_id BIGINT NOT NULL,
+  host_name TEXT NOT NULL,
+  state SMALLINT NOT NULL,
+  asked_at BIGINT NOT NULL DEFAULT 0,
+  answered_at BIGINT NOT NULL DEFAULT 0,
+  batch BIGINT NOT NULL DEFAULT 0,
+  message TEXT NOT NULL DEFAULT '',
+  answer TEXT NOT NULL DEFAULT '',
+  row_count BIGINT NOT NULL DEFAULT 0,
+  rows_dropped BIGINT NOT NULL DEFAULT 0,
+  stats TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (query_id, host_id)
+);
+CREATE INDEX live_hosts_batch ON live_hosts (query_id, batch);
+)sql"}};
+
+std::optional<Timestamp> time_or_none(long long ms) { return ms == 0 ? std::nullopt : std::optional(Timestamp{ms}); }
+
+json::value parsed(const std::string& text) {
+  boost::system::error_code failed;
+  auto value = json::parse(text, failed);
+  return failed ? json::value() : value;
+}
+
+constexpr std::string_view kQueryColumns =
+    "id, name, query, state, created_at, created_by, expires_at, ended_at, rows_a_host";
+
+Query query_of(const soci::row& row) {
+  return {.id = row.get<long long>(0),
+          .name = row.get<std::string>(1),
+          .sql = row.get<std::string>(2),
+          .state = static_cast<State>(row.get<int>(3)),
+          .created_at = {row.get<long long>(4)},
+          .created_by = row.get<std::string>(5),
+          .expires_at = {row.get<long long>(6)},
+          .ended_at = time_or_none(row.get<long long>(7)),
+          .rows_a_host = row.get<long long>(8)};
+}
+
+// A list of pairs as a table "given" of a query's FROM, so that one statement serves many rows.
+std::string given(db::Dialect dialect, std::string_view sqlite_columns, std::string_view postgresql_columns) {
+  if (dialect == db::Dialect::sqlite) return fmt::format("(SELECT {} FROM json_each(:given)) AS given", sqlite_columns);
+  return fmt::format("jsonb_to_recordset(CAST(:given AS jsonb)) AS given({})", postgresql_columns);
+}
+
+db::Dialect dialect_of(soci::session& sql) {
+  return sql.get_backend_name() == "sqlite3" ? db::Dialect::sqlite : db::Dialect::postgresql;
+}
+
+}  // namespace
+
+db::Schema schema() { return {"live", kMigrations}; }
+
+Result<QueryId> insert(db::Transaction& transaction, const Question& question, const identity::Caller& caller,
+                       Timestamp now, std::span<const hosts::HostPtr> targets) {
+  auto& sql = transaction.sql();
+  long long id = 0;
+  const long long created = now.ms;
+  const long long expires = now.ms + question.expires_in_s * 1000;
+  const long long rows = question.rows_a_host;
+  sql << "INSERT INTO live_queries (name, query, state, created_at, created_by, expires_at, rows_a_host) "
+         "VALUES (:name, :query, 0, :created, :by, :expires, :rows) RETURNING id",
+      soci::use(question.name), soci::use(question.sql), soci::use(created), soci::use(caller.name), soci::use(expires),
+      soci::use(rows), soci::into(id);
+  json::array list;
+  for (const auto& host : targets) list.push_back(json::object{{"host", host->id}, {"name", host->name}});
+  const auto text = json::serialize(list);
+  sql << "INSERT INTO live_hosts (query_id, host_id, host_name, state) SELECT CAST(:id AS bigint), host, name, 0 "
+         "FROM " +
+             given(dialect_of(sql), "value->>'host' AS host, value->>'name' AS name", "host bigint, name text"),
+      soci::use(id), soci::use(text);
+  return id;
+}
+
+Result<Query> find(db::Database& database, QueryId query) {
+  const auto found = TRY(database.read([&](soci::session& sql) {
+    const long long id = query;
+    std::vector<Query> rows;
+    const soci::rowset<soci::row> selected =
+        (sql.prepare << fmt::format("SELECT {} FROM live_queries WHERE id = :id", kQueryColumns), soci::use(id));
+    for (const auto& row : selected) rows.push_back(query_of(row));
+    return rows;
+  }));
+  if (found.empty()) return api::problem(api::kNotFound, fmt::format("live query {}", query), "there is none");
+  return found.front();
+}
+
+Result<std::vector<Query>> list(db::Database& database, std::optional<State> state, QueryId before,
+                                std::int64_t limit) {
+  return database.read([&](soci::session& sql) {
+    const long long under = before;
+    const int wanted = state ? static_cast<int>(*state) : -1;
+    const long long most = limit;
+    std::vector<Query> rows;
+    const soci::rowset<soci::row> selected =
+        (sql.prepare << fmt::format("SELECT {} FROM live_queries WHERE id < :before AND (state = :state OR :any < 0) "
+                                    "ORDER BY id DESC LIMIT :most",
+                                    kQueryColumns),
+         soci::use(under), soci::use(wanted), soci::use(wanted), soci::use(most));
+    for (const auto& row : selected) rows.push_back(query_of(row));
+    return rows;
+  });
+}
+
+Result<Progress> progress(db::Database& database, QueryId query) {
+  return database.read([&](soci::session& sql) {
+    const long long id = query;
+    Progress made;
+    const soci::rowset<soci::row> selected =
+        (sql.prepare << "SELECT CAST(state AS bigint), count(*), CAST(sum(row_count) AS bigint) FROM live_hosts "
+                        "WHERE query_id = :id GROUP BY state",
+         soci::use(id));
+    for (const auto& row : selected) {
+      const auto hosts = row.get<long long>(1);
+      made.targeted += hosts;
+      made.rows += row.get<long long>(2);
+      std::int64_t Progress::* const kinds[] = {&Progress::waiting, &Progress::asked,   &Progress::answered,
+                                                &Progress::failed,  &Progress::expired, &Progress::cancelled};
+      if (const auto state = row.get<long long>(0); state >= 0 && state < 6) made.*kinds[state] = hosts;
+    }
+    return made;
+  });
+}
+
+Result<std::vector<HostAnswer>> hosts_of(db::Database& database, QueryId query, const HostsWanted& wanted) {
+  return database.read([&](soci::session& sql) {
+    const long long id = query;
+    const long long after = wanted.after;
+    const long long limit = wanted.limit;
+    std::string condition;
+    if (wanted.state) condition += fmt::format(" AND state = {}", static_cast<int>(*wanted.state));
+    if (wanted.batch) condition += fmt::format(" AND batch = {}", *wanted.batch);
+    if (wanted.ended_only) condition += " AND state IN (2, 3)";
+    std::vector<HostAnswer> answers;
+    const soci::rowset<soci::row> selected =
+        (sql.prepare << fmt::format("SELECT host_id, host_name, state, asked_at, answered_at, message, row_count, "
+                                    "rows_dropped, stats{} FROM live_hosts WHERE query_id = :id AND host_id > :after{} "
+                                    "ORDER BY host_id LIMIT :limit",
+                                    wanted.with_rows ? ", answer" : "", condition),
+         soci::use(id), soci::use(after), soci::use(limit));
+    for (const auto& row : selected) {
+      HostAnswer answer{.host = row.get<long long>(0),
+                        .host_name = row.get<std::string>(1),
+                        .state = static_cast<HostState>(row.get<int>(2)),
+                        .asked_at = time_or_none(row.get<long long>(3)),
+                        .answered_at = time_or_none(row.get<long long>(4)),
+                        .message = row.get<std::string>(5),
+                        .row_count = row.get<long long>(6),
+                        .rows_dropped = row.get<long long>(7),
+                        .rows = {},
+                        .stats = parsed(row.get<std::string>(8))};
+      if (wanted.with_rows) answer.rows = parsed(row.get<std::string>(9));
+      answers.push_back(std::move(answer));
+    }
+    return answers;
+  });
+}
+
+Result<std::vector<Open>> open_targets(db::Database& database, QueryId query) {
+  return database.read([&](soci::session& sql) {
+    const long long id = query;
+    std::vector<Open> open;
+    const soci::rowset<soci::row> selected =
+        (sql.prepare << "SELECT host_id, asked_at FROM live_hosts WHERE query_id = :id AND state <= 1", soci::use(id));
+    for (const auto& row : selected) open.push_back({row.get<long long>(0), {row.get<long long>(1)}});
+    return open;
+  });
+}
+
+Result<std::vector<std::pair<QueryId, hosts::HostId>>> keep(db::Transaction& transaction, std::span<const Kept> answers,
+                                                            std::int64_t batch, Timestamp now) {
+  auto& sql = transaction.sql();
+  json::array list;
+  for (const auto& answer : answers)
+    list.push_back(json::object{{"query", answer.query},
+                                {"host", answer.host},
+                                {"state", static_cast<int>(answer.failed ? HostState::failed : HostState::answered)},
+                                {"message", answer.message},
+                                {"answer", answer.rows},
+                                {"row_count", answer.row_count},
+                                {"rows_dropped", answer.rows_dropped},
+                                {"stats", answer.stats}});
+  const auto text = json::serialize(list);
+  const long long at = now.ms;
+  const long long number = batch;
+  const auto source =
+      given(dialect_of(sql),
+            "value->>'query' AS query, value->>'host' AS host, value->>'state' AS state, value->>'message' AS message, "
+            "value->>'answer' AS answer, value->>'row_count' AS row_count, value->>'rows_dropped' AS rows_dropped, "
+            "value->>'stats' AS stats",
+            "query bigint, host bigint, state smallint, message text, answer text, row_count bigint, "
+            "rows_dropped bigint, stats text");
+  std::vector<std::pair<QueryId, hosts::HostId>> kept;
+  const soci::rowset<soci::row> updated =
+      (sql.prepare << "UPDATE live_hosts SET state = given.state, message = given.message, answer = given.answer, "
+                      "row_count = given.row_count, rows_dropped = given.rows_dropped, stats = given.stats, "
+                      "answered_at = :at, batch = :batch FROM " +
+                          source +
+                          " WHERE live_hosts.query_id = given.query AND live_hosts.host_id = given.host "
+                          "AND live_hosts.state <= 1 RETURNING query_id, host_id",
+       soci::use(at), soci::use(number), soci::use(text));
+  for (const auto& row : updated) kept.emplace_back(row.get<long long>(0), row.get<long long>(1));
+  return kept;
+}
+
+Result<void> note_asked(db::Transaction& transaction, std::span<const std::pair<QueryId, hosts::HostId>> asked,
+                        Timestamp now) {
+  auto& sql = transaction.sql();
+  json::array list;
+  for (const auto& [query, host] : asked) list.push_back(json::object{{"query", query}, {"host", host}});
+  const auto text = json::serialize(list);
+  const long long at = now.ms;
+  sql << "UPDATE live_hosts SET state = 1, asked_at = :at FROM " +
+             given(dialect_of(sql), "value->>'query' AS query, value->>'host' AS host", "query bigint, host bigint") +
+             " WHERE live_hosts.query_id = given.query AND live_hosts.host_id = given.host AND live_hosts.state <= 1",
+      soci::use(at), soci::use(text);
+  return {};
+}
+
+Result<bool> end(db::Transaction& transaction, QueryId query, State state, HostState rest, Timestamp now) {
+  auto& sql = transaction.sql();
+  const long long id = query;
+  const long long at = now.ms;
+  const int ended = static_cast<int>(state);
+  const int others = static_cast<int>(rest);
+  long long found = 0;
+  sql << "UPDATE live_queries SET state = :state, ended_at = :at WHERE id = :id AND state = 0 RETURNING id",
+      soci::use(ended), soci::use(at), soci::use(id), soci::into(found);
+  if (found == 0) return false;
+  sql << "UPDATE live_hosts SET state = :rest WHERE query_id = :id AND state <= 1", soci::use(others), soci::use(id);
+  return true;
+}
+
+Result<bool> all_answered(db::Database& database, QueryId query) {
+  return database.read([&](soci::session& sql) {
+    const long long id = query;
+    long long open = 0;
+    sql << "SELECT count(*) FROM live_hosts WHERE query_id = :id AND state <= 1", soci::use(id), soci::into(open);
+    return open == 0;
+  });
+}
+
+Result<void> forget(db::Database& database, Timestamp before) {
+  return database.write([&](db::Transaction& transaction) -> Result<void> {
+    const long long time = before.ms;
+    transaction.sql() << "DELETE FROM live_queries WHERE id IN (SELECT id FROM live_queries WHERE state > 0 AND "
+                         "ended_at < :before ORDER BY ended_at LIMIT 10)",
+        soci::use(time);
+    return {};
+  });
+}
+
+}  // namespace osprey::server::live

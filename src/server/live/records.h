@@ -1,0 +1,66 @@
+// What the database knows of live queries.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "server/db/database.h"
+#include "server/live/live.h"
+
+namespace osprey::server::live {
+
+// An answer as it is kept.
+struct Kept {
+  QueryId query = 0;
+  hosts::HostId host = 0;
+  bool failed = false;
+  std::string message;
+  std::string rows;  // JSON array
+  std::int64_t row_count = 0;
+  std::int64_t rows_dropped = 0;
+  std::string stats;  // JSON object
+};
+
+Result<QueryId> insert(db::Transaction& transaction, const Question& question, const identity::Caller& caller,
+                       Timestamp now, std::span<const hosts::HostPtr> targets);
+
+Result<Query> find(db::Database& database, QueryId query);
+// Newest first, older than `before`.
+Result<std::vector<Query>> list(db::Database& database, std::optional<State> state, QueryId before, std::int64_t limit);
+Result<Progress> progress(db::Database& database, QueryId query);
+
+// Hosts of the query in the order of their numbers, after `after`; those in `state` only, where one is given.
+struct HostsWanted {
+  std::optional<HostState> state;
+  hosts::HostId after = 0;
+  std::int64_t limit = 32;
+  bool with_rows = true;
+  std::optional<std::int64_t> batch;  // what one commit has brought
+  bool ended_only = false;            // answered or failed
+};
+Result<std::vector<HostAnswer>> hosts_of(db::Database& database, QueryId query, const HostsWanted& wanted);
+
+// Those that have not answered, with when they were asked last (0: never).
+struct Open {
+  hosts::HostId host = 0;
+  Timestamp asked_at;
+};
+Result<std::vector<Open>> open_targets(db::Database& database, QueryId query);
+
+// Keeps those answers that are still wanted and returns which: the first of a host counts, one never asked for does
+// not.
+Result<std::vector<std::pair<QueryId, hosts::HostId>>> keep(db::Transaction& transaction, std::span<const Kept> answers,
+                                                            std::int64_t batch, Timestamp now);
+Result<void> note_asked(db::Transaction& transaction, std::span<const std::pair<QueryId, hosts::HostId>> asked,
+                        Timestamp now);
+
+// Ends the query if it is still running; hosts that have not answered become `rest`. False: another was first.
+Result<bool> end(db::Transaction& transaction, QueryId query, State state, HostState rest, Timestamp now);
+Result<bool> all_answered(db::Database& database, QueryId query);
+// Removes what ended before `before`, a few queries at a time.
+Result<void> forget(db::Database& database, Timestamp before);
+
+}  // namespace osprey::server::live
