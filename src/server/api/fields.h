@@ -19,6 +19,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -62,6 +63,13 @@ constexpr std::string_view name_of(T value) {
   for (const auto& [each, name] : EnumNames<T>::kNames)
     if (each == value) return name;
   return "";
+}
+
+template <NamedEnum T>
+constexpr std::optional<T> named(std::string_view name) {
+  for (const auto& [each, its_name] : EnumNames<T>::kNames)
+    if (its_name == name) return each;
+  return std::nullopt;
 }
 
 }  // namespace osprey::server::api

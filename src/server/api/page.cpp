@@ -20,6 +20,10 @@ std::optional<std::string> from_hex(std::string_view text) {
   return bytes;
 }
 
+std::unexpected<Error> wrong() {
+  return problem(kInvalid, "after", "is no cursor of this list; take `next` of a page as it is");
+}
+
 }  // namespace
 
 std::string make_cursor(const std::vector<std::string>& keys) {
@@ -27,9 +31,6 @@ std::string make_cursor(const std::vector<std::string>& keys) {
 }
 
 Result<std::vector<std::string>> read_cursor(std::string_view cursor, std::size_t keys) {
-  const auto wrong = [] {
-    return problem(kInvalid, "after", "is no cursor of this list; take `next` of a page as it is");
-  };
   const auto text = from_hex(cursor);
   if (!text) return wrong();
   boost::system::error_code failed;
@@ -41,6 +42,14 @@ Result<std::vector<std::string>> read_cursor(std::string_view cursor, std::size_
     read.emplace_back(key.get_string());
   }
   return read;
+}
+
+Result<std::int64_t> id_after(const std::optional<std::string>& cursor) {
+  if (!cursor) return 0;
+  const auto keys = TRY(read_cursor(*cursor, 1));
+  const auto id = parse<std::int64_t>(keys[0]);
+  if (!id) return wrong();
+  return *id;
 }
 
 }  // namespace osprey::server::api

@@ -27,8 +27,8 @@ struct Row {
   template <class Statement>
   Statement&& into(Statement&& statement) {
     auto& a = administrator;
-    statement, soci::into(a.id), soci::into(a.name), soci::into(role), soci::into(disabled),
-                      soci::into(must_change), soci::into(totp), soci::into(a.created.ms), soci::into(signed_in);
+    statement, soci::into(a.id), soci::into(a.name), soci::into(role), soci::into(disabled), soci::into(must_change),
+        soci::into(totp), soci::into(a.created.ms), soci::into(signed_in);
     return std::forward<Statement>(statement);
   }
   Administrator take() {
@@ -134,7 +134,7 @@ Result<Administrator> create(db::Transaction& transaction, const NewAdministrato
 
 Result<Administrator> find(soci::session& sql, std::int64_t id) {
   Row row;
-  row.into(sql << kColumns << "WHERE id = :id", soci::use(id));
+  row.into((sql << kColumns << "WHERE id = :id", soci::use(id)));
   if (!sql.got_data()) return not_found(id);
   return row.take();
 }
@@ -143,8 +143,8 @@ Result<api::Page<Administrator>> list(soci::session& sql, std::int64_t limit, co
   const auto from = TRY(api::id_after(after));
   const auto wanted = limit + 1;
   Row row;
-  soci::statement statement = row.into((sql.prepare << kColumns << "WHERE id > :after ORDER BY id LIMIT :limit",
-                                        soci::use(from), soci::use(wanted)));
+  soci::statement statement = row.into(
+      (sql.prepare << kColumns << "WHERE id > :after ORDER BY id LIMIT :limit", soci::use(from), soci::use(wanted)));
   statement.execute();
   std::vector<Administrator> found;
   while (statement.fetch()) found.push_back(row.take());

@@ -57,7 +57,8 @@ struct MadeToken {
   }
 };
 Result<MadeToken> create(db::Transaction& transaction, const NewToken& made, Timestamp now);
-// Of one administrator, or of all with 0; kNotFound.
+inline constexpr std::int64_t kAnybody = 0;
+// Of one administrator or of kAnybody; kNotFound.
 Result<ApiToken> revoke_token(db::Transaction& transaction, std::int64_t administrator, std::int64_t id, Timestamp now);
 void revoke_tokens(db::Transaction& transaction, std::int64_t administrator, Timestamp now);
 Result<api::Page<ApiToken>> list_tokens(soci::session& sql, std::int64_t administrator, std::int64_t limit,
