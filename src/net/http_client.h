@@ -25,6 +25,7 @@ struct HttpClientOptions {
   std::string certificate;  // PEM files of what we show of ourselves; both empty: nothing
   std::string key;
   std::string proxy;                        // "host[:port]" of a CONNECT proxy, port 3128; empty: none, the environment's least
+  bool keep_alive = true;                   // false: a connection for each request
   std::chrono::seconds connection_age{0};   // after which the connection is made anew; 0: never
   bool accept_gzip = false;
   std::size_t body_cap = 16 << 20;          // bytes of a reply, unpacked; more is an error

@@ -61,6 +61,8 @@ class PostgresqlCluster {
       const bool ready = PQstatus(connection) == CONNECTION_OK;
       PQfinish(connection);
       if (ready) return;
+      // After a SIGKILL its children may still hold the shared memory: then it ends at once.
+      if (int status = 0; ::waitpid(pid_, &status, WNOHANG) == pid_) pid_ = spawn(command);
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     throw std::runtime_error("PostgreSQL does not start; see " + (folder_ / "log").string());

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,8 +29,9 @@ struct ListenerOptions {
   ClientCertificates client_certificates = ClientCertificates::none;
   unsigned threads = 0;  // 0: one a core
   unsigned workers = 8;
-  std::size_t connections = 0;          // at most; 0: what RLIMIT_NOFILE leaves
-  std::size_t handshakes = 512;         // unfinished at a time a thread; further ones wait in the kernel's queue
+  std::size_t connections = 0;  // at most; 0: what RLIMIT_NOFILE leaves
+  // Unfinished at a time a thread; beyond it the oldest goes that has had a second, and further ones wait until then.
+  std::size_t handshakes = 1024;
   std::size_t queued_requests = 4096;   // waiting for a worker; beyond it 503 with Retry-After
   std::size_t body_memory = 256 << 20;  // all bodies being read at a time; beyond it 503
   std::chrono::seconds handshake_time{10};
@@ -37,7 +39,9 @@ struct ListenerOptions {
   std::chrono::seconds body_time{60};          // for the whole body
   std::chrono::seconds idle_time{4000};        // osquery recycles after an hour
   std::chrono::seconds write_time{60};         // without the peer taking a byte
-  std::vector<std::string> trusted_balancers;  // addresses whose X-Forwarded-For counts
+  std::vector<std::string> trusted_balancers;  // addresses or networks whose X-Forwarded-For counts
+  // Told what goes wrong beside any answer (a handler that throws, no descriptors left); from any thread. May be empty.
+  std::function<void(std::string)> log;
 };
 
 // Counters since the start, for /metrics. Relaxed atomics.

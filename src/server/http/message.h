@@ -14,6 +14,9 @@ namespace osprey::server::http {
 enum class Method : std::uint8_t { get, head, post, put, patch, delete_ };
 std::string_view name_of(Method method) noexcept;  // "GET"
 
+// `text` with its %XX read; nothing where a % has no two hexadecimal digits behind it.
+std::optional<std::string> percent_decoded(std::string_view text);
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 // What is known before the body is read.

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -36,15 +39,21 @@ struct Match {
   std::vector<std::string> parameters;
 };
 
+// An error's answer (RFC 9457): application/problem+json with status, title and `what` as its detail.
+Response problem(const RequestHead& head, unsigned status, std::string what);
+
 // Built once, then read by every thread.
 class Router {
  public:
+  Router();
   // An error: this method and pattern are taken already.
   Result<void> add(Route route);
   // No route: 404, or 405 with the `allow` header where another method would do. A literal segment wins over a {…}.
+  // HEAD goes to the GET route where it has none of its own.
   std::expected<Match, Response> find(Method method, std::string_view path) const;
-  // How the errors that the listener gives itself look (404, 413, 500…): never with an empty body.
-  std::function<Response(const RequestHead&, unsigned status, std::string what)> error;
+  // How the errors that the listener gives itself look (404, 413, 500…): never with an empty body. What is known of the
+  // request then may be as little as nothing. From any of the listener's threads.
+  std::function<Response(const RequestHead&, unsigned status, std::string what)> error = problem;
 
  private:
   struct Node;

@@ -285,23 +285,27 @@ class Asker final : public Live {
     changed_.notify_all();
   }
 
+  // Every server, this one too, learns which hosts need not be asked any more.
+  static void tell(db::Transaction& transaction, const Answered& done, std::int64_t batch) {
+    std::map<QueryId, std::vector<hosts::HostId>> hosts;
+    for (const auto& [query, host] : done) hosts[query].push_back(host);
+    for (const auto& [query, answered] : hosts) {
+      for (std::span<const hosts::HostId> rest = answered; !rest.empty();) {
+        const auto some = rest.first(std::min(kHostsAMessage, rest.size()));
+        rest = rest.subspan(some.size());
+        transaction.notify(std::string(kChannel), fmt::format("answered {} {} {}", query, batch, fmt::join(some, " ")));
+      }
+    }
+  }
+
   // One transaction for the answers of many hosts.
   Result<void> commit(std::span<Item> items) {
     std::vector<Kept> answers;
     for (auto& item : items) answers.insert(answers.end(), item.answers.begin(), item.answers.end());
     const auto batch = next_batch_++;
-    const auto kept = TRY(parts_.database.write([&](db::Transaction& transaction)
-                                                    -> Result<std::vector<std::pair<QueryId, hosts::HostId>>> {
+    auto written = parts_.database.write([&](db::Transaction& transaction) -> Result<Answered> {
       auto done = TRY(keep(transaction, answers, batch, parts_.clock()));
-      std::map<QueryId, std::vector<hosts::HostId>> hosts;
-      for (const auto& [query, host] : done) hosts[query].push_back(host);
-      for (const auto& [query, answered] : hosts)
-        for (std::size_t i = 0; i < answered.size(); i += kHostsAMessage)
-          transaction.notify(
-              std::string(kChannel),
-              fmt::format(
-                  "answered {} {} {}", query, batch,
-                  fmt::join(std::span(answered).subspan(i).first(std::min(kHostsAMessage, answered.size() - i)), " ")));
+      tell(transaction, done, batch);
       return done;
     });
     const auto kept = TRY(std::move(written));

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "server/api/problem.h"
+#include "server/db/row.h"
 
 namespace osprey::server::live {
 namespace {
@@ -55,15 +56,15 @@ constexpr std::string_view kQueryColumns =
     "id, name, query, state, created_at, created_by, expires_at, ended_at, rows_a_host";
 
 Query query_of(const soci::row& row) {
-  return {.id = row.get<long long>(0),
-          .name = row.get<std::string>(1),
-          .sql = row.get<std::string>(2),
-          .state = static_cast<State>(row.get<int>(3)),
-          .created_at = {row.get<long long>(4)},
-          .created_by = row.get<std::string>(5),
-          .expires_at = {row.get<long long>(6)},
-          .ended_at = time_or_none(row.get<long long>(7)),
-          .rows_a_host = row.get<long long>(8)};
+  return {.id = db::whole(row, 0),
+          .name = db::text(row, 1),
+          .sql = db::text(row, 2),
+          .state = static_cast<State>(db::whole(row, 3)),
+          .created_at = {db::whole(row, 4)},
+          .created_by = db::text(row, 5),
+          .expires_at = {db::whole(row, 6)},
+          .ended_at = time_or_none(db::whole(row, 7)),
+          .rows_a_host = db::whole(row, 8)};
 }
 
 // A list of pairs as a table "given" of a query's FROM, so that one statement serves many rows.
@@ -140,12 +141,12 @@ Result<Progress> progress(db::Database& database, QueryId query) {
                         "WHERE query_id = :id GROUP BY state",
          soci::use(id));
     for (const auto& row : selected) {
-      const auto hosts = row.get<long long>(1);
+      const auto hosts = db::whole(row, 1);
       made.targeted += hosts;
-      made.rows += row.get<long long>(2);
+      made.rows += db::whole(row, 2);
       std::int64_t Progress::* const kinds[] = {&Progress::waiting, &Progress::asked,   &Progress::answered,
                                                 &Progress::failed,  &Progress::expired, &Progress::cancelled};
-      if (const auto state = row.get<long long>(0); state >= 0 && state < 6) made.*kinds[state] = hosts;
+      if (const auto state = db::whole(row, 0); state >= 0 && state < 6) made.*kinds[state] = hosts;
     }
     return made;
   });
@@ -168,17 +169,17 @@ Result<std::vector<HostAnswer>> hosts_of(db::Database& database, QueryId query, 
                                     wanted.with_rows ? ", answer" : "", condition),
          soci::use(id), soci::use(after), soci::use(limit));
     for (const auto& row : selected) {
-      HostAnswer answer{.host = row.get<long long>(0),
-                        .host_name = row.get<std::string>(1),
-                        .state = static_cast<HostState>(row.get<int>(2)),
-                        .asked_at = time_or_none(row.get<long long>(3)),
-                        .answered_at = time_or_none(row.get<long long>(4)),
-                        .message = row.get<std::string>(5),
-                        .row_count = row.get<long long>(6),
-                        .rows_dropped = row.get<long long>(7),
+      HostAnswer answer{.host = db::whole(row, 0),
+                        .host_name = db::text(row, 1),
+                        .state = static_cast<HostState>(db::whole(row, 2)),
+                        .asked_at = time_or_none(db::whole(row, 3)),
+                        .answered_at = time_or_none(db::whole(row, 4)),
+                        .message = db::text(row, 5),
+                        .row_count = db::whole(row, 6),
+                        .rows_dropped = db::whole(row, 7),
                         .rows = {},
-                        .stats = parsed(row.get<std::string>(8))};
-      if (wanted.with_rows) answer.rows = parsed(row.get<std::string>(9));
+                        .stats = parsed(db::text(row, 8))};
+      if (wanted.with_rows) answer.rows = parsed(db::text(row, 9));
       answers.push_back(std::move(answer));
     }
     return answers;
@@ -191,13 +192,12 @@ Result<std::vector<Open>> open_targets(db::Database& database, QueryId query) {
     std::vector<Open> open;
     const soci::rowset<soci::row> selected =
         (sql.prepare << "SELECT host_id, asked_at FROM live_hosts WHERE query_id = :id AND state <= 1", soci::use(id));
-    for (const auto& row : selected) open.push_back({row.get<long long>(0), {row.get<long long>(1)}});
+    for (const auto& row : selected) open.push_back({db::whole(row, 0), {db::whole(row, 1)}});
     return open;
   });
 }
 
-Result<std::vector<std::pair<QueryId, hosts::HostId>>> keep(db::Transaction& transaction, std::span<const Kept> answers,
-                                                            std::int64_t batch, Timestamp now) {
+Result<Answered> keep(db::Transaction& transaction, std::span<const Kept> answers, std::int64_t batch, Timestamp now) {
   auto& sql = transaction.sql();
   json::array list;
   for (const auto& answer : answers)
@@ -219,7 +219,7 @@ Result<std::vector<std::pair<QueryId, hosts::HostId>>> keep(db::Transaction& tra
             "value->>'stats' AS stats",
             "query bigint, host bigint, state smallint, message text, answer text, row_count bigint, "
             "rows_dropped bigint, stats text");
-  std::vector<std::pair<QueryId, hosts::HostId>> kept;
+  Answered kept;
   const soci::rowset<soci::row> updated =
       (sql.prepare << "UPDATE live_hosts SET state = given.state, message = given.message, answer = given.answer, "
                       "row_count = given.row_count, rows_dropped = given.rows_dropped, stats = given.stats, "
@@ -228,7 +228,7 @@ Result<std::vector<std::pair<QueryId, hosts::HostId>>> keep(db::Transaction& tra
                           " WHERE live_hosts.query_id = given.query AND live_hosts.host_id = given.host "
                           "AND live_hosts.state <= 1 RETURNING query_id, host_id",
        soci::use(at), soci::use(number), soci::use(text));
-  for (const auto& row : updated) kept.emplace_back(row.get<long long>(0), row.get<long long>(1));
+  for (const auto& row : updated) kept.emplace_back(db::whole(row, 0), db::whole(row, 1));
   return kept;
 }
 

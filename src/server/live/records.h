@@ -50,10 +50,10 @@ struct Open {
 };
 Result<std::vector<Open>> open_targets(db::Database& database, QueryId query);
 
+using Answered = std::vector<std::pair<QueryId, hosts::HostId>>;
 // Keeps those answers that are still wanted and returns which: the first of a host counts, one never asked for does
 // not.
-Result<std::vector<std::pair<QueryId, hosts::HostId>>> keep(db::Transaction& transaction, std::span<const Kept> answers,
-                                                            std::int64_t batch, Timestamp now);
+Result<Answered> keep(db::Transaction& transaction, std::span<const Kept> answers, std::int64_t batch, Timestamp now);
 Result<void> note_asked(db::Transaction& transaction, std::span<const std::pair<QueryId, hosts::HostId>> asked,
                         Timestamp now);
 

@@ -1,5 +1,7 @@
 #include "server/queries/sql_check.h"
 
+#include <sqlite3.h>
+
 #include <boost/json.hpp>
 #include <memory>
 
@@ -41,7 +43,8 @@ using Tables = std::vector<std::shared_ptr<const sql::Table>>;
 
 Tables read_schema() {
   Tables tables;
-  for (const auto& described : json::parse(kAgentSchema).as_array()) {
+  const auto schema = json::parse(kAgentSchema);
+  for (const auto& described : schema.as_array()) {
     const auto& object = described.as_object();
     sql::Table table = sql::table<NoHandle>(std::string_view(object.at("name").as_string()), "", no_rows);
     for (const auto& column : object.at("columns").as_array()) table.columns.push_back(column_of(column.as_object()));
@@ -68,6 +71,8 @@ Result<Checked> check_sql(std::string_view text) {
   const auto statement = connection.prepare(rest);
   if (!statement) return wrong(statement.error());
   if (!*statement) return api::problem(api::kInvalid, "query", "says nothing");
+  if (::sqlite3_stmt_readonly((*statement)->handle()) == 0 || (*statement)->size() == 0)
+    return api::problem(api::kInvalid, "query", "is nothing that gives rows; a SELECT is wanted");
   auto more = connection.prepare(rest);
   if (!more) return wrong(more.error());
   if (*more) return api::problem(api::kInvalid, "query", "is more than one statement");

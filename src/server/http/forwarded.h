@@ -1,0 +1,29 @@
+// Forwarded: whose word on a client's address counts.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace osprey::server::http {
+
+class TrustedBalancers {
+ public:
+  TrustedBalancers();
+  ~TrustedBalancers();
+  // Addresses or networks ("10.0.0.0/8").
+  Result<void> add(const std::string& text);
+  // The client's address behind `peer`: the last one in X-Forwarded-For that no trusted balancer has, as far as trusted
+  // ones say it; else `peer`.
+  std::string client(const std::string& peer, std::string_view forwarded_for) const;
+
+ private:
+  struct Network;
+  bool trusts(std::string_view address) const;
+  std::vector<Network> networks_;
+};
+
+}  // namespace osprey::server::http

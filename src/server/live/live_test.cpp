@@ -1,0 +1,319 @@
+#include "server/live/live.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <condition_variable>
+#include <mutex>
+
+#include "server/activity/activity.h"
+#include "server/api/problem.h"
+#include "server/db/test_database.h"
+#include "server/live/records.h"
+
+namespace osprey::server::live {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+struct FakeHosts : hosts::Hosts {
+  explicit FakeHosts(int count) {
+    for (int i = 1; i <= count; ++i) {
+      auto host = std::make_shared<hosts::Host>();
+      host->id = i;
+      host->name = "host-" + std::to_string(i);
+      host->platform = i % 2 == 0 ? "debian" : "ubuntu";
+      if (i % 10 == 0) host->tags = {7};
+      known.push_back(host);
+    }
+  }
+  hosts::HostPtr find(hosts::HostId host) const override {
+    return host >= 1 && host <= static_cast<std::int64_t>(known.size()) ? known[host - 1] : nullptr;
+  }
+  std::vector<hosts::HostPtr> all() const override { return known; }
+  void seen(hosts::HostId, hosts::Sign, std::string_view, Timestamp) noexcept override {}
+  Result<hosts::HostId> add(db::Transaction&, std::string_view, const hosts::Details&, std::span<const hosts::TagId>,
+                            Timestamp) override {
+    return 0;
+  }
+  Result<void> enrolled_again(db::Transaction&, hosts::HostId, const hosts::Details&, Timestamp) override { return {}; }
+  void add_listener(std::function<void(hosts::HostId)>) override {}
+  std::vector<hosts::HostPtr> known;
+};
+
+// Who looks on: keeps what is written.
+struct Screen : http::BodyStream::Link {
+  bool write(std::string piece) override {
+    const std::scoped_lock lock(mutex);
+    text += piece;
+    changed.notify_all();
+    return true;
+  }
+  std::size_t unsent() const override { return 0; }
+  void when_drained(std::function<void()>) override {}
+  void finish() override {
+    const std::scoped_lock lock(mutex);
+    finished = true;
+    changed.notify_all();
+  }
+  bool shows(std::string_view wanted) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, 20s, [&] { return text.find(wanted) != std::string::npos; });
+  }
+  bool ends() {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, 20s, [&] { return finished; });
+  }
+  std::size_t count(std::string_view wanted) {
+    const std::scoped_lock lock(mutex);
+    std::size_t found = 0;
+    for (auto at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + 1)) ++found;
+    return found;
+  }
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string text;
+  bool finished = false;
+};
+
+class LiveTest : public db::DatabaseTest {
+ protected:
+  void SetUp() override { migrate(schema(), activity::schema()); }
+
+  // A server.
+  std::unique_ptr<Live> serve() {
+    return *start({.database = database(),
+                   .hosts = hosts,
+                   .clock = [this] { return Timestamp{now.load()}; },
+                   .tag_by_name = [](std::string_view name) -> Result<hosts::TagId> {
+                     if (name == "web") return 7;
+                     return api::problem(api::kNotFound, "tag", "there is none");
+                   },
+                   .wake =
+                       [this](std::span<const hosts::HostId> these) {
+                         const std::scoped_lock lock(mutex);
+                         woken.insert(woken.end(), these.begin(), these.end());
+                         changed.notify_all();
+                       },
+                   .options = {.overdue = 300s, .answer_bytes = 4096}});
+  }
+  bool wait_for_woken(std::size_t count) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, 20s, [&] { return woken.size() >= count; });
+  }
+  static std::vector<std::string> take(Live& live, hosts::HostId host) {
+    std::vector<agents::Ask> asks;
+    std::uint32_t accelerate = 0;
+    live.take(host, asks, accelerate);
+    std::vector<std::string> ids;
+    for (const auto& ask : asks) ids.push_back(ask.id);
+    return ids;
+  }
+  static Result<void> answer(Live& live, hosts::HostId host, agents::Answer given) {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::optional<Result<void>> result;
+    std::vector<agents::Answer> answers;
+    answers.push_back(std::move(given));
+    live.accept(host, std::move(answers), [&](const Result<void>& done) {
+      const std::scoped_lock lock(mutex);
+      result = done;
+      changed.notify_all();
+    });
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return result.has_value(); });
+    return *result;
+  }
+  Progress stands(QueryId id) { return *progress(database(), id); }
+
+  FakeHosts hosts{100};
+  std::atomic<std::int64_t> now{1'000'000};
+  identity::Caller caller{.administrator = 1, .name = "ann", .permission = api::Permission::run_live};
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<hosts::HostId> woken;
+};
+INSTANTIATE_TEST_SUITE_P(Databases, LiveTest, db::both_dialects(), db::dialect_name);
+
+// DST-01, DST-03, SRV-16.
+TEST_P(LiveTest, AsksAndTellsWhileAnswersCome) {
+  const auto live = serve();
+  const auto asked = live->ask({.sql = "select 1 as a", .target = {.hosts = {1, 2, 3}}}, caller, {now});
+  ASSERT_TRUE(asked) << asked.error().text();
+  ASSERT_TRUE(wait_for_woken(3));
+  const auto id = "live:" + std::to_string(asked->id);
+  EXPECT_TRUE(live->has(1));
+  EXPECT_FALSE(live->has(4));
+  EXPECT_THAT(take(*live, 1), ElementsAre(id));
+  EXPECT_THAT(take(*live, 1), IsEmpty()) << "it has been asked";
+  const auto screen = std::make_shared<Screen>();
+  live->watch(asked->id, http::BodyStream(screen));
+  EXPECT_TRUE(screen->shows("event: query"));
+  EXPECT_TRUE(answer(*live, 1, {.id = id, .rows = R"([{"b":"2","a":"1"}])", .stats = R"({"wall_time_ms":3})"}));
+  EXPECT_TRUE(screen->shows(R"("rows":[{"b":"2","a":"1"}],"stats":{"wall_time_ms":3})"));
+  EXPECT_TRUE(answer(*live, 2, {.id = id, .failed = true, .message = "distributed query is denylisted", .rows = "[]"}));
+  EXPECT_TRUE(screen->shows("distributed query is denylisted"));
+  EXPECT_FALSE(screen->ends() && false);
+  EXPECT_TRUE(answer(*live, 3, {.id = id, .rows = "[]"}));
+  EXPECT_TRUE(screen->ends());
+  EXPECT_EQ(screen->count("event: answer"), 3U);
+  EXPECT_EQ(screen->count("event: done"), 1U);
+  EXPECT_EQ(stands(asked->id), (Progress{.targeted = 3, .answered = 2, .failed = 1, .rows = 1}));
+  // A page that is opened later sees the same.
+  const auto late = std::make_shared<Screen>();
+  live->watch(asked->id, http::BodyStream(late));
+  EXPECT_TRUE(late->ends());
+  EXPECT_EQ(late->count("event: answer"), 3U);
+}
+
+TEST_P(LiveTest, MeansHostsByTagPlatformAndAll) {
+  const auto live = serve();
+  const auto targeted = [&](Target target) -> std::int64_t {
+    const auto asked = live->ask({.sql = "select 1", .target = std::move(target)}, caller, {now});
+    return asked ? stands(asked->id).targeted : -1;
+  };
+  EXPECT_EQ(targeted({.tags = {"web"}}), 10);
+  EXPECT_EQ(targeted({.hosts = {1}, .tags = {"web"}}), 11);
+  EXPECT_EQ(targeted({.platforms = {"debian"}}), 50);
+  EXPECT_EQ(targeted({.all = true}), 100);
+  EXPECT_EQ(targeted({}), -1);
+  EXPECT_EQ(targeted({.hosts = {101}}), -1);
+  EXPECT_EQ(targeted({.tags = {"wob"}}), -1);
+}
+
+TEST_P(LiveTest, RefusesAQueryThatCannotRun) {
+  const auto live = serve();
+  const auto refused = live->ask({.sql = "select nme from processes", .target = {.all = true}}, caller, {now});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text(), HasSubstr("name"));
+  EXPECT_TRUE(live->ask({.sql = "select * from launchd", .target = {.all = true}, .check = false}, caller, {now}));
+}
+
+// DST-05: the first answer counts; what was never asked is dropped.
+TEST_P(LiveTest, CountsEachHostOnce) {
+  const auto live = serve();
+  const auto asked = live->ask({.sql = "select 1 as a", .target = {.hosts = {1}}}, caller, {now});
+  ASSERT_TRUE(wait_for_woken(1));
+  const auto id = "live:" + std::to_string(asked->id);
+  EXPECT_TRUE(answer(*live, 2, {.id = id, .rows = R"([{"a":"another host's"}])"}));
+  EXPECT_TRUE(answer(*live, 1, {.id = "live:999", .rows = "[]"}));
+  EXPECT_TRUE(answer(*live, 1, {.id = "live:", .rows = "[]"}));
+  EXPECT_TRUE(answer(*live, 1, {.id = id, .rows = R"([{"a":"1"}])"}));
+  EXPECT_TRUE(answer(*live, 1, {.id = id, .rows = R"([{"a":"again"}])"}));
+  const auto answers = *hosts_of(database(), asked->id, {});
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(boost::json::serialize(answers[0].rows), R"([{"a":"1"}])");
+}
+
+TEST_P(LiveTest, KeepsSoManyRowsOfAHost) {
+  const auto live = serve();
+  const auto asked =
+      live->ask({.sql = "select 1 as a", .target = {.hosts = {1, 2, 3}}, .rows_a_host = 2}, caller, {now});
+  ASSERT_TRUE(wait_for_woken(3));
+  const auto id = "live:" + std::to_string(asked->id);
+  EXPECT_TRUE(answer(*live, 1, {.id = id, .rows = R"([{"a":"1"},{"a":"2"},{"a":"3"}])"}));
+  EXPECT_TRUE(answer(*live, 2, {.id = id, .rows = R"([{"a":")" + std::string(5000, 'x') + R"("},{"a":"2"}])"}));
+  EXPECT_TRUE(answer(*live, 3, {.id = id, .rows = "{not rows"}));
+  const auto answers = *hosts_of(database(), asked->id, {});
+  EXPECT_EQ(answers[0].row_count, 2);
+  EXPECT_EQ(answers[0].rows_dropped, 1);
+  EXPECT_EQ(answers[1].row_count, 1) << "larger than an answer may be";
+  EXPECT_EQ(answers[1].rows_dropped, 1);
+  EXPECT_EQ(answers[2].state, HostState::failed);
+}
+
+TEST_P(LiveTest, TextIsNeverTakenForAnythingElse) {
+  const auto live = serve();
+  const std::string nasty = R"('; drop table live_hosts; -- <script>alert(1)</script> ${x} \" é)";
+  const auto asked = live->ask({.sql = "select 1 as a", .name = nasty, .target = {.hosts = {1}}}, caller, {now});
+  ASSERT_TRUE(asked);
+  ASSERT_TRUE(wait_for_woken(1));
+  const auto id = "live:" + std::to_string(asked->id);
+  EXPECT_TRUE(answer(*live, 1, {.id = id, .failed = true, .message = nasty + std::string("\0x", 2), .rows = "[]"}));
+  EXPECT_EQ(find(database(), asked->id)->name, nasty);
+  EXPECT_EQ(hosts_of(database(), asked->id, {})->at(0).message, nasty + "x");
+}
+
+TEST_P(LiveTest, AsksAgainWhenAnAnswerIsOverdue) {
+  const auto live = serve();
+  ASSERT_TRUE(live->ask({.sql = "select 1", .target = {.hosts = {1}}, .expires_in_s = 3600}, caller, {now}));
+  ASSERT_TRUE(wait_for_woken(1));
+  EXPECT_EQ(take(*live, 1).size(), 1U);
+  now += 299'000;
+  EXPECT_FALSE(live->has(1));
+  now += 1'000;
+  EXPECT_EQ(take(*live, 1).size(), 1U);
+}
+
+TEST_P(LiveTest, EndsByExpiryAndByCancelling) {
+  const auto live = serve();
+  const auto soon = live->ask({.sql = "select 1", .target = {.hosts = {1, 2}}, .expires_in_s = 10}, caller, {now});
+  const auto other = live->ask({.sql = "select 2", .target = {.hosts = {1}}}, caller, {now});
+  ASSERT_TRUE(wait_for_woken(3));
+  EXPECT_TRUE(answer(*live, 2, {.id = "live:" + std::to_string(soon->id), .rows = "[]"}));
+  EXPECT_TRUE(live->cancel(other->id, caller, {now}));
+  EXPECT_FALSE(live->cancel(other->id, caller, {now}));
+  EXPECT_FALSE(live->cancel(12345, caller, {now}));
+  const auto screen = std::make_shared<Screen>();
+  live->watch(soon->id, http::BodyStream(screen));
+  now += 10'000;
+  EXPECT_TRUE(screen->ends());
+  EXPECT_EQ(stands(soon->id), (Progress{.targeted = 2, .answered = 1, .expired = 1}));
+  EXPECT_EQ(stands(other->id), (Progress{.targeted = 1, .cancelled = 1}));
+  EXPECT_FALSE(live->has(1));
+}
+
+// What has been answered stays answered, what has not is still asked, when servers come and go.
+TEST_P(LiveTest, GoesOnAfterARestart) {
+  auto live = serve();
+  const auto asked = live->ask({.sql = "select 1 as a", .target = {.hosts = {1, 2}}}, caller, {now});
+  ASSERT_TRUE(wait_for_woken(2));
+  const auto id = "live:" + std::to_string(asked->id);
+  EXPECT_TRUE(answer(*live, 1, {.id = id, .rows = "[]"}));
+  live.reset();
+  live = serve();
+  ASSERT_TRUE(wait_for_woken(3));
+  EXPECT_FALSE(live->has(1));
+  EXPECT_THAT(take(*live, 2), ElementsAre(id));
+  EXPECT_TRUE(answer(*live, 2, {.id = id, .rows = "[]"}));
+  EXPECT_EQ(stands(asked->id).answered, 2);
+}
+
+class SeveralServers : public LiveTest {};
+INSTANTIATE_TEST_SUITE_P(Databases, SeveralServers, testing::Values(db::Dialect::postgresql), db::dialect_name);
+
+TEST_P(SeveralServers, AnswerThroughWhicheverTheHostIsConnectedTo) {
+  const auto here = serve();
+  const auto elsewhere_database = open_another();
+  FakeHosts elsewhere_hosts(100);
+  const auto elsewhere = *start({.database = *elsewhere_database,
+                                 .hosts = elsewhere_hosts,
+                                 .clock = [this] { return Timestamp{now.load()}; },
+                                 .tag_by_name = [](std::string_view) -> Result<hosts::TagId> { return 0; },
+                                 .wake =
+                                     [this](std::span<const hosts::HostId> these) {
+                                       const std::scoped_lock lock(mutex);
+                                       woken.insert(woken.end(), these.begin(), these.end());
+                                       changed.notify_all();
+                                     }});
+  const auto asked = here->ask({.sql = "select 1 as a", .target = {.hosts = {1, 2}}}, caller, {now});
+  ASSERT_TRUE(asked);
+  ASSERT_TRUE(wait_for_woken(4)) << "two hosts on two servers";
+  const auto screen = std::make_shared<Screen>();
+  here->watch(asked->id, http::BodyStream(screen));
+  const auto id = "live:" + std::to_string(asked->id);
+  EXPECT_THAT(take(*elsewhere, 1), ElementsAre(id));
+  EXPECT_TRUE(answer(*elsewhere, 1, {.id = id, .rows = R"([{"a":"from elsewhere"}])"}));
+  EXPECT_TRUE(screen->shows("from elsewhere"));
+  EXPECT_FALSE(here->has(1)) << "it has answered, the host need not be asked here";
+  EXPECT_TRUE(answer(*here, 2, {.id = id, .rows = "[]"}));
+  EXPECT_TRUE(screen->ends());
+}
+
+}  // namespace
+}  // namespace osprey::server::live
