@@ -31,5 +31,18 @@ TEST(Secret, Base32IsRfc4648sInLowerCase) {
   EXPECT_EQ(base32("foobar"), "mzxw6ytboi");
 }
 
+TEST(Secret, WhatIsSealedOpensWithItsKeyOnly) {
+  const auto key = sha256("a");
+  const auto sealed = seal(key, "told once");
+  EXPECT_EQ(unseal(key, sealed), "told once");
+  EXPECT_EQ(unseal(key, seal(key, "")), "");
+  EXPECT_NE(sealed, seal(key, "told once"));
+  EXPECT_FALSE(unseal(sha256("b"), sealed));
+  auto changed = sealed;
+  changed.back() = changed.back() == '0' ? '1' : '0';
+  EXPECT_FALSE(unseal(key, changed));
+  for (const auto* wrong : {"", "00", "zz", "0"}) EXPECT_FALSE(unseal(key, wrong)) << wrong;
+}
+
 }  // namespace
 }  // namespace osprey::server

@@ -39,6 +39,8 @@ struct Context {
   const Services& services;
   Timestamp now;
   const http::RequestHead& head;
+  // Told why it failed, for the log: the caller of a 5xx learns little. May be empty.
+  std::function<void(const Error&)> failed = {};
 };
 
 template <class T>
@@ -152,6 +154,12 @@ http::Response respond(const Result<Response>& result) {
 }
 
 template <class Response>
+http::Response answer(const Result<Response>& result, const Context& context) {
+  if (!result && context.failed) context.failed(result.error());
+  return respond(result);
+}
+
+template <class Response>
 void describe_result(json::object& operation, SchemaWriter& schemas) {
   if constexpr (std::is_void_v<Response> || std::same_as<Response, Nothing>)
     describe_response(operation, 204, "", {});
@@ -178,7 +186,7 @@ Endpoint endpoint(http::Method method, std::string path, Permission permission, 
     if (!read)
       responder.send(problem_response(422, read.error().text(), faults));
     else
-      responder.send(respond(handle(*read, context)));
+      responder.send(answer(handle(*read, context), context));
   };
   return made;
 }

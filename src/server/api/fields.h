@@ -26,7 +26,7 @@
 
 namespace osprey::server::api {
 
-// What a value may be: of a number itself, of text the bytes, of a list the items.
+// What a value may be: of a number itself, of text the characters (as JSON Schema counts), of a list the items.
 struct Bounds {
   std::int64_t least = INT64_MIN;
   std::int64_t most = INT64_MAX;

@@ -4,21 +4,10 @@
 
 #include "base/text.h"
 #include "server/api/problem.h"
+#include "server/secret.h"
 
 namespace osprey::server::api {
 namespace {
-
-std::optional<std::string> from_hex(std::string_view text) {
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 2);
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const auto byte = parse<unsigned char>(text.substr(i, 2), 16);
-    if (!byte) return std::nullopt;
-    bytes += static_cast<char>(*byte);
-  }
-  return bytes;
-}
 
 std::unexpected<Error> wrong() {
   return problem(kInvalid, "after", "is no cursor of this list; take `next` of a page as it is");

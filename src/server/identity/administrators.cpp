@@ -6,8 +6,12 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "base/utf8.h"
+#include "server/activity/activity.h"
 #include "server/api/problem.h"
+#include "server/identity/attempts.h"
 #include "server/identity/channel.h"
+#include "server/identity/second_factor.h"
 #include "server/identity/sessions.h"
 
 namespace osprey::server::identity {
@@ -75,16 +79,6 @@ bool is_unseen(char32_t c) {
          (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
 }
 
-// The code point at the start of valid UTF-8, which is cut off.
-char32_t take_character(std::string_view& text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  const std::size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  char32_t c = size == 1 ? first : first & (0xffU >> (size + 1));
-  for (std::size_t i = 1; i < size; ++i) c = c << 6 | (static_cast<unsigned char>(text[i]) & 0x3f);
-  text.remove_prefix(size);
-  return c;
-}
-
 }  // namespace
 
 api::Permission permission_of(Role role) noexcept {
@@ -102,9 +96,9 @@ api::Permission permission_of(Role role) noexcept {
 }
 
 Result<void> check_name(std::string_view name) {
-  if (name.empty() || name.size() > kMostName)
-    return api::problem(api::kInvalid, "name", fmt::format("wants 1 to {} bytes", kMostName));
   if (!is_valid_utf8(name)) return api::problem(api::kInvalid, "name", "is not UTF-8");
+  if (name.empty() || characters(name) > kMostName)
+    return api::problem(api::kInvalid, "name", fmt::format("wants 1 to {} characters", kMostName));
   if (trim(name) != name) return api::problem(api::kInvalid, "name", "must not begin or end with a blank");
   for (auto rest = name; !rest.empty();)
     if (is_unseen(take_character(rest))) return api::problem(api::kInvalid, "name", "has a character that is not seen");
@@ -210,6 +204,25 @@ Result<std::optional<std::string>> make_first_administrator(db::Database& databa
     lock(transaction);
     if (count(transaction.sql()) > 0) return std::nullopt;  // another server was first
     TRY(create(transaction, {.name = "admin", .role = Role::administer, .password_hash = hash}, now));
+    return password;
+  });
+}
+
+Result<std::string> reset_password(db::Database& database, Passwords& passwords, const std::string& name,
+                                   Timestamp now) {
+  const auto password = random_password();
+  const auto hash = TRY(passwords.hash(password));
+  const auto key = name_key(name);
+  return database.write([&](db::Transaction& transaction) -> Result<std::string> {
+    auto& sql = transaction.sql();
+    std::int64_t id = 0;
+    sql << "UPDATE administrators SET disabled = 0 WHERE name_key = :key RETURNING id", soci::use(key), soci::into(id);
+    if (id == 0) return api::problem(api::kNotFound, fmt::format("administrator «{}»", name), "is not there");
+    set_password(transaction, id, hash, true);
+    remove_totp(transaction, id);
+    forget_attempts(transaction, key);
+    const auto administrator = TRY(find(sql, id));
+    activity::record(transaction, Caller{.name = "console"}, now, {"password.reset", subject_of(administrator), {}});
     return password;
   });
 }

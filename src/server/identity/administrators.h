@@ -85,6 +85,11 @@ std::string password_of(soci::session& sql, std::int64_t id);
 Result<std::optional<std::string>> make_first_administrator(db::Database& database, Passwords& passwords,
                                                             Timestamp now);
 
+// For the console of the server's machine: a new password for the administrator of this name, who is enabled again if
+// he was not, and whose codes are turned off.
+Result<std::string> reset_password(db::Database& database, Passwords& passwords, const std::string& name,
+                                   Timestamp now);
+
 }  // namespace osprey::server::identity
 
 template <>

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/utf8.h"
 #include "server/api/problem.h"
 
 namespace osprey::server::identity {
@@ -117,6 +118,14 @@ void attempt_succeeded(db::Transaction& transaction, const Attempt& attempt, Tim
   sql << "INSERT INTO sign_in_addresses (name_key, address, seen_at) VALUES (:name, :address, :now) "
          "ON CONFLICT (name_key, address) DO UPDATE SET seen_at = excluded.seen_at",
       soci::use(attempt.name_key), soci::use(source), soci::use(now.ms);
+}
+
+void forget_attempts(db::Transaction& transaction, const std::string& name_key) {
+  const auto bucket = "name " + name_key;
+  const auto from = bucket + " from ";
+  const auto length = static_cast<std::int64_t>(characters(from));
+  transaction.sql() << "DELETE FROM sign_in_attempts WHERE bucket = :bucket OR substr(bucket, 1, :length) = :from",
+      soci::use(bucket), soci::use(length), soci::use(from);
 }
 
 }  // namespace osprey::server::identity

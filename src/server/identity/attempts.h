@@ -33,5 +33,7 @@ struct Attempt {
 Result<bool> begin_attempt(db::Database& database, const Attempt& attempt, Timestamp now);
 // It was no failure; the name's are forgotten, and the address is its owner's.
 void attempt_succeeded(db::Transaction& transaction, const Attempt& attempt, Timestamp now);
+// Opens the name's locks.
+void forget_attempts(db::Transaction& transaction, const std::string& name_key);
 
 }  // namespace osprey::server::identity

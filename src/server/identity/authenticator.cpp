@@ -97,7 +97,7 @@ Result<Caller> Authenticator::by_session(std::string_view secret, const http::Re
   auto known = TRY(credential(sha256_hex(secret), false));
   if (known.caller.session == 0) return wrong();
   if (changes_something(head.method) && !equal_secrets(head.header("x-csrf-token"), csrf_token(secret)))
-    return refused("the header X-CSRF-Token is missing or not this session's; GET /api/v1/me tells it");
+    return api::problem(kWrongCsrf, "X-CSRF-Token", "is missing or not this session's; GET /api/v1/me tells it");
   known.caller.address = head.peer;
   return std::move(known.caller);
 }

@@ -3,10 +3,10 @@
 #include <argon2.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "server/api/problem.h"
 #include "server/secret.h"
 
@@ -16,18 +16,13 @@ namespace {
 constexpr std::uint32_t kHashBytes = 32;
 constexpr std::size_t kSaltBytes = 16;
 
-// Code points of valid UTF-8.
-std::int64_t characters(std::string_view text) {
-  return std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-}
-
 }  // namespace
 
 Result<void> check_password(std::string_view password, std::string_view name) {
-  if (characters(password) < kLeastPassword)
+  if (const auto length = static_cast<std::int64_t>(characters(password)); length < kLeastPassword)
     return api::problem(api::kInvalid, "password", fmt::format("wants {} characters at least", kLeastPassword));
-  if (static_cast<std::int64_t>(password.size()) > kMostPassword)
-    return api::problem(api::kInvalid, "password", fmt::format("may have {} bytes at most", kMostPassword));
+  else if (length > kMostPassword)
+    return api::problem(api::kInvalid, "password", fmt::format("may have {} characters at most", kMostPassword));
   if (equal_ignoring_case(trim(password), trim(name)))
     return api::problem(api::kInvalid, "password", "must not be the name");
   return {};
@@ -82,9 +77,8 @@ Result<std::string> Passwords::hash(std::string_view password) {
   TRY(room.had());
   const auto salt = random_bytes(kSaltBytes);
   std::array<char, 256> encoded{};
-  const int failed =
-      argon2id_hash_encoded(options_.passes, options_.memory_kib, 1, password.data(), password.size(), salt.data(),
-                            salt.size(), kHashBytes, encoded.data(), encoded.size());
+  const int failed = argon2id_hash_encoded(options_.passes, options_.memory_kib, 1, password.data(), password.size(),
+                                           salt.data(), salt.size(), kHashBytes, encoded.data(), encoded.size());
   if (failed != ARGON2_OK) return failure("password", argon2_error_message(failed));
   return std::string(encoded.data());
 }

@@ -11,8 +11,8 @@
 
 namespace osprey::server::identity {
 
-inline constexpr std::int64_t kLeastPassword = 12;   // characters
-inline constexpr std::int64_t kMostPassword = 1024;  // bytes
+inline constexpr std::int64_t kLeastPassword = 12;  // characters
+inline constexpr std::int64_t kMostPassword = 1024;
 
 // Length and likeness to the name; nothing else makes a password better (NIST SP 800-63B, 5.1.1.2). The error is told
 // to whoever chose it.

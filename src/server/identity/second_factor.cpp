@@ -18,18 +18,11 @@ struct Totp {
   std::int64_t used = 0;
 };
 
-std::string from_hex(std::string_view text) {
-  std::string bytes;
-  for (; text.size() >= 2; text.remove_prefix(2))
-    bytes += static_cast<char>(parse<unsigned char>(text.substr(0, 2), 16).value_or(0));
-  return bytes;
-}
-
 Totp totp_of(soci::session& sql, std::int64_t administrator) {
   Totp totp;
   sql << "SELECT totp_key, totp_on, totp_used FROM administrators WHERE id = :id", soci::use(administrator),
       soci::into(totp.key), soci::into(totp.on), soci::into(totp.used);
-  totp.key = from_hex(totp.key);
+  totp.key = from_hex(totp.key).value_or("");
   return totp;
 }
 

@@ -25,8 +25,9 @@ struct Me {
 Result<Me> handle(const api::Nothing&, const api::Context& context) {
   const auto& caller = context.caller;
   Me me{.permission = caller.permission};
-  me.administrator = TRY(TRY(
-      context.services.database->read([&](soci::session& sql) { return identity::find(sql, caller.administrator); })));
+  auto administrator = TRY(
+      context.services.database->read([&](soci::session& sql) { return identity::find(sql, caller.administrator); }));
+  me.administrator = TRY(std::move(administrator));
   if (caller.session != 0) me.csrf_token = identity::csrf_token(identity::session_secret(context.head));
   return me;
 }
