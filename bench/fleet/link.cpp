@@ -286,6 +286,8 @@ void Link::read(Transport& transport) {
 
 void Link::finish(Transport& transport) {
   Reply reply = exchange_->reader.take();
+  // An answer before the request's end: the rest would be taken for the next one.
+  reply.keep_alive &= exchange_->written == exchange_->request.size();
   exchange_.reset();
   deadline_ = 0;
   served_ = true;

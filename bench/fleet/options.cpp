@@ -50,6 +50,9 @@ void finish(Options& options) {
   if (options.lines_a_second > 0)
     options.log_interval = options.batch_lines * static_cast<double>(options.hosts) / options.lines_a_second;
   if (options.processes == 0) options.processes = (options.most_links() + 14'999) / 15'000;
+  const std::uint32_t least = options.shared_connections ? options.shared_connections : options.hosts;
+  if (options.processes > least)
+    throw CLI::ValidationError("--processes", fmt::format("more of them than the {} connections", least));
 }
 
 }  // namespace

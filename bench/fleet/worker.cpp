@@ -182,7 +182,9 @@ class Worker : public LinkOwner {
   std::uint32_t next_to_connect_ = 0, connecting_ = 0;
   std::size_t under_way_ = 0;  // short requests, waiting and sent
   std::int64_t measure_from_ = 0, end_ = 0;
-  bool running_ = false, stopping_ = false;
+  bool running_ = false;
+  bool stopping_ = false;   // no more turns
+  bool dismissed_ = false;  // told to end
 };
 
 Worker::Worker(const Options& options, std::span<const Address> servers, const Shared& shared, unsigned index)
@@ -241,11 +243,12 @@ Result<void> Worker::set_up() {
 Result<void> Worker::run() {
   if (auto ready = set_up(); !ready) return ready;
   std::int64_t next_sweep = 0, give_up = 0;
-  while (!stopping_ || (under_way_ > 0 && monotonic_microseconds() < give_up)) {
-    const bool was_stopping = stopping_;
+  // The links stay open until the first process has looked at them.
+  while (!dismissed_ || (under_way_ > 0 && monotonic_microseconds() < give_up)) {
+    const bool was_dismissed = dismissed_;
     follow_stage();
     std::int64_t now = monotonic_microseconds();
-    if (stopping_ && !was_stopping) give_up = now + kLastAnswers;
+    if (dismissed_ && !was_dismissed) give_up = now + kLastAnswers;
     fire_timers(now);
     if (now >= next_sweep) {
       expire_links(now);
@@ -273,7 +276,7 @@ void Worker::follow_stage() {
     if (!running_) begin_turns();
     if (end_ && monotonic_microseconds() >= end_) stopping_ = true;
   } else if (stage == Stage::stopping) {
-    stopping_ = true;
+    stopping_ = dismissed_ = true;
   }
 }
 

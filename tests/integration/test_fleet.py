@@ -130,7 +130,7 @@ def test_srv_17_two_hundred_hosts_enrol_and_a_changed_configuration_reaches_them
     figures = report["figures"]
     # Each host asks every two seconds, with a jitter of a twentieth.
     for kind in ("config", "read", "log"):
-        assert 900 <= figures[kind]["answered"] <= 1100, kind
+        assert 800 <= figures[kind]["answered"] <= 1100, kind
         assert 0 < figures[kind]["from_sent_ms"]["p50"] <= figures[kind]["from_due_ms"]["max"]
     assert report["handshakes"]["full"] == 200
     assert report["server"]["cpu_seconds"] > 0 and report["server"]["pss_bytes_a_connection"] > 0
@@ -138,7 +138,7 @@ def test_srv_17_two_hundred_hosts_enrol_and_a_changed_configuration_reaches_them
 
 
 def test_dst_01_a_query_reaches_hosts_that_hold_their_read_and_every_answer_comes(server, simulate):
-    run = simulate("--hosts", 100, "--duration", 8, "--distributed-interval", 2)
+    run = simulate("--hosts", 100, "--duration", 6, "--distributed-interval", 1)
     wait_for(lambda: server.state()["held"] == 100)
     asked = time.time()
     server.ask("versions", "select name, version from os_version")
@@ -238,9 +238,21 @@ def test_without_an_end_it_runs_until_it_is_interrupted_and_reports_then(server,
     (["--server", "127.0.0.1:1", "--insecure", "--secret-file", "secret", "--processes", "1", "--hosts", "1500000"],
      "--processes"),
     (["--server", "127.0.0.1:1", "--insecure", "--secret-file", "secret", "--idle"], "--no-held-reads"),
+    (["--server", "127.0.0.1:1", "--insecure", "--secret-file", "secret", "--hosts", "2", "--processes", "3"], "--processes"),
 ])
 def test_what_cannot_be_simulated_is_told(tmp_path, flags, told):
     (tmp_path / "secret").write_text("secret")
     done = subprocess.run([SIMULATOR, *flags], capture_output=True, text=True, timeout=30, cwd=tmp_path)
     assert done.returncode != 0
     assert told in done.stderr
+
+
+def test_the_scenarios_run_and_say_what_they_hold_against_their_aims(tmp_path):
+    done = subprocess.run([PROJECT / "bench/fleet/run", "--stand-in", "--scale", "0.001", "--seconds", "2", "--json", "out.json",
+                           "sqlite-18000", "lines-30k"], capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert done.returncode in (0, 1), done.stderr  # 1: an aim was missed, for which two seconds are too short
+    found = {each["name"]: {row["what"]: row for row in each["rows"]} for each in json.loads((tmp_path / "out.json").read_text())}
+    assert found["sqlite-18000"]["errors"] == {"what": "errors", "value": "0", "aim": "none", "met": True}
+    assert found["sqlite-18000"]["connections kept"]["met"]
+    assert found["lines-30k"]["lines acknowledged"]["met"]
+    assert "| errors | 0 | none | ok |" in done.stdout
