@@ -91,9 +91,14 @@ class ListenerTest : public TemporaryTree {
   }
   Client plain() const { return Client(listener->port()); }
   Client tls(const Client::Tls& how = {}) const { return {listener->port(), how}; }
-  std::size_t parked_count() {
+  // Those that /parked has, once they are `count`.
+  std::vector<Responder> take_parked(std::size_t count) {
+    EXPECT_TRUE(eventually([&] {
+      const std::lock_guard lock(mutex);
+      return parked.size() == count;
+    }));
     const std::lock_guard lock(mutex);
-    return parked.size();
+    return std::exchange(parked, {});
   }
 
   ListenerOptions options;
@@ -125,16 +130,18 @@ TEST_F(ListenerTest, AParkedRequestIsAnsweredFromAnotherThreadOrAtItsDeadline) {
   start();
   auto client = tls();
   ASSERT_TRUE(client.send(get("/parked")));
-  ASSERT_TRUE(eventually([&] { return listener->counts().parked == 1; }));
-  EXPECT_TRUE(parked.front().open());
-  EXPECT_TRUE(parked.front().send(text("here it is")));
+  auto waiting = take_parked(1);
+  EXPECT_EQ(listener->counts().parked, 1);
+  EXPECT_TRUE(waiting.front().open());
+  EXPECT_TRUE(waiting.front().send(text("here it is")));
   EXPECT_EQ(client.reply().body, "here it is");
   EXPECT_EQ(listener->counts().parked, 0);
 
   park_for = 1ms;
   EXPECT_EQ(client.ask(get("/parked")).body, "nothing came");
-  EXPECT_FALSE(parked.back().open());
-  EXPECT_FALSE(parked.back().send(text("too late")));
+  waiting = take_parked(1);
+  EXPECT_FALSE(waiting.front().open());
+  EXPECT_FALSE(waiting.front().send(text("too late")));
   EXPECT_EQ(client.ask(get("/inline")).body, "from memory");
 }
 
@@ -155,8 +162,7 @@ TEST_F(ListenerTest, APipelinedRequestWaitsBehindAParkedOne) {
   start();
   auto client = plain();
   ASSERT_TRUE(client.send(get("/parked") + get("/inline")));
-  ASSERT_TRUE(eventually([&] { return parked_count() == 1; }));
-  parked.front().send(text("first"));
+  take_parked(1).front().send(text("first"));
   EXPECT_EQ(client.reply().body, "first");
   EXPECT_EQ(client.reply().body, "from memory");
 }
@@ -352,9 +358,10 @@ TEST_F(ListenerTest, OneBroadcastAnswersManyParkedRequests) {
     clients.push_back(tls());
     ASSERT_TRUE(clients.back().send(get("/parked")));
   }
-  ASSERT_TRUE(eventually([&] { return parked_count() == kMany && listener->counts().parked == kMany; }));
+  auto waiting = take_parked(kMany);
+  EXPECT_EQ(listener->counts().parked, static_cast<std::int64_t>(kMany));
   const auto body = std::make_shared<const std::string>(40'000, 'x');
-  for (auto& one : parked) {
+  for (auto& one : waiting) {
     Response response;
     response.shared_body = body;
     EXPECT_TRUE(one.send(std::move(response)));
@@ -369,12 +376,12 @@ TEST_F(ListenerTest, SeesThatAParkedClientIsGone) {
   for (const bool abruptly : {false, true}) {
     auto client = tls();
     ASSERT_TRUE(client.send(get("/parked")));
-    ASSERT_TRUE(eventually([&] { return listener->counts().parked == 1; }));
-    EXPECT_TRUE(parked.back().open());
+    auto waiting = take_parked(1);
+    EXPECT_TRUE(waiting.front().open());
     if (!abruptly) SSL_shutdown(client.ssl());
     client.close();
-    EXPECT_TRUE(eventually([&] { return !parked.back().open(); }));
-    EXPECT_FALSE(parked.back().send(text("to nobody")));
+    EXPECT_TRUE(eventually([&] { return !waiting.front().open(); }));
+    EXPECT_FALSE(waiting.front().send(text("to nobody")));
     EXPECT_TRUE(eventually([&] { return listener->counts().connections == 0; }));
     EXPECT_EQ(listener->counts().parked, 0);
   }
@@ -384,11 +391,11 @@ TEST_F(ListenerTest, AResponderOutlivesTheListener) {
   start();
   auto client = plain();
   ASSERT_TRUE(client.send(get("/parked")));
-  ASSERT_TRUE(eventually([&] { return listener->counts().parked == 1; }));
+  auto waiting = take_parked(1);
   listener.reset();
-  EXPECT_FALSE(parked.front().open());
-  EXPECT_FALSE(parked.front().send(text("too late")));
-  auto stream = parked.front().stream(text(""));
+  EXPECT_FALSE(waiting.front().open());
+  EXPECT_FALSE(waiting.front().send(text("too late")));
+  auto stream = waiting.front().stream(text(""));
   EXPECT_FALSE(stream.write("x"));
 }
 
