@@ -706,7 +706,7 @@ TEST_F(HostileTest, HalfOpenHandshakesKeepNobodyOut) {
   options.handshake_time = 60s;
   start();
   std::vector<UniqueFd> silent;
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     silent.push_back(testing::connect_to(listener->port()));
     // Half of them begin a ClientHello.
     if (i % 2 == 0) ::send(silent.back().get(), "\x16\x03\x01\x02\x00\x01", 6, MSG_NOSIGNAL);
@@ -890,6 +890,17 @@ TEST_F(ListenerTest, StopsInOrder) {
   stopping.join();
   EXPECT_FALSE(Client(listener->port()).send("x"));
   EXPECT_EQ(listener->counts().connections, 0);
+}
+
+TEST_F(StreamTest, StoppingWaitsNoLongerThanItIsTold) {
+  start();
+  auto client = plain();
+  ASSERT_TRUE(client.send(get("/stream")));
+  auto out = opened();
+  listener->stop(50ms);
+  EXPECT_FALSE(out.write("x"));
+  EXPECT_FALSE(client.reply().whole);
+  listener->stop(50ms);
 }
 
 TEST_F(ListenerTest, RunsJobsOnAWorker) {
