@@ -51,7 +51,9 @@ TEST_P(ActivityTest, NothingOfItCanBeChanged) {
   ASSERT_TRUE(act({"tag.created", "tag 1 «web»", {}}));
   for (const auto* statement : {"UPDATE activity SET verb = 'x'", "DELETE FROM activity", "DELETE FROM activity_head"})
     EXPECT_FALSE(run(statement)) << statement;
-  if (GetParam() == db::Dialect::postgresql) EXPECT_FALSE(run("TRUNCATE activity"));
+  if (GetParam() == db::Dialect::postgresql) {
+    EXPECT_FALSE(run("TRUNCATE activity"));
+  }
   EXPECT_EQ(found({}).size(), 1U);
 }
 

@@ -79,8 +79,9 @@ TEST_F(ApiTest, EachPermissionOpensItsEndpointsAndNoOther) {
       EXPECT_EQ(status, may ? 204U : i == 0 ? 401U : 403U) << named.operation << " as " << kPermissions[i];
     }
     // A wrong credential is never nobody's.
-    if (endpoint.permission != Permission::everyone)
+    if (endpoint.permission != Permission::everyone) {
       EXPECT_EQ(testing::ask(router, endpoint.method, path, {}, {{"authorization", "wrong"}}).status, 401U);
+    }
   }
 }
 
