@@ -13,6 +13,7 @@
 #include "agent/daemon/agent.h"
 #include "agent/flags/command_line.h"
 #include "agent/flags/help.h"
+#include "agent/remote/enroll_secret.h"
 #include "agent/shell/output.h"
 #include "agent/shell/run.h"
 #include "agent/shell/shell.h"
@@ -132,6 +133,7 @@ int start(int argc, char** argv, sql::Registry& registry) {
     return 0;
   }
   const auto line = read_flags(program, arguments, flags);
+  hide_enroll_secret(argv, flags);
   if (!line.faults.empty()) return report_faults(line, program.osquery_compatible);
   if (store || flags.boolean("database_dump")) {
     Output output(STDOUT_FILENO);

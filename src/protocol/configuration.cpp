@@ -47,7 +47,8 @@ Names with_settings_keys(Names names) {
 }
 
 const Names& document_keys() {
-  static const auto names = with_settings_keys({"schedule", "packs"});
+  // The last two are a server's, to the agent that asks it.
+  static const auto names = with_settings_keys({"schedule", "packs", "etag", "node_invalid"});
   return names;
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "agent/config/filesystem_config.h"
+#include "agent/config/tls_config.h"
 #include "base/text.h"
 
 namespace osprey::agent {
@@ -52,12 +53,17 @@ class ConfigManager::KnownPacks final : public protocol::PackFiles {
 };
 
 Result<std::unique_ptr<ConfigPlugin>> make_config_plugin(const Flags& flags, const Program& program,
-                                                         std::function<void(const std::string&)> warn) {
+                                                         std::function<void(const std::string&)> warn,
+                                                         std::optional<ConfigServer> server) {
   const auto name = flags.text("config_plugin");
+  if (name == "tls") {
+    if (!server) return failure({}, "--config_plugin tls: only a running agent asks the server");
+    return std::make_unique<TlsConfig>(TlsConfig::options_of(flags, program, server->remote, server->stop));
+  }
   if (name != "filesystem")
     return failure({}, program.osquery_compatible
                            ? fmt::format("Cannot activate {0} config plugin: Unknown registry plugin: {0}", name)
-                           : fmt::format("--config_plugin {} is not there: filesystem is", name));
+                           : fmt::format("--config_plugin {} is not there: filesystem and tls are", name));
   return std::make_unique<FilesystemConfig>(FilesystemConfig::Options{.path = std::string(flags.text("config_path")),
                                                                       .osquery_compatible = program.osquery_compatible,
                                                                       .allow_unsafe = flags.boolean("allow_unsafe"),
@@ -107,7 +113,8 @@ Result<void> ConfigManager::update(bool first, bool told_again) {
     return std::unexpected(fetched.error());
   }
   fetched_ = true;
-  told_failure_.clear();
+  if (!std::exchange(told_failure_, {}).empty() && !compatible())
+    parts_.tell(Severity::info, "the configuration can be read again");
   Result<void> result;
   for (const auto& [name, text] : *fetched) {
     auto taken = take(name, text, told_again);

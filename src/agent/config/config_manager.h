@@ -15,14 +15,22 @@
 #include "agent/config/config_plugin.h"
 #include "agent/config/configuration.h"
 #include "agent/program.h"
+#include "agent/remote/remote.h"
 #include "protocol/status_line.h"
 #include "store/store.h"
 
 namespace osprey::agent {
 
-// The plugin that --config_plugin names; an error for any other. `warn` hears of files that others can change.
+// The way to the fleet's server, for who has one; both outlive the plugin.
+struct ConfigServer {
+  Remote& remote;
+  const Interrupt& stop;  // ends a fetch
+};
+// The plugin that --config_plugin names; an error for any other, and for `tls` without a server. `warn` hears of files
+// that others can change.
 Result<std::unique_ptr<ConfigPlugin>> make_config_plugin(const Flags& flags, const Program& program,
-                                                         std::function<void(const std::string&)> warn);
+                                                         std::function<void(const std::string&)> warn,
+                                                         std::optional<ConfigServer> server = std::nullopt);
 
 // What osquery says of an error of load().
 std::string osquery_failure(const Error& error);

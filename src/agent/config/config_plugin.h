@@ -1,4 +1,4 @@
-// ConfigPlugin: where the configuration comes from. `filesystem` is one (filesystem_config.h).
+// ConfigPlugin: where the configuration comes from: `filesystem` (filesystem_config.h) or `tls` (tls_config.h).
 #pragma once
 
 #include <map>

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "agent/config/file_watch.h"
+#include "agent/remote/delays.h"
 
 namespace osprey::agent {
 namespace {
@@ -35,7 +36,8 @@ ConfigRefreshTimes refresh_times(const Flags& flags, const Program& program) {
   };
   return {.period = seconds("config_refresh"),
           .accelerated = seconds("config_accelerated_refresh"),
-          .on_change = !program.osquery_compatible};
+          .on_change = !program.osquery_compatible,
+          .shared = !program.osquery_compatible && flags.text("config_plugin") == "tls"};
 }
 
 ConfigRefresh::ConfigRefresh(ConfigManager& manager, const ConfigRefreshTimes& times)
@@ -54,6 +56,20 @@ void ConfigRefresh::now() noexcept {
   ::eventfd_write(wake_.get(), 1);
 }
 
+std::optional<Clock::time_point> ConfigRefresh::next_look(bool good) {
+  constexpr milliseconds kSoon = std::chrono::seconds(4);
+  constexpr unsigned kMostDoublings = 20;
+  failures_ = good ? 0 : failures_ + 1;
+  auto delay = good ? times_.period : times_.accelerated;
+  if (times_.shared && good)
+    delay += jittered(delay) / 5 - delay / 5;
+  else if (times_.shared)
+    delay =
+        jittered(std::min(kSoon * (1U << std::min(failures_ - 1, kMostDoublings)), delay.count() > 0 ? delay : kSoon));
+  const bool never = times_.period.count() == 0 && (good || !times_.shared);
+  return never ? std::nullopt : Moment(Clock::now() + std::max(delay, milliseconds(1)));
+}
+
 void ConfigRefresh::run(const std::stop_token& stop) {
   FileWatch watch;
   Moment due;       // by the clock
@@ -66,12 +82,11 @@ void ConfigRefresh::run(const std::stop_token& stop) {
       if (!times_.on_change || !watch.set(manager_.watched())) break;
     }
     settling = changed = std::nullopt;
-    const auto period = good ? times_.period : times_.accelerated;
-    due = times_.period.count() > 0 ? Moment(Clock::now() + std::max(period, milliseconds(1))) : std::nullopt;
+    due = next_look(good);
   };
   // What has changed since load() is seen at once; the clock's first look comes after a period.
   if (times_.on_change && watch.set(manager_.watched())) look(false);
-  if (times_.period.count() > 0) due = Clock::now() + times_.period;
+  due = next_look(!times_.shared || manager_.current()->valid);
 
   while (!stop.stop_requested()) {
     std::array<pollfd, 2> waited{pollfd{wake_.get(), POLLIN, 0}, pollfd{watch.fd(), POLLIN, 0}};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "agent/config/config_manager.h"
@@ -16,6 +17,9 @@ struct ConfigRefreshTimes {
   bool on_change = true;                     // when a file changes
   std::chrono::milliseconds quiet{100};      // after a change nothing may happen for so long
   std::chrono::milliseconds longest{1000};   // but no change waits longer than this
+  // The source is a server that many hosts share: the period is a tenth more or less each time; after a failure it is
+  // asked again soon, then ever later up to `accelerated`, also where the period is 0.
+  bool shared = false;
 };
 // As the flags have them. Under osquery's names a changed file alone is not looked at, as osquery has it.
 ConfigRefreshTimes refresh_times(const Flags& flags, const Program& program);
@@ -34,11 +38,14 @@ class ConfigRefresh {
 
  private:
   void run(const std::stop_token& stop);
+  // When to look next, after a look that was good or not.
+  std::optional<std::chrono::steady_clock::time_point> next_look(bool good);
 
   ConfigManager& manager_;
   ConfigRefreshTimes times_;
   UniqueFd wake_;  // eventfd(2)
   std::atomic<bool> asked_{false};
+  unsigned failures_ = 0;  // in a row
   std::jthread thread_;
 };
 

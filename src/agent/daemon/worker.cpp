@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <memory>
@@ -34,6 +35,8 @@
 #include "agent/limits/scan_errors.h"
 #include "agent/logging/log_buffer.h"
 #include "agent/logging/sink_runner.h"
+#include "agent/remote/host_details.h"
+#include "agent/remote/tls_remote.h"
 #include "agent/schedule/death_note.h"
 #include "agent/schedule/scheduler.h"
 #include "agent/watcher/performance_limits.h"
@@ -74,7 +77,7 @@ bool belongs_to_us(const std::string& path) {
 class Worker {
  public:
   Worker(const Flags& flags, const Program& program, sql::Registry& registry, StatusLog& status)
-      : flags_(flags), program_(program), registry_(registry), status_(status) {}
+      : flags_(flags), program_(program), registry_(registry), status_(status), secret_(EnrollSecret::of(flags)) {}
 
   int run() {
     ::prctl(PR_SET_NAME, program_.name.c_str());  // execve(2) of /proc/self/exe has called it "exe"
@@ -90,7 +93,9 @@ class Worker {
     if (const auto opened = open_store(); !opened) return fail(opened.error().text());
     start_services();
     if (const auto ready = load_configuration(); !ready) return fail(ready.error().text());
+    if (server_stop_.requested()) return 0;
     if (const auto started = start_sinks(); !started) return fail(started.error().text());
+    if (server_stop_.requested()) return 0;
     start_scheduler();
     notify_service_manager("READY=1");
     const int status = loop();
@@ -168,6 +173,13 @@ class Worker {
     io_budget_.emplace(io_rates(flags_));
     limits_.add([this] { return io_limits(*io_budget_); });
     limits_.add([this] { return std::vector<Limit>{disk_limit()}; });
+    remote_.emplace(RemoteParts{.program = program_,
+                                .flags = flags_,
+                                .store = *store_,
+                                .status = status_,
+                                .secret = secret_,
+                                .host_identifier = [this] { return host_identifier(); },
+                                .host_details = [this] { return details_of_host(); }});
     monitor_.emplace(GroupMonitor::Options{
         .limits = GroupLimits::of(flags_), .watched = program_.watcher > 0, .shed = [this] { shed_caches(); }});
     limits_.add([this] { return monitor_->report(); });
@@ -193,7 +205,8 @@ class Worker {
   }
 
   Result<void> load_configuration() {
-    auto plugin = TRY(make_config_plugin(flags_, program_, [this](const auto& text) { status_.warning(text); }));
+    auto plugin = TRY(make_config_plugin(
+        flags_, program_, [this](const auto& text) { status_.warning(text); }, ConfigServer{*remote_, server_stop_}));
     configuration_.emplace(
         ConfigManager::Parts{.program = program_,
                              .base = flags_,
@@ -203,9 +216,42 @@ class Worker {
                              .host_name = host_name()});
     configuration_->add_listener([this](const ConfigurationPtr&) { wake(); });
     // Without a configuration there is nothing to do, and that is no reason not to run: it may come.
-    if (auto loaded = configuration_->load(); !loaded && program_.osquery_compatible)
-      status_.warning(osquery_failure(loaded.error()));
+    Result<void> loaded;
+    wait_for_server([&] { loaded = configuration_->load(); });
+    if (!loaded && program_.osquery_compatible) status_.warning(osquery_failure(loaded.error()));
     return {};
+  }
+
+  // Does what may take as long as a server likes; an order to stop ends it, and the worker after it.
+  void wait_for_server(const std::function<void()>& work) {
+    std::atomic<bool> done = false;
+    const std::jthread thread([&] {
+      work();
+      done = true;
+      wake();
+    });
+    while (!done) {
+      std::array<pollfd, 2> ready{{{signals_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
+      ::poll(ready.data(), ready.size(), -1);
+      std::uint64_t count = 0;
+      static_cast<void>(::read(wake_.get(), &count, sizeof count));
+      signalfd_siginfo info{};
+      while (::read(signals_.get(), &info, sizeof info) == sizeof info)
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) server_stop_.request();
+    }
+  }
+
+  std::string details_of_host() {
+    auto program = program_;
+    sql::Services services;
+    services.provide(program);
+    services.provide(*identity_);
+    services.provide(*configuration_);
+    return host_details({.registry = &registry_,
+                         .services = &services,
+                         .osquery_compatible = program_.osquery_compatible,
+                         .hidden_tables = {},
+                         .extra_tables = {}});
   }
 
   void tell(protocol::Severity severity, const std::string& text) {
@@ -220,11 +266,34 @@ class Worker {
   Result<void> start_sinks() {
     const auto now = configuration_->current();
     buffer_ = TRY(open_log_buffer(*store_, *losses_, status_, buffer_options(now->flags)));
-    sinks_.emplace(*buffer_, SinkParts{program_, status_, *losses_, [this] { return host_identifier(); }});
-    if (!now->flags.boolean("disable_logging")) TRY(sinks_->start(now));
+    sinks_.emplace(*buffer_, SinkParts{.program = program_,
+                                       .status = status_,
+                                       .losses = *losses_,
+                                       .host_identifier = [this] { return host_identifier(); },
+                                       .decorations = [this] { return decorations(); },
+                                       .remote = &*remote_});
+    if (!now->flags.boolean("disable_logging")) {
+      if (program_.osquery_compatible) TRY(enrol_for_sinks(*now));
+      TRY(sinks_->start(now));
+    }
     queue_status_lines(status_, *buffer_);
     differential_ = make_differential(*store_, *buffer_, status_);
     return {};
+  }
+
+  // Under our own name lines wait for the node key. osquery does not start without.
+  Result<void> enrol_for_sinks(const Configuration& configuration) {
+    const auto names = sinks_of(configuration);
+    if (std::ranges::find(names, "tls") == names.end()) return {};
+    Result<void> enrolled;
+    wait_for_server([&] { enrolled = remote_->enrol(server_stop_); });
+    if (enrolled) return {};
+    return failure({}, "Cannot activate tls logger plugin: No node key, TLS logging disabled.");
+  }
+
+  protocol::Decorations decorations() const {
+    const auto* scheduler = running_scheduler_.load();
+    return scheduler ? scheduler->decorations(*configuration_->current()) : protocol::Decorations();
   }
 
   LogBufferOptions buffer_options(const Flags& flags) const {
@@ -258,6 +327,7 @@ class Worker {
         .host_name = host_name(),
         .last_death = last_death(),
     });
+    running_scheduler_ = &*scheduler_;
     apply(configuration_->current());
     refresh_.emplace(*configuration_, refresh_times(flags_, program_));
   }
@@ -348,6 +418,7 @@ class Worker {
   }
 
   void stop() {
+    server_stop_.request();
     refresh_.reset();
     scheduler_->stop();
     status_.set_receiver(nullptr);
@@ -361,6 +432,8 @@ class Worker {
   const Program& program_;
   sql::Registry& registry_;
   StatusLog& status_;
+  const EnrollSecret secret_;
+  Interrupt server_stop_;  // of what waits for the server on none of the sinks' threads
   UniqueFd signals_;
   UniqueFd wake_;
 
@@ -371,6 +444,7 @@ class Worker {
   std::optional<HostIdentity> identity_;
   std::optional<linux::DigestCache> digests_;
   std::optional<linux::IoBudget> io_budget_;
+  std::optional<TlsRemote> remote_;
   std::optional<GroupMonitor> monitor_;
   std::optional<ConfigManager> configuration_;
   ConfigurationPtr applied_;
@@ -379,6 +453,7 @@ class Worker {
   std::optional<SinkRunners> sinks_;
   std::unique_ptr<Differential> differential_;
   std::optional<Scheduler> scheduler_;
+  std::atomic<const Scheduler*> running_scheduler_ = nullptr;  // for who may ask before it is there
   std::optional<ConfigRefresh> refresh_;
 };
 

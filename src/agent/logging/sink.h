@@ -14,6 +14,7 @@
 #include "agent/logging/log_buffer.h"
 #include "agent/logging/status_log.h"
 #include "agent/program.h"
+#include "agent/remote/remote.h"
 #include "base/interrupt.h"
 
 namespace osprey::agent {
@@ -36,6 +37,9 @@ class Sink {
   // its cursor. Asked after every deliver(); handed to resume() once, before the first one.
   virtual std::string mark() const { return {}; }
   virtual void resume(std::string_view mark) { (void)mark; }
+  // No delivery is made before, but for the last ones when the agent stops: lines gather until then, or the sink's own
+  // delay after a failure has passed. Asked after every deliver().
+  virtual Interrupt::Clock::time_point due() const { return {}; }
   // How much text a delivery has at most, unless it is one record. Who needs lines whole says so much that its longest
   // line fits: records of a line that does not end within a delivery it begins are to be dropped, and counted.
   virtual std::size_t most_bytes() const { return 256 << 10; }
@@ -52,6 +56,9 @@ struct SinkParts {
   Losses& losses;
   // The host's identifier as it is now (--host_identifier).
   std::function<std::string()> host_identifier;
+  // What decorators said last; may be empty.
+  std::function<protocol::Decorations()> decorations = {};
+  Remote* remote = nullptr;  // the fleet's server; null where there is none
 };
 
 // The sink called `name` in --logger_plugin; an error with the nearest right name for any other.

@@ -61,6 +61,7 @@ struct SinkRunners::Lane {
 
   void run();
   Result<std::size_t> step();
+  void wait_until_due();
   Result<void> reconfigure();
   Sink::Taken deliver(std::span<const LogDelivery> records);
   void count(std::span<const LogDelivery> taken);
@@ -108,10 +109,16 @@ void SinkRunners::Lane::run() {
   enter(SinkState::stopped);
 }
 
-// How many records there were to take.
+void SinkRunners::Lane::wait_until_due() {
+  std::unique_lock lock(mutex);
+  changed.wait_until(lock, sink->due(), [&] { return stopping || configuration; });
+}
+
+// How many records have left the buffer.
 Result<std::size_t> SinkRunners::Lane::step() {
   TRY(reconfigure());
   if (failures_in_a_row == 0) enter(SinkState::idle);
+  wait_until_due();
   auto records = TRY(buffer.take(name, sink->most_bytes(), kIdle));
   TRY(reconfigure());
   enter(SinkState::delivering);
@@ -127,10 +134,13 @@ Result<std::size_t> SinkRunners::Lane::step() {
   TRY(buffer.acknowledge(name, position, sink->mark()));
   count(std::span(records).first(taken));
   if (error) return std::unexpected(*error);
-  if (taken == 0 && !records.empty() && mark == sink->mark() && !interrupt.requested())
+  if (taken == records.size()) {
+    succeeded();
+    return offered;
+  }
+  if (taken == 0 && mark == sink->mark() && sink->due() <= steady_clock::now() && !interrupt.requested())
     return failure(name, "it took nothing and did not say why");
-  succeeded();
-  return offered;
+  return taken;
 }
 
 Result<void> SinkRunners::Lane::reconfigure() {
@@ -178,7 +188,9 @@ void SinkRunners::Lane::failed(const Error& error) {
   else
     delay = std::min(delay * 2, delays.longest);
   // Up to a quarter less, so that a thousand hosts do not come back at once.
-  const auto wait = delay - milliseconds(random() % (delay.count() / 4 + 1));
+  auto wait = delay - milliseconds(random() % (delay.count() / 4 + 1));
+  if (const auto now = steady_clock::now(); sink->due() > now)
+    wait = std::chrono::ceil<milliseconds>(sink->due() - now);
   enter(SinkState::delayed);
   std::unique_lock lock(mutex);
   ++report.failures;

@@ -17,14 +17,17 @@ struct RemoteRequest {
   std::string members;    // of the body's object, as JSON text without braces and node key: "\"log_type\":\"result\",…"
   bool compress = false;  // gzip the body
   bool node_key_in_body = true;
-  bool evaluate = true;   // `node_invalid` and `error` in the reply are failures (compat section 6.1)
-  unsigned attempts = 1;  // n² seconds between two
+  bool evaluate = true;          // `node_invalid` and `error` in the reply are failures (compat section 6.1)
+  unsigned attempts = 1;         // n² seconds between two; under our own name half to half as much again
   std::chrono::seconds hold{0};  // for how long the server may hold its answer (protocol/held_read.h)
+  bool node_key_first = false;   // in the body, before `members`; also with --tls_node_api, which else leaves it out
+  bool fetches = false;          // says nothing but who asks: a GET with --tls_node_api
 };
 
 struct RemoteReply {
-  boost::json::object body;             // empty if the reply was
+  boost::json::object body;              // empty if the reply was
   std::chrono::seconds offered_hold{0};  // what the server would hold the next read for; 0: it does not
+  std::string text;                      // the reply as it came
 };
 
 // Thread-safe.

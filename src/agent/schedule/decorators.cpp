@@ -65,6 +65,10 @@ void Decorators::ask_intervals(const Configuration& configuration, const std::ve
 protocol::Decorations Decorators::current(const Configuration& configuration, QueryRunner& runner) {
   for (const auto& [source, decorators] : configuration.decorators)
     ask(source, decorators.always, configuration, runner);
+  return last(configuration);
+}
+
+protocol::Decorations Decorators::last(const Configuration& configuration) const {
   protocol::Decorations all;
   std::lock_guard lock(mutex_);
   for (const auto& [source, decorators] : configuration.decorators) {

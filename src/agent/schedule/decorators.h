@@ -29,6 +29,8 @@ class Decorators {
                      QueryRunner& runner);
   // Asks those for before each query, and returns what all say. Of equal names the later source's.
   protocol::Decorations current(const Configuration& configuration, QueryRunner& runner);
+  // What all said last, asking none.
+  protocol::Decorations last(const Configuration& configuration) const;
 
  private:
   using Key = std::pair<std::string, std::string>;  // source, SQL
@@ -36,7 +38,7 @@ class Decorators {
            QueryRunner& runner);
 
   Fault fault_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<Key, protocol::Decorations> answers_;
 };
 

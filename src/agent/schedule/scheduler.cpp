@@ -23,10 +23,6 @@ bool first_time(std::set<std::string, std::less<>>& told, std::string what) {
   return told.insert(std::move(what)).second;
 }
 
-std::string with_hint(const std::string& message, const std::string& hint) {
-  return hint.empty() ? message : fmt::format("{} ({})", message, hint);
-}
-
 }  // namespace
 
 Scheduler::Scheduler(SchedulerParts parts)
@@ -304,6 +300,11 @@ RunPlan Scheduler::plan_of(const ScheduledQuery& query, const Flags& flags, bool
   return plan;
 }
 
+protocol::Decorations Scheduler::decorations(const Configuration& configuration) const {
+  if (configuration.flags.boolean("disable_decorators")) return {};
+  return decorators_.last(configuration);
+}
+
 void Scheduler::run_query(QueryRunner& runner, const ScheduledQuery& query, const Configuration& configuration) {
   if (is_known_broken(query, configuration) || is_denied(runner, query)) return;
   const auto& flags = configuration.flags;
@@ -401,7 +402,7 @@ void Scheduler::tell_failure(const ScheduledQuery& query, const QueryFailure& fa
     parts_.status.error(fmt::format("Error executing scheduled query {}: {}", query.name, failure.message));
     return;
   }
-  const auto text = errors_.add(query.name, with_hint(failure.message, failure.hint), ticks_.now());
+  const auto text = errors_.add(query.name, failure.explained(), ticks_.now());
   if (text) parts_.status.error(fmt::format("Error executing scheduled query {}: {}", query.name, *text));
 }
 

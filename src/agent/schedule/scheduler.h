@@ -87,6 +87,9 @@ class Scheduler {
   // For SIGUSR1: the watcher is about to end this process for what it uses. The queries that run are to blame.
   void limit_hit();
 
+  // What decorators said last, for lines that no query makes.
+  protocol::Decorations decorations(const Configuration& configuration) const;
+
   // For osquery_schedule and osquery_packs, which find the scheduler among the services of its query threads.
   std::vector<QueryReport> queries() const;
   std::vector<ScheduledPack> packs() const;
@@ -131,7 +134,7 @@ class Scheduler {
   Decorators decorators_;
   RepeatedErrors errors_;
   // Shared with what reports them, which may live longer.
-  std::shared_ptr<QueryLimits> limits_ = std::make_shared<QueryLimits>();
+  std::shared_ptr<QueryLimits> limits_ = std::make_shared<QueryLimits>("query");
 
   mutable std::mutex mutex_;  // of all below
   std::condition_variable wake_;

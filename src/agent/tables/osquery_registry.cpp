@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "agent/flags/flags.h"
 #include "agent/logging/sink.h"
 #include "agent/logging/sink_runner.h"
 #include "agent/tables/table.h"
@@ -21,7 +22,11 @@ struct Plugin {
 
 Rows<Plugin> scan(const Scan& scan) {
   // What is built in besides tables.
-  for (Plugin plugin : {Plugin{"config", "filesystem"}, Plugin{"sql", "sql"}}) co_yield plugin;
+  const auto* flags = scan.service<Flags>();
+  const auto source = flags ? flags->text("config_plugin") : std::string_view("filesystem");
+  for (Plugin plugin : {Plugin{"config", "filesystem", false, source != "tls"},
+                        Plugin{"config", "tls", false, source == "tls"}, Plugin{"sql", "sql"}})
+    co_yield plugin;
   const auto* sinks = scan.service<SinkRunners>();
   const auto working = sinks ? sinks->list() : std::vector<SinkReport>();
   for (const auto name : sink_names()) {

@@ -1,6 +1,8 @@
 #include "server/http/connection.h"
 
 #include <sys/socket.h>
+#include <array>
+#include <charconv>
 
 #include <exception>
 #include <utility>
@@ -17,6 +19,7 @@ constexpr int kWritesATurn = 32;                    // of 16 KiB
 constexpr std::size_t kWrittenWithHead = 16 << 10;  // bodies up to this go into one record with their head
 constexpr std::size_t kReadAhead = 64 << 10;        // of later requests, while one is parked
 constexpr std::size_t kReadToRefuse = 64 << 10;     // a refused body up to this is read, so that the connection stays
+constexpr std::size_t kTakenAtLeast = 16 << 10;     // of an answer in write_time
 constexpr auto kLinger = 2s;
 constexpr auto kLingerWithInput = 10s;  // the peer is still sending what nobody wants
 
@@ -82,8 +85,7 @@ void Connection::advance() {
         goes_on = watch();
         break;
       case Stage::answering:
-        goes_on = flush();
-        if (goes_on) after_answer();
+        goes_on = flush() && after_answer();
         break;
       case Stage::streaming:
         goes_on = go_on_streaming();
@@ -352,7 +354,10 @@ bool Connection::flush() {
         return false;
       }
       const auto outcome = transport_.write(piece.unsent());
-      if (outcome.io == Io::wants_write) wants_.write = true;
+      if (outcome.io == Io::wants_write) {
+        wants_.write = true;
+        untaken_ = transport_.unacknowledged();
+      }
       if (outcome.io == Io::wants_read) wants_.read = true;
       if (outcome.io == Io::end || outcome.io == Io::failed) close();
       if (outcome.io != Io::done) return false;
@@ -367,12 +372,12 @@ bool Connection::flush() {
 }
 
 bool Connection::go_on_streaming() {
-  if (!flush()) return false;
-  auto next = stream_->next();
-  if (next.aborted) {
+  if (stream_->aborted()) {
     close();
     return false;
   }
+  if (!flush()) return false;
+  auto next = stream_->next();
   if (!next.bytes.empty()) {
     if (!http_1_0_) next.bytes = chunk(next.bytes);
     out_.push_back({.own = std::move(next.bytes), .shared = nullptr, .sent = 0});
@@ -407,13 +412,19 @@ bool Connection::linger() {
   return false;
 }
 
-void Connection::after_answer() {
+bool Connection::after_answer() {
   if (stream_) stream_->gone();
   stream_.reset();
   release_exchange();
-  if (keep_alive_) return enter(Stage::idle, shared_.options.idle_time);
-  transport_.end_writing();
-  enter(Stage::lingering, unread_input_ ? kLingerWithInput : kLinger);
+  if (!keep_alive_) {
+    transport_.end_writing();
+    enter(Stage::lingering, unread_input_ ? kLingerWithInput : kLinger);
+    return true;
+  }
+  enter(Stage::idle, shared_.options.idle_time);
+  if (!ahead_.empty() || transport_.buffered()) return true;
+  wants_.read = true;  // without a read that would find nothing
+  return false;
 }
 
 void Connection::expire() {
@@ -437,6 +448,7 @@ void Connection::expire() {
       break;
     case Stage::answering:
     case Stage::streaming: {
+      if (peer_takes_its_answer()) break;
       ++shared_.counts.timeouts;
       // What the kernel still holds for the peer goes, too.
       const struct linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -447,6 +459,15 @@ void Connection::expire() {
     default:
       close();
   }
+}
+
+// The kernel holds megabytes and calls a socket writable only when a third of them is gone.
+bool Connection::peer_takes_its_answer() {
+  const auto left = transport_.unacknowledged();
+  if (left + kTakenAtLeast > untaken_) return false;
+  untaken_ = left;
+  deadline_ = thread_.now + shared_.options.write_time;
+  return true;
 }
 
 void Connection::wind_down() {

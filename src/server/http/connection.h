@@ -103,6 +103,7 @@ class Connection {
   bool read_request();
   bool watch();
   bool flush();
+  bool after_answer();
   bool go_on_streaming();
   bool linger();
 
@@ -116,9 +117,9 @@ class Connection {
   Response error_of(const Exchange& exchange, unsigned status, std::string what) const;
   void answer(Response response);
   void answer_deadline();
+  bool peer_takes_its_answer();
   void begin_stream(const Response& head, std::shared_ptr<StreamState> stream);
   void begin_answer(const Response& response);
-  void after_answer();
   void enter(Stage stage, std::chrono::nanoseconds patience);
   void enter(Stage stage);  // without a deadline
   void release_exchange();
@@ -132,6 +133,7 @@ class Connection {
   bool keep_alive_ = true;
   bool http_1_0_ = false;
   bool head_only_ = false;
+  std::size_t untaken_ = 0;    // by the peer, of what the kernel holds, when last looked at
   bool unread_input_ = false;  // of a body that was refused
   TimePoint deadline_;
   TimePoint since_;

@@ -36,7 +36,7 @@ bool StreamState::write(std::string piece, bool& tell) {
   if (gone_ || finished_ || aborted_) return false;
   queued_.empty() ? queued_.swap(piece) : static_cast<void>(queued_.append(piece));
   aborted_ = queued_.size() + being_sent_ > kMost;
-  tell = !std::exchange(told_, true);
+  tell = !std::exchange(told_, true) || aborted_;
   return !aborted_;
 }
 
@@ -49,8 +49,13 @@ bool StreamState::finish() {
 bool StreamState::abort() {
   const std::lock_guard lock(mutex_);
   if (finished_ || gone_) return false;
-  aborted_ = true;
-  return !std::exchange(told_, true);
+  aborted_ = told_ = true;
+  return true;
+}
+
+bool StreamState::aborted() const {
+  const std::lock_guard lock(mutex_);
+  return aborted_;
 }
 
 std::size_t StreamState::unsent() const {
@@ -77,7 +82,7 @@ StreamState::Next StreamState::next() {
     told_ = false;
     being_sent_ = queued_.size();
     if (being_sent_ <= kDrained) waiting.swap(waiting_);
-    next = {.bytes = std::exchange(queued_, {}), .finished = finished_, .aborted = aborted_};
+    next = {.bytes = std::exchange(queued_, {}), .finished = finished_};
   }
   call(std::move(waiting));
   return next;

@@ -5,11 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "server/http/message.h"
@@ -29,15 +31,17 @@ class StreamState {
   // What the writer does. True from `tell`: the connection is to be told.
   bool write(std::string piece, bool& tell);
   bool finish();  // true: the connection is to be told
-  bool abort();   // the same; nothing happens after finish()
+  bool abort();   // the same, unless finish() came before
   std::size_t unsent() const;
   void when_drained(std::function<void()> go_on);
 
   // What the connection does.
   struct Next {
     std::string bytes;
-    bool finished = false, aborted = false;
+    bool finished = false;
   };
+  // The writer went without finish(), or wrote far more than the peer takes.
+  bool aborted() const;
   // All that is there; what was taken before has been sent.
   Next next();
   void gone();

@@ -29,7 +29,8 @@ struct ListenerOptions {
   ClientCertificates client_certificates = ClientCertificates::none;
   unsigned threads = 0;  // 0: one a core
   unsigned workers = 8;
-  std::size_t connections = 0;  // at most; 0: what RLIMIT_NOFILE leaves
+  std::size_t connections = 0;          // at most; 0: what RLIMIT_NOFILE leaves
+  std::chrono::seconds yield_time{10};  // idle for so long, the one idle for longest makes place for a new one
   // Unfinished at a time a thread; beyond it the oldest goes that has had a second, and further ones wait until then.
   std::size_t handshakes = 1024;
   std::size_t queued_requests = 4096;   // waiting for a worker; beyond it 503 with Retry-After
@@ -38,7 +39,7 @@ struct ListenerOptions {
   std::chrono::seconds head_time{10};          // from the first byte of a request to the end of its head
   std::chrono::seconds body_time{60};          // for the whole body
   std::chrono::seconds idle_time{4000};        // osquery recycles after an hour
-  std::chrono::seconds write_time{60};         // without the peer taking a byte
+  std::chrono::seconds write_time{60};         // in which the peer takes 16 KiB of an answer, or its rest
   std::vector<std::string> trusted_balancers;  // addresses or networks whose X-Forwarded-For counts
   // Told what goes wrong beside any answer (a handler that throws, no descriptors left); from any thread. May be empty.
   std::function<void(std::string)> log;

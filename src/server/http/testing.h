@@ -10,9 +10,12 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <cstddef>
+#include <cstdint>
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <map>
 #include <memory>
 #include <optional>
@@ -185,6 +188,7 @@ class Client {
 
  private:
   void shake_hands(const Tls& tls) {
+    ::signal(SIGPIPE, SIG_IGN);  // OpenSSL's writes
     context_.reset(SSL_CTX_new(TLS_client_method()));
     if (tls.least != 0) SSL_CTX_set_min_proto_version(context_.get(), tls.least);
     if (tls.most != 0) SSL_CTX_set_max_proto_version(context_.get(), tls.most);

@@ -1,6 +1,8 @@
 #include "server/http/transport.h"
 
+#include <linux/sockios.h>
 #include <openssl/err.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -54,6 +56,11 @@ IoOutcome Transport::write(std::string_view bytes) {
   const int returned = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &outcome.bytes);
   outcome.io = returned == 1 ? Io::done : outcome_of(returned);
   return outcome;
+}
+
+std::size_t Transport::unacknowledged() const {
+  int bytes = 0;
+  return ::ioctl(socket_, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 void Transport::end_writing() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <openssl/ssl.h>
+#include <cstdint>
 
 #include <cstddef>
 #include <memory>
@@ -41,6 +42,8 @@ class Transport {
   IoOutcome write(std::string_view bytes);
   // Something has been read off the socket that read() will give without it.
   bool buffered() const { return ssl_ != nullptr && SSL_has_pending(ssl_.get()) == 1; }
+  // Written, and not yet acknowledged by the peer's kernel.
+  std::size_t unacknowledged() const;
   // Says that nothing more will be sent.
   void end_writing();
   // Takes what the peer still sends off the socket, unread. `done` where there was something.

@@ -214,7 +214,8 @@ class Asker final : public Live {
 
   // Every query that runs.
   Result<void> load() {
-    for (const auto& query : TRY(list(parts_.database, State::running, INT64_MAX, 10'000))) TRY(begin(query));
+    const auto queries = TRY(list(parts_.database, State::running, INT64_MAX, 10'000));
+    for (const auto& query : queries) TRY(begin(query));
     return {};
   }
 

@@ -20,6 +20,7 @@ constexpr struct {
     {"kafka_producer", kafka_sink},
     {"stdout", stdout_sink},
     {"syslog", syslog_sink},
+    {"tls", tls_sink},
 };
 
 constexpr auto kNames = [] {

@@ -15,6 +15,7 @@ std::unique_ptr<Sink> kafka_sink(const SinkParts& parts);
 std::unique_ptr<Sink> kafka_sink(const SinkParts& parts, const KafkaModule& module);
 std::unique_ptr<Sink> stdout_sink(const SinkParts& parts);
 std::unique_ptr<Sink> syslog_sink(const SinkParts& parts);
+std::unique_ptr<Sink> tls_sink(const SinkParts& parts);
 // What "syslog" is: this, or while --logger_syslog_target is not empty the other. `path` is the daemon's socket.
 std::unique_ptr<Sink> local_syslog_sink(const SinkParts& parts, std::string path);
 std::unique_ptr<Sink> remote_syslog_sink(const SinkParts& parts);

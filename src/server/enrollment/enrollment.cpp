@@ -1,0 +1,432 @@
+#include "server/enrollment/enrollment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/text.h"
+#include "server/api/problem.h"
+#include "server/db/database.h"
+#include "server/enrollment/certificate_name.h"
+#include "server/enrollment/conflicts.h"
+#include "server/enrollment/cool_down.h"
+#include "server/enrollment/failures.h"
+#include "server/enrollment/machines.h"
+#include "server/enrollment/node_keys.h"
+#include "server/enrollment/secrets.h"
+
+namespace osprey::server::enrollment {
+namespace {
+
+constexpr std::string_view kChannel = "enrollment";
+constexpr std::size_t kMostIdentifier = 512;
+
+// So many a second, saved up for a second.
+class Budget {
+ public:
+  explicit Budget(unsigned a_second) : a_second_(a_second) {}
+  bool take(Timestamp now) {
+    const std::lock_guard lock(mutex_);
+    const auto second = now.ms / 1000;
+    if (second != second_) {
+      second_ = second;
+      taken_ = 0;
+    }
+    return taken_++ < a_second_;
+  }
+
+ private:
+  const unsigned a_second_;
+  std::mutex mutex_;
+  std::int64_t second_ = 0;
+  unsigned taken_ = 0;
+};
+
+// What an enrolment was refused for, as failures list it.
+struct Refusal {
+  std::string_view reason;
+  int code;
+  std::string text;
+};
+
+// What the database's threads call may live longer than the enrollment: it holds on to this.
+struct Shared {
+  NodeKeys keys;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool ending = false;
+  bool work = false;
+  bool reload = false;
+  std::set<hosts::HostId> changed_hosts;
+
+  void wake() {
+    {
+      const std::lock_guard lock(mutex);
+      work = true;
+    }
+    changed.notify_all();
+  }
+};
+
+class TheEnrollment final : public Enrollment {
+ public:
+  TheEnrollment(const Services& services, const Options& options)
+      : services_(services),
+        options_(options),
+        failing_(options.free_failures, options.longest_cool_down),
+        enrolling_(options.free_enrolments, options.longest_cool_down),
+        look_ups_(options.look_ups) {}
+  ~TheEnrollment() override;
+
+  Result<void> start();
+
+  Result<std::string> enroll(const Request& request, Timestamp now) override;
+  std::optional<Known> recall(std::string_view node_key) const override;
+  Result<Known> look_up(std::string_view node_key) override;
+  Result<void> revoke(db::Transaction& transaction, hosts::HostId host, bool may_enroll_again, Timestamp now) override;
+  const Options& options() const override { return options_; }
+  void settle() override;
+
+ private:
+  struct Enrolled {
+    std::vector<NodeKey> keys;  // as they are now: the new one and those that it follows
+    std::optional<Refusal> refusal;
+    std::string secret;  // shown in failures
+  };
+
+  Result<std::string> identifier_of(const Request& request) const;
+  std::unexpected<Error> refuse(const Request& request, std::string_view secret, const Refusal& refusal, Timestamp now);
+  Result<Enrolled> enroll_in(db::Transaction& transaction, const Request& request, Machine machine, const Digest& key,
+                             Timestamp now);
+
+  void run();
+  Result<void> reload();
+  void settle_findings(Timestamp now);
+  void settle_removed(Timestamp now);
+  Result<std::vector<NodeKey>> first_use(const Digest& hash, Timestamp now);
+  Result<std::vector<NodeKey>> tell_apart(const Digest& hash, const Digest& rival, Timestamp now);
+  void put(const std::vector<NodeKey>& keys) {
+    for (const auto& key : keys) shared_->keys.put(key);
+  }
+
+  const Services& services_;
+  const Options options_;
+  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  CoolDown failing_;
+  CoolDown enrolling_;
+  Budget look_ups_;
+  Failures failures_;
+  std::mutex settling_;
+  std::thread thread_;
+};
+
+void tell(db::Transaction& transaction, const std::vector<NodeKey>& keys) {
+  for (const auto& key : keys) transaction.notify(std::string(kChannel), to_message(key));
+}
+
+// In memory
+
+Result<void> TheEnrollment::start() {
+  const auto shared = shared_;
+  shared_->keys.on_finding([shared = shared.get()] { shared->wake(); });
+  services_.database->listen(
+      std::string(kChannel),
+      [shared](const std::string& message) {
+        if (const auto key = from_message(message)) shared->keys.put(*key);
+      },
+      [shared] {
+        {
+          const std::lock_guard lock(shared->mutex);
+          shared->reload = true;
+        }
+        shared->wake();
+      });
+  TRY(reload());
+  services_.hosts->add_listener([shared](hosts::HostId host) {
+    const std::lock_guard lock(shared->mutex);
+    shared->changed_hosts.insert(host);
+  });
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+TheEnrollment::~TheEnrollment() {
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->ending = true;
+  }
+  shared_->changed.notify_all();
+  if (thread_.joinable()) thread_.join();
+  (void)failures_.write(*services_.database);
+}
+
+Result<void> TheEnrollment::reload() {
+  const auto now = services_.clock();
+  const auto keys = TRY(services_.database->read([&](soci::session& sql) { return all_keys(sql, now); }));
+  shared_->keys.replace_all(keys);
+  return {};
+}
+
+void TheEnrollment::run() {
+  constexpr std::chrono::seconds kPause{1};
+  while (true) {
+    {
+      std::unique_lock lock(shared_->mutex);
+      shared_->changed.wait_for(lock, kPause, [&] { return shared_->ending; });
+      if (shared_->ending) return;
+    }
+    settle();
+  }
+}
+
+std::optional<Enrollment::Known> TheEnrollment::recall(std::string_view node_key) const {
+  const auto host = shared_->keys.recall(node_key, services_.clock());
+  return host ? std::optional(Known{*host}) : std::nullopt;
+}
+
+Result<Enrollment::Known> TheEnrollment::look_up(std::string_view node_key) {
+  const auto now = services_.clock();
+  if (const auto known = recall(node_key)) return *known;
+  if (!look_ups_.take(now))
+    return std::unexpected(Error{db::kUnavailable, "node key", "too many that nobody knows; send it again later"});
+  const auto hash = digest_of(node_key);
+  const auto found = TRY(services_.database->read([&](soci::session& sql) { return find_key(sql, hash); }));
+  if (found)
+    shared_->keys.put(found->key);
+  else
+    shared_->keys.put_unknown(hash, now);
+  return recall(node_key).value_or(Known{});
+}
+
+// Enrolling
+
+Result<std::string> TheEnrollment::identifier_of(const Request& request) const {
+  const auto machine = machine_of(request.identifier, request.details, request.address);
+  std::string_view identifier = trim(request.identifier);
+  if (options_.identifier == Identifier::hardware_uuid && !machine.hardware.empty()) identifier = machine.hardware;
+  if (options_.identifier == Identifier::instance_id && !machine.instance.empty()) identifier = machine.instance;
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
+  if (identifier.empty() || identifier.size() > kMostIdentifier || std::ranges::any_of(identifier, is_control))
+    return api::problem(api::kInvalid, "host_identifier",
+                        fmt::format("must have 1 to {} bytes without control characters", kMostIdentifier));
+  return std::string(identifier);
+}
+
+std::unexpected<Error> TheEnrollment::refuse(const Request& request, std::string_view secret, const Refusal& refusal,
+                                             Timestamp now) {
+  failures_.add(secret, request.address, refusal.reason, request.identifier, now);
+  return api::problem(refusal.code, "enrollment", refusal.text);
+}
+
+Result<std::string> TheEnrollment::enroll(const Request& request, Timestamp now) {
+  const auto digits = hex(bytes_of(digest_of(request.secret))).substr(0, 8);
+  const auto unknown = "unknown " + digits;
+  const auto identifier = identifier_of(request);
+  if (!identifier) return refuse(request, unknown, {"identifier", api::kInvalid, identifier.error().text()}, now);
+  const auto machine = machine_of(*identifier, request.details, request.address);
+
+  // An address that guesses, an address with one wrong secret (which must not lock out others behind the same), and a
+  // host that enrols in a loop.
+  const auto address_and_secret = request.address + ' ' + digits;
+  const auto host_in_loop =
+      fmt::format("{}\n{}\n{}\n{}", machine.identifier, machine.hardware, machine.instance, machine.address);
+  const auto wait = std::max({failing_.left(request.address, now), failing_.left(address_and_secret, now),
+                              enrolling_.left(host_in_loop, now)});
+  if (wait.count() > 0)
+    return refuse(request, unknown,
+                  {"cool_down", api::kTooMany,
+                   fmt::format("too many attempts from {}; try again in {} s", request.address, wait.count())},
+                  now);
+  if (options_.certificate_names_host && common_name(request.certificate) != *identifier)
+    return refuse(request, unknown, {"certificate", api::kForbidden, "the client certificate is not that of this host"},
+                  now);
+
+  const auto key = random_key();
+  Result<Enrolled> enrolled;
+  // Twice the same machine at once: the second is one that enrols again.
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    enrolled = services_.database->write(
+        [&](db::Transaction& transaction) { return enroll_in(transaction, request, machine, digest_of(key), now); });
+    if (enrolled || enrolled.error().code != db::kDuplicate) break;
+  }
+  if (!enrolled) return std::unexpected(std::move(enrolled.error()));
+  if (enrolled->refusal) {
+    if (failing_.count(address_and_secret, now) == 1) failing_.count(request.address, now);
+    return refuse(request, enrolled->secret.empty() ? unknown : enrolled->secret, *enrolled->refusal, now);
+  }
+  put(enrolled->keys);
+  enrolling_.count(host_in_loop, now);
+  return key;
+}
+
+Result<TheEnrollment::Enrolled> TheEnrollment::enroll_in(db::Transaction& transaction, const Request& request,
+                                                         Machine machine, const Digest& key, Timestamp now) {
+  auto& sql = transaction.sql();
+  Enrolled enrolled;
+  const auto refused = [&](std::string_view reason, std::string_view text) {
+    enrolled.refusal = Refusal{reason, api::kForbidden, std::string(text)};
+    return enrolled;
+  };
+  const auto secret = find_secret(transaction, request.secret);
+  if (!secret) return refused("unknown_secret", "the secret is not right");
+  enrolled.secret = secret->name;
+  machine.secret = secret->id;
+  if (const auto reason = refusal_of(*secret, now); !reason.empty())
+    return refused(reason, fmt::format("the secret is {}", reason));
+
+  const auto known = find_machine(sql, machine);
+  if ((known && known->blocked) || is_hardware_blocked(sql, machine))
+    return refused("blocked", "this host may not enroll");
+  hosts::HostId host = 0;
+  std::vector<NodeKey> former;
+  if (known) {
+    host = known->host;
+    former = keys_of_host(sql, host);
+    TRY(services_.hosts->enrolled_again(transaction, host, request.details, now));
+    update_machine(sql, host, machine, now);
+  } else {
+    if (!count_use(transaction, secret->id, now))
+      return refused("use_limit", "the secret has brought in as many hosts as it may");
+    const auto namesake = find_namesake(sql, machine);
+    if (namesake) former = keys_of_host(sql, *namesake);
+    host = TRY(services_.hosts->add(transaction, machine.identifier, request.details, secret->tags, now));
+    add_machine(sql, host, machine, 0, now);
+  }
+  enrolled.keys.push_back({.hash = key, .host = host});
+  add_key(sql, enrolled.keys.front(), machine, now);
+  for (auto& each : former) {
+    if (each.ends_at != 0 && each.ends_at <= now.ms) continue;
+    each.rival = key;
+    each.rival_at = now.ms;
+    if (known && each.ends_at == 0) each.ends_at = now.ms + options_.key_grace.count() * 1000;
+    update_key(sql, each);
+    enrolled.keys.push_back(each);
+  }
+  tell(transaction, enrolled.keys);
+  return enrolled;
+}
+
+Result<void> TheEnrollment::revoke(db::Transaction& transaction, hosts::HostId host, bool may_enroll_again,
+                                   Timestamp now) {
+  auto& sql = transaction.sql();
+  auto keys = keys_of_host(sql, host);
+  remove_keys(sql, host);
+  set_blocked(sql, host, may_enroll_again ? 0 : now.ms);
+  for (auto& key : keys) key.host = 0;
+  tell(transaction, keys);
+  return {};
+}
+
+// In the background
+
+void TheEnrollment::settle() {
+  const std::lock_guard lock(settling_);
+  const auto now = services_.clock();
+  bool wanted = false;
+  {
+    const std::lock_guard shared_lock(shared_->mutex);
+    wanted = std::exchange(shared_->reload, false);
+  }
+  if (wanted && !reload()) {
+    const std::lock_guard shared_lock(shared_->mutex);
+    shared_->reload = true;
+  }
+  settle_findings(now);
+  settle_removed(now);
+  (void)failures_.write(*services_.database);
+}
+
+void TheEnrollment::settle_findings(Timestamp now) {
+  for (const auto& finding : shared_->keys.take_findings()) {
+    auto keys = finding.rival ? tell_apart(finding.hash, *finding.rival, now) : first_use(finding.hash, now);
+    // What could not be done is found again: by the next use of the key once it is loaded anew.
+    if (keys) {
+      put(*keys);
+    } else {
+      const std::lock_guard lock(shared_->mutex);
+      shared_->reload = true;
+    }
+  }
+}
+
+Result<std::vector<NodeKey>> TheEnrollment::first_use(const Digest& hash, Timestamp now) {
+  return services_.database->write([&](db::Transaction& transaction) -> Result<std::vector<NodeKey>> {
+    set_used(transaction.sql(), hash, now);
+    const auto found = find_key(transaction.sql(), hash);
+    if (!found) return std::vector<NodeKey>();
+    std::vector<NodeKey> keys{found->key};
+    tell(transaction, keys);
+    return keys;
+  });
+}
+
+// `hash` is used after `rival` has been: two machines. If they are one host, the later one becomes another.
+Result<std::vector<NodeKey>> TheEnrollment::tell_apart(const Digest& hash, const Digest& rival, Timestamp now) {
+  return services_.database->write([&](db::Transaction& transaction) -> Result<std::vector<NodeKey>> {
+    auto& sql = transaction.sql();
+    // False: another server was faster, or the key is no more.
+    if (!take_rival(sql, hash, rival)) return std::vector<NodeKey>();
+    auto former = find_key(sql, hash);
+    auto later = find_key(sql, rival);
+    if (!former || !later) return std::vector<NodeKey>();
+    const bool same = former->key.host == later->key.host;
+    if (same) {
+      update_machine(sql, former->key.host, former->machine, now);
+      const auto secret = secret_by_id(transaction, later->machine.secret);
+      const hosts::Details details{{"system_info", {{"uuid", later->machine.hardware}}},
+                                   {"osquery_info", {{"instance_id", later->machine.instance}}}};
+      const auto tags = secret ? secret->tags : std::vector<hosts::TagId>();
+      later->key.host = TRY(services_.hosts->add(transaction, later->machine.identifier, details, tags, now));
+      add_machine(sql, later->key.host, later->machine, next_copy(sql, later->machine), now);
+      update_key(sql, later->key);
+    }
+    add_conflict(transaction, {.identifier = former->machine.identifier,
+                               .host = former->key.host,
+                               .address = former->machine.address,
+                               .other_host = later->key.host,
+                               .other_address = later->machine.address,
+                               .same_machine = same,
+                               .first_at = now,
+                               .last_at = now});
+    std::vector<NodeKey> keys{former->key, later->key};
+    tell(transaction, keys);
+    return keys;
+  });
+}
+
+// Hosts that were removed must enrol anew. One that memory does not know yet is no removed one.
+void TheEnrollment::settle_removed(Timestamp now) {
+  constexpr std::int64_t kKnownEverywhereMs = 60'000;
+  std::set<hosts::HostId> changed;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    changed.swap(shared_->changed_hosts);
+  }
+  for (const auto host : changed) {
+    if (services_.hosts->find(host)) continue;
+    const auto removed = services_.database->write([&](db::Transaction& transaction) -> Result<bool> {
+      return remove_host(transaction.sql(), host, {now.ms - kKnownEverywhereMs});
+    });
+    if (removed && *removed) {
+      for (const auto& hash : shared_->keys.of_host(host)) shared_->keys.put({.hash = hash});
+    } else {
+      const std::lock_guard lock(shared_->mutex);
+      shared_->changed_hosts.insert(host);
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Enrollment>> open(const Services& services, const Options& options) {
+  auto made = std::make_unique<TheEnrollment>(services, options);
+  TRY(made->start());
+  return made;
+}
+
+}  // namespace osprey::server::enrollment

@@ -1,0 +1,147 @@
+#include "server/enrollment/node_keys.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "base/text.h"
+
+namespace osprey::server::enrollment {
+namespace {
+
+std::optional<Digest> digest_from_hex(std::string_view text) {
+  if (!is_key(text)) return std::nullopt;
+  Digest digest;
+  for (std::size_t i = 0; i < digest.size(); ++i) digest[i] = *parse<unsigned char>(text.substr(2 * i, 2), 16);
+  return digest;
+}
+
+bool load(bool& flag) noexcept { return std::atomic_ref(flag).load(std::memory_order_relaxed); }
+// Whether it was not set before.
+bool set(bool& flag) noexcept { return !std::atomic_ref(flag).exchange(true, std::memory_order_relaxed); }
+
+}  // namespace
+
+std::string to_message(const NodeKey& key) {
+  return fmt::format("{} {} {} {} {} {}", hex(bytes_of(key.hash)), key.host, key.used ? 1 : 0, key.ends_at,
+                     key.rival ? hex(bytes_of(*key.rival)) : "-", key.rival_at);
+}
+
+std::optional<NodeKey> from_message(std::string_view message) {
+  const auto words = fields(message);
+  if (words.size() != 6) return std::nullopt;
+  const auto hash = digest_from_hex(words[0]);
+  const auto host = parse<std::int64_t>(words[1]);
+  const auto ends_at = parse<std::int64_t>(words[3]);
+  const auto rival_at = parse<std::int64_t>(words[5]);
+  if (!hash || !host || !ends_at || !rival_at) return std::nullopt;
+  return NodeKey{.hash = *hash,
+                 .host = *host,
+                 .used = words[2] == "1",
+                 .ends_at = *ends_at,
+                 .rival = digest_from_hex(words[4]),
+                 .rival_at = *rival_at};
+}
+
+std::optional<hosts::HostId> NodeKeys::recall(std::string_view key, Timestamp now) const {
+  if (!is_key(key)) return 0;
+  const auto hash = digest_of(key);
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto entry = keys_.find(hash); entry != keys_.end()) {
+      if (!load(entry->second.used) && set(entry->second.used) && rivals_.contains(hash))
+        found({.hash = hash, .rival = std::nullopt});
+      if (!entry->second.watched) return entry->second.host;
+      const auto& watch = watches_.at(hash);
+      if (watch.ends_at != 0 && now.ms > watch.ends_at) return 0;
+      if (watch.rival && now.ms > watch.rival_at + kOverlapMs && is_used(*watch.rival) && set(watch.told))
+        found({.hash = hash, .rival = watch.rival});
+      return entry->second.host;
+    }
+  }
+  if (unknown(hash, now)) return 0;
+  return std::nullopt;
+}
+
+bool NodeKeys::is_used(const Digest& hash) const {
+  const auto entry = keys_.find(hash);
+  return entry != keys_.end() && load(entry->second.used);
+}
+
+void NodeKeys::found(const Finding& finding) const {
+  {
+    const std::lock_guard lock(findings_mutex_);
+    findings_.push_back(finding);
+  }
+  if (tell_) tell_();
+}
+
+std::vector<NodeKeys::Finding> NodeKeys::take_findings() {
+  const std::lock_guard lock(findings_mutex_);
+  return std::exchange(findings_, {});
+}
+
+void NodeKeys::put(const NodeKey& key) {
+  {
+    const std::lock_guard lock(unknown_mutex_);
+    unknown_until_.erase(key.hash);
+  }
+  const std::lock_guard lock(mutex_);
+  put_locked(key);
+}
+
+void NodeKeys::put_locked(const NodeKey& key) {
+  watches_.erase(key.hash);
+  if (key.host == 0) {
+    keys_.erase(key.hash);
+    rivals_.erase(key.hash);
+    return;
+  }
+  const bool watched = key.ends_at != 0 || key.rival;
+  auto& entry =
+      keys_.try_emplace(key.hash, Entry{.host = key.host, .used = key.used, .watched = watched}).first->second;
+  entry.host = key.host;
+  entry.watched = watched;
+  if (key.used) entry.used = true;
+  if (watched) watches_.emplace(key.hash, Watch{.ends_at = key.ends_at, .rival = key.rival, .rival_at = key.rival_at});
+  if (key.rival) rivals_.insert(*key.rival);
+}
+
+void NodeKeys::replace_all(const std::vector<NodeKey>& keys) {
+  const std::lock_guard lock(mutex_);
+  keys_.clear();
+  watches_.clear();
+  rivals_.clear();
+  keys_.reserve(keys.size());
+  for (const auto& key : keys) put_locked(key);
+}
+
+void NodeKeys::put_unknown(const Digest& hash, Timestamp now) {
+  const std::lock_guard lock(unknown_mutex_);
+  if (unknown_until_.size() >= kMostUnknown) {
+    std::erase_if(unknown_until_, [&](const auto& entry) { return entry.second <= now.ms; });
+    if (unknown_until_.size() >= kMostUnknown) unknown_until_.clear();
+  }
+  unknown_until_[hash] = now.ms + kUnknownMs;
+}
+
+bool NodeKeys::unknown(const Digest& hash, Timestamp now) const {
+  const std::lock_guard lock(unknown_mutex_);
+  const auto entry = unknown_until_.find(hash);
+  return entry != unknown_until_.end() && entry->second > now.ms;
+}
+
+std::vector<Digest> NodeKeys::of_host(hosts::HostId host) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<Digest> hashes;
+  for (const auto& [hash, entry] : keys_)
+    if (entry.host == host) hashes.push_back(hash);
+  return hashes;
+}
+
+std::size_t NodeKeys::size() const {
+  const std::shared_lock lock(mutex_);
+  return keys_.size();
+}
+
+}  // namespace osprey::server::enrollment

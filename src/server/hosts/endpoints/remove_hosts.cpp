@@ -1,0 +1,33 @@
+#include "server/api/endpoint.h"
+#include "server/hosts/service.h"
+
+namespace osprey::server {
+namespace {
+
+struct Request {
+  std::vector<std::int64_t> hosts;
+  static constexpr auto fields() {
+    return std::tuple(api::field("hosts", &Request::hosts, "Numbers of hosts; those that are gone are left out.",
+                                 {.least = 1, .most = 1000}));
+  }
+};
+
+struct Removed {
+  std::int64_t removed = 0;
+  static constexpr auto fields() {
+    return std::tuple(api::field("removed", &Removed::removed, "How many there were."));
+  }
+};
+
+Result<Removed> handle(const Request& request, const api::Context& context) {
+  return Removed{TRY(hosts::service(context.services).remove(request.hosts, context.caller, context.now))};
+}
+
+}  // namespace
+
+api::Endpoint remove_hosts() {
+  return api::endpoint(http::Method::post, "/api/v1/hosts/remove", api::Permission::manage,
+                       "Removes many hosts and all that is kept of them.", handle);
+}
+
+}  // namespace osprey::server

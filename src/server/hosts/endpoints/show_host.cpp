@@ -1,0 +1,178 @@
+#include <algorithm>
+
+#include "server/api/endpoint.h"
+#include "server/hosts/detail_queries.h"
+#include "server/hosts/records.h"
+#include "server/hosts/views.h"
+
+namespace osprey::server {
+namespace {
+
+struct Request {
+  std::int64_t host = 0;
+  static constexpr auto fields() { return std::tuple(api::field("host", &Request::host, "The host's number.")); }
+};
+
+struct Seen {
+  std::optional<Timestamp> first, last;
+  static constexpr auto fields() {
+    return std::tuple(api::field("first", &Seen::first, "The first time."),
+                      api::field("last", &Seen::last, "The last."));
+  }
+};
+
+struct GivenTag {
+  std::int64_t id = 0;
+  std::string name;
+  std::vector<hosts::Origin> because;
+  Timestamp since;
+  static constexpr auto fields() {
+    return std::tuple(api::field("id", &GivenTag::id, "Number of the tag."),
+                      api::field("name", &GivenTag::name, "Its name."),
+                      api::field("because", &GivenTag::because, "Why the host has it: every reason."),
+                      api::field("since", &GivenTag::since, "When it came to have it."));
+  }
+};
+
+struct Enrolled {
+  Timestamp at;
+  std::string identifier, name, platform, os_version, version;
+  static constexpr auto fields() {
+    return std::tuple(api::field("at", &Enrolled::at, "When."),
+                      api::field("identifier", &Enrolled::identifier, "What it enrolled as."),
+                      api::field("name", &Enrolled::name, "The host's name then."),
+                      api::field("platform", &Enrolled::platform, "Its platform then."),
+                      api::field("os_version", &Enrolled::os_version, "The version of that."),
+                      api::field("version", &Enrolled::version, "The agent's version then."));
+  }
+};
+
+struct Detail {
+  std::string query, help;
+  json::value rows;
+  std::optional<Timestamp> changed, failed;
+  std::string error;
+  static constexpr auto fields() {
+    return std::tuple(api::field("query", &Detail::query, "Name of the detail query."),
+                      api::field("help", &Detail::help, "What it tells."),
+                      api::field("rows", &Detail::rows, "The last good answer's rows."),
+                      api::field("changed", &Detail::changed, "When that answer first came; null: there was none."),
+                      api::field("failed", &Detail::failed, "When a later answer was an error; null: it was not."),
+                      api::field("error", &Detail::error, "That error."));
+  }
+};
+
+struct Shown {
+  hosts::HostRow host;
+  std::string instance, platform_like, arch, kernel, vendor, model, serial, cpu;
+  std::int64_t cpus = 0, memory = 0, promise_s = 0;
+  Timestamp enrolled_again;
+  std::optional<Timestamp> refreshed;
+  std::map<std::string, Seen> seen;
+  std::vector<GivenTag> tags;
+  std::vector<Enrolled> enrolments;
+  std::vector<Detail> details;
+  static constexpr std::string_view kTypeName = "Host";
+  static constexpr auto fields() {
+    return std::tuple(
+        api::field("host", &Shown::host, "As in the list."),
+        api::field("instance", &Shown::instance, "UUID of the agent's database."),
+        api::field("platform_like", &Shown::platform_like, "What the distribution is made of."),
+        api::field("arch", &Shown::arch, "The machine: x86_64."), api::field("kernel", &Shown::kernel, "The kernel."),
+        api::field("vendor", &Shown::vendor, "Who made the hardware."),
+        api::field("model", &Shown::model, "The hardware's model."),
+        api::field("serial", &Shown::serial, "The hardware's serial number."),
+        api::field("cpu", &Shown::cpu, "The processor."), api::field("cpus", &Shown::cpus, "Hardware threads."),
+        api::field("memory", &Shown::memory, "Bytes of memory."),
+        api::field("promise_s", &Shown::promise_s, "Seconds within which its own intervals make it speak."),
+        api::field("enrolled_again", &Shown::enrolled_again, "When it last enrolled."),
+        api::field("refreshed", &Shown::refreshed, "When its details were last refreshed; null: never."),
+        api::field("seen", &Shown::seen, "When each sign of life was seen."),
+        api::field("tags", &Shown::tags, "Its tags, and why it has them."),
+        api::field("enrolments", &Shown::enrolments, "When it enrolled, newest first; the last fifty."),
+        api::field("details", &Shown::details, "What it answered about itself."));
+  }
+};
+
+std::optional<Timestamp> unless_never(Timestamp time) { return time.ms == 0 ? std::nullopt : std::optional(time); }
+
+constexpr std::array<std::string_view, hosts::kSigns> kSignNames = {"enroll", "config", "distributed", "log", "carve"};
+
+std::vector<GivenTag> tags_of(const std::vector<hosts::TagReason>& reasons, const Services& services) {
+  std::vector<GivenTag> given;
+  if (!services.tags) return given;
+  for (const auto& tag : services.tags->all()) {
+    GivenTag made{.id = tag.id, .name = tag.name, .because = {}, .since = {INT64_MAX}};
+    for (const auto& reason : reasons) {
+      if (reason.tag != tag.id) continue;
+      made.because.push_back(reason.origin);
+      made.since = std::min(made.since, reason.since);
+    }
+    if (!made.because.empty()) given.push_back(std::move(made));
+  }
+  return given;
+}
+
+std::vector<Detail> details_of(const std::vector<hosts::Detail>& kept) {
+  std::vector<Detail> details;
+  for (const auto& query : hosts::detail_queries()) {
+    const auto found = std::ranges::find(kept, query.name, &hosts::Detail::query);
+    if (found == kept.end()) continue;
+    Detail detail{.query = std::string(query.name),
+                  .help = std::string(query.help),
+                  .rows = {},
+                  .changed = {},
+                  .failed = {},
+                  .error = found->error};
+    boost::system::error_code failed;
+    detail.rows = json::parse(found->rows, failed);
+    detail.changed = unless_never(found->changed);
+    detail.failed = unless_never(found->failed);
+    details.push_back(std::move(detail));
+  }
+  return details;
+}
+
+Result<Shown> handle(const Request& request, const api::Context& context) {
+  auto& service = hosts::service(context.services);
+  const auto host = TRY(service.look_up(request.host));
+  if (!host) return api::problem(api::kNotFound, "host " + std::to_string(request.host), "is not there");
+
+  Shown shown{.instance = host->instance,
+              .platform_like = host->platform_like,
+              .arch = host->arch,
+              .kernel = host->kernel,
+              .vendor = host->vendor,
+              .model = host->model,
+              .serial = host->serial,
+              .cpu = host->cpu,
+              .cpus = host->cpus,
+              .memory = host->memory,
+              .promise_s = host->promise,
+              .enrolled_again = host->enrolled_again};
+  const auto signs = service.roster().signs(host->id);
+  shown.host = hosts::row_of({host, hosts::last_of(signs)}, hosts::TagNames(context.services), service.options().status,
+                             context.now);
+  shown.refreshed = unless_never(service.refreshed(host->id));
+
+  TRY(context.services.database->read([&](soci::session& sql) {
+    const auto times = hosts::load_signs(sql, host->id);
+    for (std::size_t i = 0; i < hosts::kSigns; ++i)
+      shown.seen[std::string(kSignNames[i])] = {unless_never(times[i].first),
+                                                unless_never(std::max(times[i].last, Timestamp{signs[i]}))};
+    for (auto& each : hosts::load_enrolments(sql, host->id))
+      shown.enrolments.push_back({each.at, each.identifier, each.name, each.platform, each.os_version, each.version});
+    shown.tags = tags_of(hosts::load_tag_reasons(sql, host->id), context.services);
+    shown.details = details_of(hosts::load_details(sql, host->id));
+  }));
+  return shown;
+}
+
+}  // namespace
+
+api::Endpoint show_host() {
+  return api::endpoint(http::Method::get, "/api/v1/hosts/{host}", api::Permission::view, "All that is known of a host.",
+                       handle);
+}
+
+}  // namespace osprey::server

@@ -1,0 +1,297 @@
+#include "server/hosts/records.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <soci/soci.h>
+
+#include <algorithm>
+
+#include "server/db/text.h"
+
+namespace osprey::server::hosts {
+namespace {
+
+using soci::into;
+using soci::use;
+
+constexpr std::array<std::string_view, kSigns> kSignColumns = {"enroll", "config", "distributed", "log", "carve"};
+
+std::vector<std::string> fact_columns() {
+  std::vector<std::string> columns;
+  for (const auto& fact : text_facts()) columns.emplace_back(fact.name);
+  for (const auto& fact : number_facts()) columns.emplace_back(fact.name);
+  return columns;
+}
+
+// Binds the members of `host` in the order of fact_columns().
+template <class Bind>
+void bind_facts(Host& host, const Bind& bind) {
+  for (const auto& fact : text_facts()) bind(host.*fact.member);
+  for (const auto& fact : number_facts()) bind(host.*fact.member);
+  bind(host.enrolled.ms);
+  bind(host.enrolled_again.ms);
+}
+
+void run(soci::statement& statement, const std::string& text, bool exchange) {
+  statement.alloc();
+  statement.prepare(text);
+  statement.define_and_bind();
+  statement.execute(exchange);
+}
+
+void add_tags(soci::session& sql, std::vector<Record>& records, const std::string& where) {
+  HostId host = 0;
+  TagId tag = 0;
+  soci::statement statement =
+      (sql.prepare << "SELECT DISTINCT host_id, tag_id FROM host_tags WHERE " + where + " ORDER BY host_id, tag_id",
+       into(host), into(tag));
+  statement.execute();
+  auto record = records.begin();
+  while (statement.fetch()) {
+    while (record != records.end() && record->host.id < host) ++record;
+    if (record == records.end()) return;
+    if (record->host.id == host) record->host.tags.push_back(tag);
+  }
+}
+
+std::vector<Record> load(soci::session& sql, const std::string& rest) {
+  static const std::string kSelect = fmt::format(
+      "SELECT h.id, h.{}, h.enrolled_at, h.enrolled_again_at, s.{}_at, s.details_at FROM hosts h"
+      " JOIN host_seen s ON s.host_id = h.id ",
+      fmt::join(fact_columns(), ", h."), fmt::join(kSignColumns, "_at, s."));
+  Record record;
+  soci::statement statement(sql);
+  statement.exchange(into(record.host.id));
+  bind_facts(record.host, [&](auto& member) { statement.exchange(into(member)); });
+  for (auto& sign : record.signs) statement.exchange(into(sign));
+  statement.exchange(into(record.details.ms));
+  run(statement, kSelect + rest, false);
+  std::vector<Record> records;
+  while (statement.fetch()) records.push_back(record);
+  return records;
+}
+
+std::vector<Record> load_these(soci::session& sql, std::span<const HostId> hosts, const std::string& rest) {
+  if (hosts.empty()) return {};
+  const auto list = fmt::format("({})", fmt::join(hosts, ","));
+  auto records = load(sql, "WHERE h.id IN " + list + " ORDER BY h.id" + rest);
+  add_tags(sql, records, "host_id IN " + list);
+  return records;
+}
+
+}  // namespace
+
+std::vector<Record> load_page(soci::session& sql, HostId after, int limit) {
+  auto records = load(sql, fmt::format("WHERE h.id > {} ORDER BY h.id LIMIT {}", after, limit));
+  if (!records.empty())
+    add_tags(sql, records, fmt::format("host_id BETWEEN {} AND {}", records.front().host.id, records.back().host.id));
+  return records;
+}
+
+std::vector<Record> load_hosts(soci::session& sql, std::span<const HostId> hosts) { return load_these(sql, hosts, ""); }
+
+std::vector<Record> hold_hosts(soci::session& sql, db::Dialect dialect, std::span<const HostId> hosts) {
+  // SQLite has one writer at a time anyway.
+  return load_these(sql, hosts, dialect == db::Dialect::postgresql ? " FOR NO KEY UPDATE OF h" : "");
+}
+
+std::vector<HostId> load_members(soci::session& sql, TagId tag) {
+  HostId host = 0;
+  soci::statement statement =
+      (sql.prepare << "SELECT DISTINCT host_id FROM host_tags WHERE tag_id = :tag ORDER BY host_id", use(tag),
+       into(host));
+  statement.execute();
+  std::vector<HostId> members;
+  while (statement.fetch()) members.push_back(host);
+  return members;
+}
+
+HostId insert_host(soci::session& sql, const Host& host) {
+  static const std::string kInsert = [] {
+    const auto columns = fact_columns();
+    return fmt::format(
+        "INSERT INTO hosts ({}, enrolled_at, enrolled_again_at) VALUES (:{}, :enrolled_at, :enrolled_again_at)"
+        " RETURNING id",
+        fmt::join(columns, ", "), fmt::join(columns, ", :"));
+  }();
+  Host bound = host;
+  HostId id = 0;
+  {
+    soci::statement statement(sql);
+    statement.exchange(into(id));
+    bind_facts(bound, [&](auto& member) { statement.exchange(use(member)); });
+    run(statement, kInsert, true);
+  }
+  sql << "INSERT INTO host_seen (host_id, enroll_first_at, enroll_at) VALUES (:id, :first, :last)", use(id),
+      use(bound.enrolled.ms), use(bound.enrolled.ms);
+  return id;
+}
+
+void update_host(soci::session& sql, const Host& host) {
+  static const std::string kUpdate = [] {
+    std::string text = "UPDATE hosts SET ";
+    for (const auto& column : fact_columns()) text += fmt::format("{0} = :{0}, ", column);
+    return text + "enrolled_at = :enrolled_at, enrolled_again_at = :enrolled_again_at WHERE id = :id";
+  }();
+  Host bound = host;
+  soci::statement statement(sql);
+  bind_facts(bound, [&](auto& member) { statement.exchange(use(member)); });
+  statement.exchange(use(bound.id));
+  run(statement, kUpdate, true);
+}
+
+bool delete_host(soci::session& sql, HostId host) {
+  soci::statement statement = (sql.prepare << "DELETE FROM hosts WHERE id = :id", use(host));
+  statement.execute(true);
+  return statement.get_affected_rows() > 0;
+}
+
+void insert_enrolment(soci::session& sql, const Host& host, Timestamp at) {
+  sql << "INSERT INTO host_enrolments (host_id, enrolled_at, identifier, name, platform, os_version, version)"
+         " VALUES (:host, :at, :identifier, :name, :platform, :os_version, :version)",
+      use(host.id), use(at.ms), use(host.identifier), use(host.name), use(host.platform), use(host.os_version),
+      use(host.version);
+  sql << "DELETE FROM host_enrolments WHERE host_id = :host AND id <= (SELECT id FROM host_enrolments"
+         " WHERE host_id = :same ORDER BY id DESC LIMIT 1 OFFSET 50)",
+      use(host.id), use(host.id);
+}
+
+std::vector<Enrolment> load_enrolments(soci::session& sql, HostId host) {
+  Enrolment read;
+  soci::statement statement = (sql.prepare << "SELECT enrolled_at, identifier, name, platform, os_version, version FROM"
+                                              " host_enrolments WHERE host_id = :host ORDER BY id DESC",
+                               use(host), into(read.at.ms), into(read.identifier), into(read.name), into(read.platform),
+                               into(read.os_version), into(read.version));
+  statement.execute();
+  std::vector<Enrolment> enrolments;
+  while (statement.fetch()) enrolments.push_back(read);
+  return enrolments;
+}
+
+void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
+  static const std::string kUpdate = [] {
+    std::string text = "UPDATE host_seen SET ";
+    for (std::size_t i = 0; i < kSigns; ++i)
+      text += fmt::format(
+          "{3}{0}_at = CASE WHEN v.column{1} > 0 THEN v.column{1} ELSE {0}_at END,"
+          " {0}_first_at = CASE WHEN {0}_first_at = 0 THEN v.column{2} ELSE {0}_first_at END",
+          kSignColumns[i], i + 2, i + 2, i == 0 ? "" : ", ");
+    return text + " FROM (VALUES {}) AS v WHERE host_id = v.column1";
+  }();
+  constexpr std::size_t kRows = 500;  // a statement
+  for (std::size_t at = 0; at < changes.size(); at += kRows) {
+    std::string values;
+    for (const auto& change : changes.subspan(at, std::min(kRows, changes.size() - at)))
+      values += fmt::format("{}(CAST({} AS BIGINT),CAST({} AS BIGINT))", values.empty() ? "" : ",", change.host,
+                            fmt::join(change.signs, " AS BIGINT),CAST("));
+    sql << fmt::format(fmt::runtime(kUpdate), values);
+  }
+  soci::statement move(sql);
+  std::string address;
+  HostId host = 0;
+  move.exchange(use(address));
+  move.exchange(use(host));
+  move.alloc();
+  move.prepare("UPDATE hosts SET address = :address WHERE id = :id");
+  move.define_and_bind();
+  for (const auto& change : changes) {
+    if (change.address.empty()) continue;
+    address = change.address;
+    host = change.host;
+    move.execute(true);
+  }
+}
+
+void write_refreshed(soci::session& sql, HostId host, Timestamp now) {
+  sql << "UPDATE host_seen SET details_at = :now WHERE host_id = :host", use(now.ms), use(host);
+}
+
+std::array<SignTimes, kSigns> load_signs(soci::session& sql, HostId host) {
+  std::array<SignTimes, kSigns> signs{};
+  soci::statement statement(sql);
+  std::string columns;
+  for (std::size_t i = 0; i < kSigns; ++i) {
+    columns += fmt::format("{0}{1}_first_at, {1}_at", i == 0 ? "" : ", ", kSignColumns[i]);
+    statement.exchange(into(signs[i].first.ms));
+    statement.exchange(into(signs[i].last.ms));
+  }
+  statement.exchange(use(host));
+  run(statement, "SELECT " + columns + " FROM host_seen WHERE host_id = :host", true);
+  return signs;
+}
+
+void write_detail(soci::session& sql, HostId host, std::string_view query, const std::string& rows, Timestamp now) {
+  const std::string name(query);
+  const auto answer = db::storable_json(rows);
+  sql << "INSERT INTO host_details (host_id, query, answer, changed_at) VALUES (:host, :query, :answer, :now)"
+         " ON CONFLICT (host_id, query) DO UPDATE SET answer = excluded.answer, changed_at = excluded.changed_at,"
+         " failed_at = 0, error = '' WHERE host_details.answer <> excluded.answer OR host_details.failed_at > 0",
+      use(host), use(name), use(answer), use(now.ms);
+}
+
+void write_failure(soci::session& sql, HostId host, std::string_view query, const std::string& error, Timestamp now) {
+  const std::string name(query);
+  const std::string none = "[]";
+  sql << "INSERT INTO host_details (host_id, query, answer, changed_at, failed_at, error)"
+         " VALUES (:host, :query, :answer, 0, :now, :error)"
+         " ON CONFLICT (host_id, query) DO UPDATE SET failed_at = excluded.failed_at, error = excluded.error",
+      use(host), use(name), use(none), use(now.ms), use(error);
+}
+
+std::vector<Detail> load_details(soci::session& sql, HostId host) {
+  Detail read;
+  soci::statement statement =
+      (sql.prepare << "SELECT query, answer, changed_at, failed_at, error FROM host_details"
+                      " WHERE host_id = :host ORDER BY query",
+       use(host), into(read.query), into(read.rows), into(read.changed.ms), into(read.failed.ms), into(read.error));
+  statement.execute();
+  std::vector<Detail> details;
+  while (statement.fetch()) details.push_back(read);
+  return details;
+}
+
+void write_troubles(soci::session& sql, HostId host, std::span<const QueryTrouble> troubles) {
+  sql << "DELETE FROM host_troubles WHERE host_id = :host", use(host);
+  for (const auto& trouble : troubles) {
+    const int denylisted = trouble.denylisted;
+    const int overdue = trouble.overdue;
+    const int expensive = trouble.expensive;
+    sql << "INSERT INTO host_troubles (host_id, query, denylisted, overdue, expensive, every_seconds, runs, run_at,"
+           " wall_ms, cpu_ms, memory) VALUES (:host, :query, :denylisted, :overdue, :expensive, :every, :runs, :run_at,"
+           " :wall, :cpu, :memory)",
+        use(host), use(trouble.name), use(denylisted), use(overdue), use(expensive), use(trouble.every_seconds),
+        use(trouble.runs), use(trouble.run_at), use(trouble.wall_ms), use(trouble.cpu_ms), use(trouble.memory);
+  }
+}
+
+bool write_tag(soci::session& sql, Origin origin, const TagChange& change, Timestamp now) {
+  const int reason = static_cast<int>(origin);
+  soci::statement statement =
+      change.has ? (sql.prepare << "INSERT INTO host_tags (host_id, tag_id, origin, since_at)"
+                                   " SELECT id, :tag, :origin, :now FROM hosts WHERE id = :host"
+                                   " ON CONFLICT (host_id, tag_id, origin) DO NOTHING",
+                    use(change.tag), use(reason), use(now.ms), use(change.host))
+                 : (sql.prepare << "DELETE FROM host_tags WHERE tag_id = :tag AND origin = :origin AND host_id = :host",
+                    use(change.tag), use(reason), use(change.host));
+  statement.execute(true);
+  return statement.get_affected_rows() > 0;
+}
+
+void delete_tag(soci::session& sql, TagId tag) { sql << "DELETE FROM host_tags WHERE tag_id = :tag", use(tag); }
+
+std::vector<TagReason> load_tag_reasons(soci::session& sql, HostId host) {
+  TagReason read;
+  int origin = 0;
+  soci::statement statement = (sql.prepare << "SELECT tag_id, origin, since_at FROM host_tags WHERE host_id = :host"
+                                              " ORDER BY tag_id, origin",
+                               use(host), into(read.tag), into(origin), into(read.since.ms));
+  statement.execute();
+  std::vector<TagReason> reasons;
+  while (statement.fetch()) {
+    read.origin = static_cast<Origin>(std::clamp(origin, 0, 2));
+    reasons.push_back(read);
+  }
+  return reasons;
+}
+
+}  // namespace osprey::server::hosts

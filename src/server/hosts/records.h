@@ -1,0 +1,77 @@
+// The hosts' rows in the database. All throw soci::soci_error; the database turns it into an error.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/hosts/query_health.h"
+#include "server/hosts/roster.h"
+
+namespace osprey::server::hosts {
+
+struct Record {
+  Host host;
+  Signs signs{};
+  Timestamp details;  // when its details were last refreshed; 0: never
+};
+// Ascending by id; at most `limit` after `after`.
+std::vector<Record> load_page(soci::session& sql, HostId after, int limit);
+std::vector<Record> load_hosts(soci::session& sql, std::span<const HostId> hosts);
+// The same, held against other transactions until this one ends.
+std::vector<Record> hold_hosts(soci::session& sql, db::Dialect dialect, std::span<const HostId> hosts);
+// Who has the tag, ascending.
+std::vector<HostId> load_members(soci::session& sql, TagId tag);
+
+HostId insert_host(soci::session& sql, const Host& host);
+void update_host(soci::session& sql, const Host& host);
+// False: there was none.
+bool delete_host(soci::session& sql, HostId host);
+
+struct Enrolment {
+  Timestamp at;
+  std::string identifier;
+  std::string name;
+  std::string platform;
+  std::string os_version;
+  std::string version;
+};
+// Keeps the newest fifty of a host.
+void insert_enrolment(soci::session& sql, const Host& host, Timestamp at);
+std::vector<Enrolment> load_enrolments(soci::session& sql, HostId host);  // newest first
+
+void write_seen(soci::session& sql, std::span<const SeenChange> changes);
+void write_refreshed(soci::session& sql, HostId host, Timestamp now);
+struct SignTimes {
+  Timestamp first, last;
+};
+std::array<SignTimes, kSigns> load_signs(soci::session& sql, HostId host);
+
+// The answer to one detail query: rows, or why there are none.
+struct Detail {
+  std::string query;
+  std::string rows;   // JSON; the last good answer's
+  Timestamp changed;  // 0: there never was a good answer
+  Timestamp failed;   // 0: the last answer was good
+  std::string error;
+};
+// Writes where it differs from what is there.
+void write_detail(soci::session& sql, HostId host, std::string_view query, const std::string& rows, Timestamp now);
+void write_failure(soci::session& sql, HostId host, std::string_view query, const std::string& error, Timestamp now);
+std::vector<Detail> load_details(soci::session& sql, HostId host);
+
+void write_troubles(soci::session& sql, HostId host, std::span<const QueryTrouble> troubles);
+
+// False: the host has the tag for this reason already, or had it not, or is gone.
+bool write_tag(soci::session& sql, Origin origin, const TagChange& change, Timestamp now);
+void delete_tag(soci::session& sql, TagId tag);
+struct TagReason {
+  TagId tag = 0;
+  Origin origin = Origin::hand;
+  Timestamp since;
+};
+std::vector<TagReason> load_tag_reasons(soci::session& sql, HostId host);
+
+}  // namespace osprey::server::hosts

@@ -1,0 +1,591 @@
+#include "server/hosts/service.h"
+
+#include <fmt/format.h>
+#include <soci/soci.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/json.hpp>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <random>
+#include <shared_mutex>
+#include <thread>
+#include <unordered_set>
+
+#include "base/text.h"
+#include "server/activity/activity.h"
+#include "server/api/problem.h"
+#include "server/db/group_commit.h"
+#include "server/db/text.h"
+#include "server/hosts/detail_queries.h"
+#include "server/hosts/messages.h"
+#include "server/hosts/records.h"
+#include "server/hosts/rounds.h"
+
+namespace osprey::server::hosts {
+namespace {
+
+constexpr std::string_view kPrefix = "detail:";
+constexpr std::size_t kMostAnswer = 256 * 1024;  // rows of one detail query, as JSON
+constexpr std::size_t kMostError = 1000;
+constexpr std::int64_t kBetweenAnswers = 1000;  // milliseconds; sooner ones are dropped
+constexpr int kPage = 5000;                     // hosts loaded or written at once
+constexpr std::chrono::seconds kRetry{1};
+
+// What one host answered about itself.
+struct Refresh {
+  struct Part {
+    std::string_view query;
+    std::string rows;  // JSON
+    std::vector<Row> parsed;
+    std::string error;  // why there are no rows
+  };
+  HostId host = 0;
+  std::vector<Part> parts;
+  Timestamp at;
+  std::size_t bytes() const noexcept {
+    std::size_t sum = sizeof *this;
+    for (const auto& part : parts) sum += part.rows.size() * 3 + part.error.size();
+    return sum;
+  }
+};
+
+const DetailQuery* detail_query(std::string_view name) {
+  const auto found = std::ranges::find(detail_queries(), name, &DetailQuery::name);
+  return found == detail_queries().end() ? nullptr : &*found;
+}
+
+std::string cut(std::string_view text, std::size_t most) { return std::string(text.substr(0, most)); }
+
+Refresh::Part part_of(agents::Answer answer, const DetailQuery& query) {
+  Refresh::Part part{.query = query.name};
+  if (answer.failed) {
+    part.error = answer.message.empty() ? "the host says no more" : cut(answer.message, kMostError);
+  } else if (answer.rows.size() > kMostAnswer) {
+    part.error = fmt::format("the answer has {} bytes, {} are the most", answer.rows.size(), kMostAnswer);
+  } else if (auto rows = parse_rows(answer.rows); rows) {
+    part.parsed = std::move(*rows);
+    part.rows = std::move(answer.rows);
+  } else {
+    part.error = rows.error().text();
+  }
+  return part;
+}
+
+void take_over(Host& host, std::string_view query, const std::vector<Row>& rows) {
+  if (rows.empty()) return;
+  hosts::take_over(host, query, rows.front());
+  if (query != "osquery_flags") return;
+  Row flags;
+  for (const auto& row : rows) {
+    const auto name = row.find("name");
+    const auto value = row.find("value");
+    if (name != row.end() && value != row.end()) flags.insert_or_assign(name->second, value->second);
+  }
+  host.promise = promise_of(flags).value_or(kNoPromise);
+}
+
+class HostService final : public Service {
+ public:
+  HostService(const Services& services, Options options)
+      : services_(services),
+        database_(*services.database),
+        options_(options),
+        inbox_(std::make_shared<Inbox>()),
+        rounds_(options.refresh) {}
+
+  ~HostService() override {
+    if (keeper_.joinable()) {
+      inbox_->close();
+      keeper_.join();
+    }
+    refreshes_.reset();
+    (void)flush();
+  }
+
+  Result<void> start() {
+    const auto inbox = inbox_;
+    database_.listen(
+        std::string(kChannel), [inbox](const std::string& payload) { inbox->add(payload); },
+        [inbox] { inbox->miss(); });
+    TRY(load_all());
+    refreshes_ = std::make_unique<db::GroupCommit<Refresh>>(
+        db::GroupCommit<Refresh>::Options{.most_items = 500, .linger = std::chrono::milliseconds(20)},
+        [this](std::span<Refresh> items) { return keep(items); });
+    keeper_ = std::thread([this] { run(); });
+    return {};
+  }
+
+  HostPtr find(HostId host) const override { return roster_.find(host); }
+
+  Result<HostPtr> look_up(HostId host) override {
+    if (auto found = find(host)) return found;
+    TRY(try_reload({&host, 1}));
+    return find(host);
+  }
+
+  std::vector<HostPtr> all() const override { return roster_.all(); }
+
+  void seen(HostId host, Sign sign, std::string_view address, Timestamp now) noexcept override {
+    roster_.seen(host, sign, address.substr(0, kMostFact), now);
+  }
+
+  Result<HostId> add(db::Transaction& transaction, std::string_view identifier, const Details& details,
+                     std::span<const TagId> tags, Timestamp now) override {
+    Host host{.identifier = cut(identifier, kMostFact), .promise = kUnknownPromise, .enrolled = now};
+    host.enrolled_again = now;
+    host.name = host.identifier;
+    for (const auto& [table, row] : details) hosts::take_over(host, table, row);
+    auto& sql = transaction.sql();
+    host.id = insert_host(sql, host);
+    insert_enrolment(sql, host, now);
+    write_details(sql, host.id, details, now);
+    for (const auto tag : tags) write_tag(sql, Origin::secret, {.host = host.id, .tag = tag}, now);
+    tell(transaction, {.verb = Verb::enrolled, .numbers = {host.id}, .from = kNobody});
+    return host.id;
+  }
+
+  Result<void> enrolled_again(db::Transaction& transaction, HostId id, const Details& details, Timestamp now) override {
+    auto& sql = transaction.sql();
+    auto records = hold_hosts(sql, database_.dialect(), {&id, 1});
+    if (records.empty()) return api::problem(api::kNotFound, fmt::format("host {}", id), "is not there any more");
+    auto& host = records.front().host;
+    for (const auto& [table, row] : details) hosts::take_over(host, table, row);
+    host.enrolled_again = now;
+    update_host(sql, host);
+    insert_enrolment(sql, host, now);
+    write_details(sql, id, details, now);
+    tell(transaction, {.verb = Verb::enrolled, .numbers = {id}, .from = kNobody});
+    return {};
+  }
+
+  Result<void> change_tags(db::Transaction& transaction, Origin origin, std::span<const TagChange> changes,
+                           Timestamp now) override {
+    std::vector<std::int64_t> changed;
+    for (const auto& change : changes)
+      if (write_tag(transaction.sql(), origin, change, now)) changed.push_back(change.host);
+    // Whoever changes tags reloads the hosts after the commit; the others, this one too where it did not, are told.
+    tell(transaction, {.verb = Verb::changed, .numbers = std::move(changed), .from = kNobody});
+    return {};
+  }
+
+  Result<void> drop_tag(db::Transaction& transaction, TagId tag) override {
+    delete_tag(transaction.sql(), tag);
+    tell(transaction, {.verb = Verb::tag, .numbers = {tag}, .from = kNobody});
+    return {};
+  }
+
+  void add_listener(std::function<void(HostId)> changed) override {
+    const std::unique_lock lock(listening_);
+    listeners_.push_back(std::move(changed));
+  }
+
+  void add_remover(std::function<Result<void>(db::Transaction&, HostId)> remover) override {
+    const std::unique_lock lock(listening_);
+    removers_.push_back(std::move(remover));
+  }
+
+  // agents::QuerySource
+
+  std::string_view prefix() const override { return kPrefix; }
+
+  bool has(HostId host) const override { return rounds_.due(host, services_.clock()); }
+
+  void take(HostId host, std::vector<agents::Ask>& asks, std::uint32_t&) override {
+    if (!rounds_.ask(host, services_.clock())) return;
+    for (const auto& query : detail_queries())
+      asks.push_back({.id = std::string(kPrefix) + std::string(query.name),
+                      .sql = std::string(query.sql),
+                      .discovery = std::string(query.discovery)});
+  }
+
+  void accept(HostId host, std::vector<agents::Answer> answers,
+              std::function<void(const Result<void>&)> done) override {
+    const auto now = services_.clock();
+    const auto before = rounds_.done(host);
+    Refresh refresh{.host = host, .at = now};
+    for (auto& answer : answers) {
+      const auto* query =
+          answer.id.starts_with(kPrefix) ? detail_query(std::string_view(answer.id).substr(kPrefix.size())) : nullptr;
+      const auto twice =
+          query && std::ranges::find(refresh.parts, query->name, &Refresh::Part::query) != refresh.parts.end();
+      if (!query || twice || std::abs(now.ms - before.ms) < kBetweenAnswers)
+        ++dropped_answers_;
+      else
+        refresh.parts.push_back(part_of(std::move(answer), *query));
+    }
+    if (refresh.parts.empty() || !find(host)) return done({});
+    if (!refreshes_->add(std::move(refresh), done))
+      done(std::unexpected(Error{db::kUnavailable, "details", "too many are waiting to be written"}));
+  }
+
+  // Service
+
+  const Roster& roster() const override { return roster_; }
+  const Options& options() const override { return options_; }
+  Timestamp refreshed(HostId host) const override { return rounds_.done(host); }
+
+  Result<void> refresh(std::span<const HostId> hosts, const identity::Caller& caller, Timestamp now) override {
+    const auto known = those_known(hosts);
+    if (known.empty()) return {};
+    TRY(database_.write([&](db::Transaction& transaction) -> Result<void> {
+      activity::record(transaction, caller, now,
+                       {.verb = "host.refreshed", .subject = subject_of(known), .details = {}});
+      tell(transaction, {.verb = Verb::hurry, .numbers = known, .from = name_});
+      return {};
+    }));
+    hurry(known);
+    return {};
+  }
+
+  Result<std::int64_t> remove(std::span<const HostId> hosts, const identity::Caller& caller, Timestamp now) override {
+    const auto known = those_known(hosts);
+    std::int64_t removed = 0;
+    for (const auto host : known) {
+      removed += TRY(remove(host, caller, now));
+      forget(host);
+    }
+    return removed;
+  }
+
+  void reload(std::span<const HostId> hosts) override {
+    if (!try_reload(hosts)) inbox_->again({.verb = Verb::changed, .numbers = {hosts.begin(), hosts.end()}});
+  }
+
+  void reload_tag(TagId tag) override {
+    if (!try_reload_tag(tag)) inbox_->again({.verb = Verb::tag, .numbers = {tag}});
+  }
+
+  Result<void> flush() override {
+    auto changes = roster_.take_seen();
+    for (std::size_t at = 0; at < changes.size(); at += kPage) {
+      const auto part = std::span(changes).subspan(at, std::min<std::size_t>(kPage, changes.size() - at));
+      auto written = database_.write([&](db::Transaction& transaction) -> Result<void> {
+        write_seen(transaction.sql(), part);
+        // With SQLite there is nobody else to tell.
+        if (database_.dialect() == db::Dialect::postgresql)
+          for (auto& message : messages_of(part)) tell(transaction, std::move(message));
+        return {};
+      });
+      if (!written) {
+        ++failed_flushes_;
+        roster_.put_back({changes.begin() + static_cast<std::ptrdiff_t>(at), changes.end()});
+        return written;
+      }
+      flushed_ += part.size();
+      std::vector<HostId> moved;
+      for (const auto& change : part)
+        if (!change.address.empty()) moved.push_back(change.host);
+      reload(moved);
+    }
+    return {};
+  }
+
+  Counts counts() const override {
+    return {.refreshed = refreshed_,
+            .failed_answers = failed_answers_,
+            .dropped_answers = dropped_answers_,
+            .flushed = flushed_,
+            .failed_flushes = failed_flushes_};
+  }
+
+ private:
+  // Messages of other servers and of transactions, as the database tells them, until the keeper takes them.
+  class Inbox {
+   public:
+    void add(const std::string& payload) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (closed_) return;
+        waiting_.push_back(payload);
+        if (waiting_.size() > kMost) {
+          waiting_.clear();
+          missed_ = true;
+        }
+      }
+      changed_.notify_one();
+    }
+    void miss() {
+      {
+        const std::lock_guard lock(mutex_);
+        missed_ = true;
+      }
+      changed_.notify_one();
+    }
+    // What could not be done when it was told: after a while.
+    void again(Message message) {
+      const std::lock_guard lock(mutex_);
+      if (failed_.size() < kMost)
+        failed_.push_back(std::move(message));
+      else
+        missed_ = true;
+    }
+    void close() {
+      {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+      }
+      changed_.notify_one();
+    }
+
+    struct Taken {
+      std::deque<std::string> payloads;
+      std::vector<Message> failed;
+      bool missed = false, closed = false;
+    };
+    Taken take(std::chrono::steady_clock::time_point until) {
+      std::unique_lock lock(mutex_);
+      changed_.wait_until(lock, until, [&] { return closed_ || missed_ || !waiting_.empty(); });
+      return {std::exchange(waiting_, {}), std::exchange(failed_, {}), std::exchange(missed_, false), closed_};
+    }
+
+   private:
+    static constexpr std::size_t kMost = 20'000;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<std::string> waiting_;
+    std::vector<Message> failed_;
+    bool missed_ = false, closed_ = false;
+  };
+
+  // In a transaction of its own: others write between one and the next.
+  Result<bool> remove(HostId host, const identity::Caller& caller, Timestamp now) {
+    return database_.write([&](db::Transaction& transaction) -> Result<bool> {
+      const std::shared_lock lock(listening_);
+      for (const auto& remover : removers_) TRY(remover(transaction, host));
+      if (!delete_host(transaction.sql(), host)) return false;
+      activity::record(transaction, caller, now,
+                       {.verb = "host.removed", .subject = subject_of({host}), .details = {}});
+      tell(transaction, {.verb = Verb::gone, .numbers = {host}, .from = name_});
+      return true;
+    });
+  }
+
+  void tell(db::Transaction& transaction, Message message) const {
+    if (message.from.empty()) message.from = name_;
+    for (auto& payload : payloads(message)) transaction.notify(std::string(kChannel), std::move(payload));
+  }
+
+  // The keeper's thread: takes over what others changed, and flushes.
+  void run() {
+    using std::chrono::steady_clock;
+    auto next_flush = steady_clock::now() + options_.flush;
+    while (true) {
+      auto taken = inbox_->take(std::min(next_flush, steady_clock::now() + kRetry));
+      if (taken.closed) return;
+      if (taken.missed && !load_all()) inbox_->miss(), std::this_thread::sleep_for(kRetry);
+      std::vector<HostId> changed;
+      const auto act = [&](const Message& message) {
+        if (message.verb == Verb::changed || message.verb == Verb::enrolled)
+          changed.insert(changed.end(), message.numbers.begin(), message.numbers.end());
+        handle(message);
+      };
+      for (const auto& message : taken.failed) act(message);
+      for (const auto& payload : taken.payloads)
+        if (const auto message = read_message(payload); message && message->from != name_) act(*message);
+      reload(changed);
+      for (const auto host : enrolled_) rounds_.hurry(host);
+      enrolled_.clear();
+      if (steady_clock::now() < next_flush) continue;
+      (void)flush();
+      next_flush = steady_clock::now() + options_.flush;
+    }
+  }
+
+  void handle(const Message& message) {
+    switch (message.verb) {
+      case Verb::changed:
+        return;
+      case Verb::enrolled:
+        enrolled_.insert(enrolled_.end(), message.numbers.begin(), message.numbers.end());
+        return;
+      case Verb::gone:
+        for (const auto host : message.numbers) forget(host);
+        return;
+      case Verb::hurry:
+        return hurry(message.numbers);
+      case Verb::tag:
+        for (const auto tag : message.numbers) reload_tag(tag);
+        return;
+      case Verb::refreshed:
+        for (const auto host : message.numbers) rounds_.finish(host, services_.clock());
+        return;
+      case Verb::seen:
+        for (const auto& sighting : sightings_of(message)) roster_.merge(sighting.host, sighting.sign, sighting.at);
+        return;
+    }
+  }
+
+  void hurry(std::span<const HostId> hosts) {
+    for (const auto host : hosts) rounds_.hurry(host);
+    if (services_.held_reads) services_.held_reads->wake(hosts);
+  }
+
+  std::vector<HostId> those_known(std::span<const HostId> hosts) const {
+    std::vector<HostId> known;
+    for (const auto host : hosts)
+      if (find(host)) known.push_back(host);
+    std::ranges::sort(known);
+    const auto twice = std::ranges::unique(known);
+    known.erase(twice.begin(), twice.end());
+    return known;
+  }
+
+  std::string subject_of(const std::vector<HostId>& hosts) const {
+    if (hosts.size() != 1) return fmt::format("{} hosts", hosts.size());
+    const auto host = find(hosts.front());
+    return fmt::format("host {} «{}»", hosts.front(), host ? host->name : "");
+  }
+
+  static void write_details(soci::session& sql, HostId host, const Details& details, Timestamp now) {
+    for (const auto& [table, row] : details) {
+      if (!detail_query(table)) continue;
+      boost::json::object object;
+      for (const auto& [column, value] : row) object[db::storable(column)] = db::storable(value);
+      auto text = boost::json::serialize(boost::json::array{std::move(object)});
+      if (text.size() <= kMostAnswer) write_detail(sql, host, table, text, now);
+    }
+  }
+
+  // Reading and taking over is one step, so that what was read later is also taken over later.
+
+  Result<void> try_reload(std::span<const HostId> hosts) {
+    for (std::size_t at = 0; at < hosts.size(); at += kPage) {
+      const auto part = hosts.subspan(at, std::min<std::size_t>(kPage, hosts.size() - at));
+      const std::lock_guard lock(reloading_);
+      auto records = TRY(database_.read([&](soci::session& sql) { return load_hosts(sql, part); }));
+      std::unordered_set<HostId> missing(part.begin(), part.end());
+      for (auto& record : records) {
+        missing.erase(record.host.id);
+        take_in(std::move(record));
+      }
+      for (const auto host : missing) forget(host);
+    }
+    return {};
+  }
+
+  Result<void> try_reload_tag(TagId tag) {
+    auto members = TRY(database_.read([&](soci::session& sql) { return load_members(sql, tag); }));
+    roster_.visit([&](const HostPtr& host, const Signs&) {
+      if (std::ranges::binary_search(host->tags, tag)) members.push_back(host->id);
+    });
+    std::ranges::sort(members);
+    const auto twice = std::ranges::unique(members);
+    members.erase(twice.begin(), twice.end());
+    return try_reload(members);
+  }
+
+  Result<void> load_all() {
+    std::unordered_set<HostId> gone;
+    for (const auto& host : all()) gone.insert(host->id);
+    HostId last = 0;
+    while (true) {
+      const std::lock_guard lock(reloading_);
+      auto records = TRY(database_.read([&](soci::session& sql) { return load_page(sql, last, kPage); }));
+      if (records.empty()) break;
+      last = records.back().host.id;
+      for (auto& record : records) {
+        gone.erase(record.host.id);
+        take_in(std::move(record));
+      }
+    }
+    for (const auto host : gone) forget(host);
+    return {};
+  }
+
+  void take_in(Record record) {
+    const auto id = record.host.id;
+    const bool known = find(id) != nullptr;
+    if (!known) rounds_.start(id, record.details, services_.clock());
+    if (known)
+      for (std::size_t i = 0; i < kSigns; ++i) roster_.merge(id, static_cast<Sign>(i), Timestamp{record.signs[i]});
+    if (roster_.put(std::make_shared<const Host>(std::move(record.host)), record.signs)) tell_listeners(id);
+  }
+
+  void forget(HostId host) {
+    rounds_.forget(host);
+    if (roster_.erase(host)) tell_listeners(host);
+  }
+
+  void tell_listeners(HostId host) const {
+    const std::shared_lock lock(listening_);
+    for (const auto& listener : listeners_) listener(host);
+  }
+
+  // On the group's thread.
+  Result<void> keep(std::span<Refresh> items) {
+    std::vector<HostId> ids;
+    for (const auto& item : items) ids.push_back(item.host);
+    std::ranges::sort(ids);
+    const auto twice = std::ranges::unique(ids);
+    ids.erase(twice.begin(), twice.end());
+
+    std::vector<std::int64_t> changed;
+    TRY(database_.write([&](db::Transaction& transaction) -> Result<void> {
+      changed.clear();
+      auto& sql = transaction.sql();
+      auto records = hold_hosts(sql, database_.dialect(), ids);
+      const auto record_of = [&](HostId host) {
+        const auto found = std::ranges::lower_bound(records, host, {}, [](const Record& r) { return r.host.id; });
+        return found != records.end() && found->host.id == host ? &*found : nullptr;
+      };
+      for (const auto& item : items)
+        if (auto* record = record_of(item.host)) keep_one(sql, item, *record, changed);
+      tell(transaction, {.verb = Verb::refreshed, .numbers = ids, .from = name_});
+      tell(transaction, {.verb = Verb::changed, .numbers = changed, .from = name_});
+      return {};
+    }));
+    for (const auto& item : items) rounds_.finish(item.host, item.at);
+    refreshed_ += items.size();
+    reload(changed);
+    return {};
+  }
+
+  void keep_one(soci::session& sql, const Refresh& item, Record& record, std::vector<std::int64_t>& changed) {
+    auto host = record.host;
+    for (const auto& part : item.parts) {
+      if (!part.error.empty()) {
+        ++failed_answers_;
+        write_failure(sql, item.host, part.query, part.error, item.at);
+        continue;
+      }
+      write_detail(sql, item.host, part.query, part.rows, item.at);
+      take_over(host, part.query, part.parsed);
+      if (part.query == "osquery_schedule") write_troubles(sql, item.host, troubles_in(part.parsed, options_.health));
+    }
+    write_refreshed(sql, item.host, item.at);
+    if (host == record.host) return;
+    update_host(sql, host);
+    record.host = host;
+    changed.push_back(host.id);
+  }
+
+  const Services& services_;
+  db::Database& database_;
+  const Options options_;
+  // Tells this server's messages from others'.
+  const std::string name_ = fmt::format("{:x}", std::random_device{}() * 0x100000001ULL ^ std::random_device{}());
+  const std::shared_ptr<Inbox> inbox_;  // the database's listener holds it, too
+  Roster roster_;
+  Rounds rounds_;
+  std::mutex reloading_;
+  mutable std::shared_mutex listening_;
+  std::vector<std::function<void(HostId)>> listeners_;
+  std::vector<std::function<Result<void>(db::Transaction&, HostId)>> removers_;
+  std::atomic<std::uint64_t> refreshed_{0}, failed_answers_{0}, dropped_answers_{0}, flushed_{0}, failed_flushes_{0};
+  std::unique_ptr<db::GroupCommit<Refresh>> refreshes_;
+  std::vector<HostId> enrolled_;  // of the keeper's round
+  std::thread keeper_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> start(const Services& services, Options options) {
+  auto service = std::make_unique<HostService>(services, options);
+  TRY(service->start());
+  return service;
+}
+
+}  // namespace osprey::server::hosts

@@ -1,0 +1,27 @@
+#include "server/api/endpoint.h"
+#include "server/queries/queries.h"
+
+namespace osprey::server {
+namespace {
+
+struct Request {
+  queries::Kind kind = queries::Kind::query;
+  std::string name;
+  static constexpr auto fields() {
+    return std::tuple(api::field("kind", &Request::kind, "What it is a piece of."),
+                      api::field("name", &Request::name, "Its name."));
+  }
+};
+
+Result<queries::Effect> handle(const Request& request, const api::Context& context) {
+  return context.services.queries->try_out(request.kind, request.name, std::nullopt);
+}
+
+}  // namespace
+
+api::Endpoint try_item_removal() {
+  return api::endpoint(http::Method::post, "/api/v1/items/{kind}/{name}/try_removal", api::Permission::view,
+                       "Which hosts would get another configuration if this item were removed.", handle);
+}
+
+}  // namespace osprey::server
