@@ -131,18 +131,31 @@ TEST_P(IdentityTest, TheFirstStartMakesOneAdministratorAndTellsThePasswordOnce) 
   ASSERT_TRUE(password && *password);
   EXPECT_FALSE(*make_first_administrator(database(), passwords, {now}));
   const auto browser = sign_in("admin", **password);
+  EXPECT_EQ(ask(Method::get, "/api/v1/administrators", {}, browser.headers()).status, 200);
+}
+
+TEST_P(IdentityTest, AGivenPasswordIsChangedBeforeAnythingElse) {
+  add("bea", Role::administer, true);
+  const auto browser = sign_in("bea");
   const auto me = ask(Method::get, "/api/v1/me", {}, browser.headers()).json();
   EXPECT_EQ(me.at("permission").as_string(), "signed_in");
   EXPECT_TRUE(me.at("administrator").at("must_change_password").as_bool());
   const auto refused = ask(Method::get, "/api/v1/administrators", {}, browser.headers());
   EXPECT_EQ(refused.status, 403);
   EXPECT_THAT(refused.body, HasSubstr("change your password first"));
-  const auto changed =
-      ask(Method::put, "/api/v1/me/password",
-          fmt::format(R"({{"password":"{}","new_password":"{}"}})", **password, kPassword), browser.headers());
+  const auto token = ask(Method::post, "/api/v1/me/tokens", R"({"name":"t","scope":"view"})", browser.headers());
+  EXPECT_EQ(token.status, 403);
+  const auto change = [&](std::string_view from, std::string_view to) {
+    return ask(Method::put, "/api/v1/me/password",
+               boost::json::serialize(boost::json::object{{"password", from}, {"new_password", to}}),
+               browser.headers());
+  };
+  EXPECT_EQ(change(kPassword, kPassword).status, 422);
+  EXPECT_EQ(change(kPassword, "too short").status, 422);
+  EXPECT_EQ(change("not the password", "another of mine").status, 403);
+  const auto changed = change(kPassword, "another of mine");
   ASSERT_EQ(changed.status, 204) << changed.body;
-  const http::Headers rotated{{"cookie", cookie_of(changed)}};
-  EXPECT_EQ(ask(Method::get, "/api/v1/administrators", {}, rotated).status, 200);
+  EXPECT_EQ(ask(Method::get, "/api/v1/administrators", {}, {{"cookie", cookie_of(changed)}}).status, 200);
   EXPECT_EQ(status_in_time(browser.headers(), 401), 401U);
 }
 

@@ -49,7 +49,7 @@ struct Enrolled {
 
 struct Detail {
   std::string query, help;
-  json::value rows;
+  boost::json::value rows;
   std::optional<Timestamp> changed, failed;
   std::string error;
   static constexpr auto fields() {
@@ -125,7 +125,7 @@ std::vector<Detail> details_of(const std::vector<hosts::Detail>& kept) {
                   .failed = {},
                   .error = found->error};
     boost::system::error_code failed;
-    detail.rows = json::parse(found->rows, failed);
+    detail.rows = boost::json::parse(found->rows, failed);
     detail.changed = unless_never(found->changed);
     detail.failed = unless_never(found->failed);
     details.push_back(std::move(detail));
