@@ -91,7 +91,7 @@ def test_a_key_that_the_server_forgets(server, agent):
     server.wait_for(lambda: len(server.node_keys) == 2)
     had = len(server.lines["result"])
     wait_for_lines(server, more_than=had)
-    assert server.seen("/config")[-1].json["node_key"] == "node-key-2"
+    server.wait_for(lambda: server.seen("/config")[-1].json["node_key"] == "node-key-2")
     agent.stop()
     assert re.search(r"W.*https://localhost:\d+ does not know this host's node key: it enrols again", agent.errors())
     # No line was lost meanwhile: the counter of the one query has no gap.
