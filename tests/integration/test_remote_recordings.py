@@ -123,7 +123,7 @@ def play(tmp_path, make_agent):
 
 
 def test_basic(play):
-    with play("basic", "--config_refresh=2", "--config_accelerated_refresh=1", "--host_identifier=specified",
+    with play("basic", "--config_refresh=1", "--config_accelerated_refresh=1", "--host_identifier=specified",
               "--specified_identifier=host-1") as played:
         played.same_forms("/enroll")
         played.same_forms("/config", 3)
@@ -158,7 +158,7 @@ def test_gzip(play):
 
 
 def test_node_api(play):
-    with play("node_api", "--tls_node_api", "--config_refresh=2", client_certificate=True) as played:
+    with play("node_api", "--tls_node_api", "--config_refresh=1", client_certificate=True) as played:
         played.same_forms("/enroll")
         played.same_forms("/config", 2)
         theirs, ours = log_of(played, "status")
@@ -191,7 +191,7 @@ def test_enroll_errors(play):
 
 
 def test_config_errors(play):
-    with play("config_errors", "--config_refresh=2", "--config_accelerated_refresh=2", "--tls_disable_status_log=true") as played:
+    with play("config_errors", "--config_refresh=1", "--config_accelerated_refresh=1", "--tls_disable_status_log=true") as played:
         theirs = [target_of(event) for event in played.theirs("/config")]
         ours = played.ours("/config", len(theirs), timeout=60)[:len(theirs)]
         assert [request.target for request in ours] == theirs
