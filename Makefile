@@ -36,10 +36,11 @@ golden: build ## rewrite the golden files, and the generated references, from wh
 .PHONY: bench
 bench: ## osprey beside the tools a person would use; what the agent costs (eleven minutes of watching)
 	@tools/install build test bench
-	@cmake --preset release -DOSPREY_TESTS=ON >/dev/null && cmake --build build -j $(JOBS) --target all differential_bench filesystem_sink_bench
+	@cmake --preset release -DOSPREY_TESTS=ON >/dev/null && cmake --build build -j $(JOBS) --target all differential_bench filesystem_sink_bench listener_bench
 	@bench/bench
 	@build/bench/differential_bench
 	@build/bench/filesystem_sink_bench
+	@build/bench/listener_bench
 	@bench/agent
 
 .PHONY: fuzz

@@ -111,28 +111,6 @@ void append_real_number(std::string& out, double value) {
   }
 }
 
-void append_value(std::string& out, const RowColumn& column, bool numerics) {
-  switch (column.kind) {
-    case RowColumn::Kind::text:
-      append_json_string(out, column.text);
-      return;
-    case RowColumn::Kind::integer:
-      if (!numerics) out += '"';
-      append_decimal(out, column.integer);
-      if (!numerics) out += '"';
-      return;
-    case RowColumn::Kind::real:
-      // JSON has no number for infinity.
-      if (numerics && std::isfinite(column.real)) {
-        append_real_number(out, column.real);
-        return;
-      }
-      out += '"';
-      append_real_text(out, column.real);
-      out += '"';
-  }
-}
-
 // Neither control characters nor anything beyond ASCII in eight bytes.
 bool is_plain(std::uint64_t word) {
   constexpr std::uint64_t kOnes = 0x0101010101010101u;
@@ -256,6 +234,28 @@ std::string_view differential_text(std::string_view text, std::string& scratch) 
   return scratch;
 }
 
+void append_json_value(std::string& out, const RowColumn& column, bool numerics) {
+  switch (column.kind) {
+    case RowColumn::Kind::text:
+      append_json_string(out, column.text);
+      return;
+    case RowColumn::Kind::integer:
+      if (!numerics) out += '"';
+      append_decimal(out, column.integer);
+      if (!numerics) out += '"';
+      return;
+    case RowColumn::Kind::real:
+      // JSON has no number for infinity.
+      if (numerics && std::isfinite(column.real)) {
+        append_real_number(out, column.real);
+        return;
+      }
+      out += '"';
+      append_real_text(out, column.real);
+      out += '"';
+  }
+}
+
 bool append_columns(std::string& out, std::string_view row, bool numerics) {
   RowDecoder decoder(row);
   out += '{';
@@ -265,7 +265,7 @@ bool append_columns(std::string& out, std::string_view row, bool numerics) {
     between = ',';
     append_json_string(out, column.name);
     out += ':';
-    append_value(out, column, numerics);
+    append_json_value(out, column, numerics);
   }
   out += '}';
   return !decoder.failed();

@@ -58,8 +58,10 @@ bool row_less(std::string_view a, std::string_view b);
 // characters \xNN, and nothing after the first NUL.
 std::string_view differential_text(std::string_view text, std::string& scratch);
 
-// Appends the row as a JSON object. Without `numerics` every value is a string (compat section 4.4 has how numbers
-// look). False: the bytes are no encoded row; what was appended is to be dropped.
+// Appends the column's value as JSON. Without `numerics` it is a string whatever it is (compat section 4.4 has how
+// numbers look).
+void append_json_value(std::string& out, const RowColumn& column, bool numerics);
+// Appends the row as a JSON object. False: the bytes are no encoded row; what was appended is to be dropped.
 bool append_columns(std::string& out, std::string_view row, bool numerics);
 
 }  // namespace osprey::protocol

@@ -6,9 +6,6 @@
 
 namespace osprey::server {
 
-namespace activity {
-class Activity;
-}
 namespace agents {
 class HeldReads;
 }
@@ -26,7 +23,8 @@ class Hosts;
 }
 namespace identity {
 class Identity;
-}
+class Passwords;
+}  // namespace identity
 namespace live {
 class Live;
 }
@@ -43,12 +41,12 @@ class Tags;
 struct Services {
   Clock clock;
   db::Database* database = nullptr;
-  activity::Activity* activity = nullptr;
   agents::HeldReads* held_reads = nullptr;
   carves::Carves* carves = nullptr;
   enrollment::Enrollment* enrollment = nullptr;
   hosts::Hosts* hosts = nullptr;
   identity::Identity* identity = nullptr;
+  identity::Passwords* passwords = nullptr;
   live::Live* live = nullptr;
   queries::Queries* queries = nullptr;
   results::Results* results = nullptr;

@@ -16,6 +16,11 @@ struct Timestamp {
   auto operator<=>(const Timestamp&) const = default;
 };
 
+// A time that the database keeps as 0 where there is none.
+constexpr std::optional<Timestamp> known(std::int64_t ms) {
+  return ms == 0 ? std::nullopt : std::optional(Timestamp{ms});
+}
+
 std::string to_rfc3339(Timestamp time);
 // With any offset; empty on anything else.
 std::optional<Timestamp> from_rfc3339(std::string_view text);

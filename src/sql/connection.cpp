@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "sql/authorizer.h"
+#include "sql/carving.h"
 #include "sql/virtual_table.h"
 
 namespace osprey::sql {
@@ -47,6 +48,7 @@ Connection::Connection(ConnectionOptions options) : options_(std::move(options))
   functions_.osquery_compatible = options_.osquery_compatible;
   functions_.interrupted = [this] { return interrupt_.requested(); };
   functions_.warn = [this](std::string text) { warnings_.add({}, Error{0, {}, std::move(text)}); };
+  if (options_.services) functions_.carving = options_.services->find<Carving>();
   register_functions(database_, functions_);
   for (const auto name : options_.registry->names())
     if (!is_hidden(name)) attach(*this, name, find_by_name);

@@ -23,6 +23,9 @@ class FailingStore final : public Store {
     return strike(true);
   }
   Result<void> sync() override { return beneath_->sync(); }
+  Result<void> resize_beside(std::uint64_t from, std::uint64_t to) override {
+    return beneath_->resize_beside(from, to);
+  }
   std::vector<FamilyUsage> usage() const override { return beneath_->usage(); }
   std::uint64_t disk_bytes() const override { return beneath_->disk_bytes(); }
   Pressure pressure() const override { return beneath_->pressure(); }

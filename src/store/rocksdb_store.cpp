@@ -283,6 +283,7 @@ class RocksdbStore final : public RocksdbView {
   Result<void> write(const Batch& batch) override;
   Result<void> sync() override;
   Result<void> compact() override;
+  Result<void> resize_beside(std::uint64_t from, std::uint64_t to) override;
   std::uint64_t disk_bytes() const override { return meter().used(); }
   Pressure pressure() const override {
     std::lock_guard lock(write_);
@@ -312,6 +313,7 @@ class RocksdbStore final : public RocksdbView {
     return true;
   }
   Result<void> admit(std::uint64_t bytes, bool adds);
+  std::unexpected<Error> refusal(Pressure pressure) const;
   Pressure pressure_for(std::uint64_t bytes, bool adds) const;
   Pressure pressure_after_background(std::uint64_t bytes, bool adds) const;
   Result<void> apply(rocksdb::WriteBatch& batch);
@@ -387,9 +389,22 @@ Result<void> RocksdbStore::admit(std::uint64_t bytes, bool adds) {
   }
   if (pressure == Pressure::none) return {};
   refused_bytes_ = bytes;
+  return refusal(pressure);
+}
+
+std::unexpected<Error> RocksdbStore::refusal(Pressure pressure) const {
   return std::unexpected(Error{ENOSPC, directory_,
                                pressure == Pressure::cap ? fmt::format("at its cap of {} bytes", options_.cap_bytes)
                                                          : "the filesystem has too little free space"});
+}
+
+// The store's own writes keep what is held back for them.
+Result<void> RocksdbStore::resize_beside(std::uint64_t from, std::uint64_t to) {
+  std::lock_guard lock(write_);
+  if (to > from)
+    if (const auto pressure = pressure_for(to - from, true); pressure != Pressure::none) return refusal(pressure);
+  meter().change(from, to);
+  return {};
 }
 
 // Files are removed only when what reads or replaces them is through.

@@ -39,6 +39,8 @@ void Batch::clear() noexcept {
   bytes_ = 0;
 }
 
+Result<void> Store::resize_beside(std::uint64_t, std::uint64_t) { return {}; }  // no cap
+
 std::string prefix_end(std::string_view prefix) {
   std::string end(prefix);
   while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xFF) end.pop_back();

@@ -99,6 +99,10 @@ class Store {
   // was erased and goes on after the filesystem was full.
   virtual Result<void> sync() = 0;
 
+  // For a file of the agent's own beside the store's in its directory, about to go from one size to another: counts it
+  // against the same cap. ENOSPC as for write(); one that shrinks is always let through.
+  virtual Result<void> resize_beside(std::uint64_t from, std::uint64_t to);
+
   virtual std::vector<FamilyUsage> usage() const = 0;
   // Bytes below the directory now; 0 for a store in memory.
   virtual std::uint64_t disk_bytes() const = 0;

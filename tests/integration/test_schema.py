@@ -57,6 +57,7 @@ def test_every_table_explains_itself(name):
 
 # The hidden columns that we add to osquery's tables (name: declared type).
 WIDENED = {
+    "carves": "error TEXT",
     "processes": "container_id TEXT, unit TEXT, exe_state TEXT, login_uid BIGINT, session_id BIGINT, namespace_pid BIGINT,"
                  " kernel_thread INTEGER, tty TEXT, memory_swap BIGINT",
     "process_namespaces": "time_namespace TEXT, pid_for_children TEXT",

@@ -64,7 +64,8 @@ std::optional<Clock::time_point> ConfigRefresh::next_look(bool good) {
   if (times_.shared && good)
     delay += jittered(delay) / 5 - delay / 5;
   else if (times_.shared)
-    delay = jittered(std::min(kSoon * (1U << std::min(failures_ - 1, kMostDoublings)), std::max(delay, kSoon)));
+    delay =
+        jittered(std::min(kSoon * (1U << std::min(failures_ - 1, kMostDoublings)), delay.count() > 0 ? delay : kSoon));
   const bool never = times_.period.count() == 0 && (good || !times_.shared);
   return never ? std::nullopt : Moment(Clock::now() + std::max(delay, milliseconds(1)));
 }

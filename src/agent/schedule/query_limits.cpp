@@ -66,7 +66,7 @@ std::vector<Limit> QueryLimits::list() const {
   for (std::size_t i = 0; i < kBounds.size(); ++i) {
     Limit limit;
     limit.name = kBounds[i].name;
-    limit.scope = "query";
+    limit.scope = scope_;
     limit.kind = "hard";
     limit.enforced_by = "query";
     limit.limit_value = counts_[i].limit;

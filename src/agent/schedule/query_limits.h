@@ -1,10 +1,12 @@
-// QueryLimits: what bounds each scheduled query, and how often that struck, for osprey_limits.
+// QueryLimits: what bounds each query of a kind, and how often that struck, for osprey_limits.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/flags/flags.h"
@@ -16,6 +18,8 @@ namespace osprey::agent {
 // Thread-safe.
 class QueryLimits {
  public:
+  // `scope` as osprey_limits has it.
+  explicit QueryLimits(std::string scope) : scope_(std::move(scope)) {}
   // The limits are those of these flags from now on.
   void set(const Flags& flags);
   void count(const QueryRun& run, std::int64_t unix_time);
@@ -28,6 +32,7 @@ class QueryLimits {
     std::int64_t struck = 0;
     std::optional<std::int64_t> last_struck;
   };
+  const std::string scope_;
   mutable std::mutex mutex_;
   std::array<Count, 5> counts_;
 };

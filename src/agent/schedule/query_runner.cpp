@@ -65,6 +65,8 @@ std::uint64_t bytes_of(const sql::Statement& statement) {
 
 }  // namespace
 
+std::string QueryFailure::explained() const { return hint.empty() ? message : fmt::format("{} ({})", message, hint); }
+
 QueryBudget budget_of(const Flags& flags) {
   const auto bound = [&](FlagName name) -> std::optional<std::uint64_t> {
     const auto number = std::min(flags.number(name), kMostOfAFlag);

@@ -47,6 +47,8 @@ struct QueryFailure {
   std::string message;
   std::string hint;
 
+  // The message, with the hint where there is one.
+  std::string explained() const;
   // It used more than a query may: a reason to leave it out for a while.
   bool overran() const noexcept { return kind == Kind::wall || kind == Kind::cpu || kind == Kind::memory; }
 };

@@ -23,10 +23,6 @@ bool first_time(std::set<std::string, std::less<>>& told, std::string what) {
   return told.insert(std::move(what)).second;
 }
 
-std::string with_hint(const std::string& message, const std::string& hint) {
-  return hint.empty() ? message : fmt::format("{} ({})", message, hint);
-}
-
 }  // namespace
 
 Scheduler::Scheduler(SchedulerParts parts)
@@ -406,7 +402,7 @@ void Scheduler::tell_failure(const ScheduledQuery& query, const QueryFailure& fa
     parts_.status.error(fmt::format("Error executing scheduled query {}: {}", query.name, failure.message));
     return;
   }
-  const auto text = errors_.add(query.name, with_hint(failure.message, failure.hint), ticks_.now());
+  const auto text = errors_.add(query.name, failure.explained(), ticks_.now());
   if (text) parts_.status.error(fmt::format("Error executing scheduled query {}: {}", query.name, *text));
 }
 

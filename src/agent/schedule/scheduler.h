@@ -134,7 +134,7 @@ class Scheduler {
   Decorators decorators_;
   RepeatedErrors errors_;
   // Shared with what reports them, which may live longer.
-  std::shared_ptr<QueryLimits> limits_ = std::make_shared<QueryLimits>();
+  std::shared_ptr<QueryLimits> limits_ = std::make_shared<QueryLimits>("query");
 
   mutable std::mutex mutex_;  // of all below
   std::condition_variable wake_;

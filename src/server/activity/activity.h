@@ -16,7 +16,8 @@ struct Act {
   boost::json::object details;  // without secrets
 };
 
-// In the transaction of the act itself: neither is there without the other.
+// In the transaction of the act itself: neither is there without the other. At its end: acts are recorded one after the
+// other, so from here to the commit the others wait.
 void record(db::Transaction& transaction, const identity::Caller& caller, Timestamp now, const Act& act);
 
 db::Schema schema();

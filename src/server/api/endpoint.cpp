@@ -5,6 +5,8 @@
 namespace osprey::server::api {
 namespace {
 
+constexpr std::size_t kMostDepth = 32;  // of a body's JSON
+
 // The names in a pattern's braces, in order.
 std::vector<std::string_view> names_in(std::string_view path) {
   std::vector<std::string_view> names;
@@ -73,7 +75,7 @@ void read_query(std::string_view query, std::span<const Member> members, json::o
 
 void read_body(const http::Request& request, json::object& object, std::vector<Fault>& faults) {
   boost::system::error_code failed;
-  const auto body = json::parse(request.body, failed);
+  const auto body = json::parse(request.body, failed, {}, {.max_depth = kMostDepth});
   if (failed)
     faults.push_back({"", "the body is not JSON: " + failed.message()});
   else if (!body.is_object())

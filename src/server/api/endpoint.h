@@ -11,7 +11,7 @@
 //
 // in namespace osprey::server. The build lists the files; the function has the file's name, which is the operation's.
 // A member of the request comes from the path if the pattern has it in braces, else from the query string (GET, DELETE)
-// or from the JSON body. Result<void> answers 204, Created 201, anything else 200.
+// or from the JSON body. Result<void> answers 204, Created 201, anything else 200; WithHeaders says what it holds.
 #pragma once
 
 #include <boost/json.hpp>
@@ -39,6 +39,8 @@ struct Context {
   const Services& services;
   Timestamp now;
   const http::RequestHead& head;
+  // Told why it failed, for the log: the caller of a 5xx learns little. May be empty.
+  std::function<void(const Error&)> failed = {};
 };
 
 template <class T>
@@ -51,10 +53,21 @@ inline constexpr bool kIsCreated = false;
 template <class T>
 inline constexpr bool kIsCreated<Created<T>> = true;
 
-// A request without members.
+// A request without members; an answer without a body.
 struct Nothing {
   static constexpr auto fields() { return std::tuple<>(); }
 };
+
+// An answer with headers of its own.
+template <class T>
+struct WithHeaders {
+  T value{};
+  http::Headers headers;
+};
+template <class T>
+inline constexpr bool kIsWithHeaders = false;
+template <class T>
+inline constexpr bool kIsWithHeaders<WithHeaders<T>> = true;
 
 struct Endpoint {
   http::Method method = http::Method::get;
@@ -125,8 +138,12 @@ Result<Request> read_request(const http::Request& request, std::string_view path
 template <class Response>
 http::Response respond(const Result<Response>& result) {
   if (!result) return problem_response(result.error());
-  if constexpr (std::is_void_v<Response>) {
+  if constexpr (std::is_void_v<Response> || std::same_as<Response, Nothing>) {
     return http::Response{.status = 204};
+  } else if constexpr (kIsWithHeaders<Response>) {
+    auto response = respond<decltype(Response::value)>(result->value);
+    response.headers = result->headers;
+    return response;
   } else if constexpr (kIsCreated<Response>) {
     auto response = json_response(201, to_json(result->value));
     response.headers.emplace_back("location", result->location);
@@ -137,9 +154,17 @@ http::Response respond(const Result<Response>& result) {
 }
 
 template <class Response>
+http::Response answer(const Result<Response>& result, const Context& context) {
+  if (!result && context.failed) context.failed(result.error());
+  return respond(result);
+}
+
+template <class Response>
 void describe_result(json::object& operation, SchemaWriter& schemas) {
-  if constexpr (std::is_void_v<Response>)
+  if constexpr (std::is_void_v<Response> || std::same_as<Response, Nothing>)
     describe_response(operation, 204, "", {});
+  else if constexpr (kIsWithHeaders<Response>)
+    describe_result<decltype(Response::value)>(operation, schemas);
   else if constexpr (kIsCreated<Response>)
     describe_response(operation, 201, "application/json", schemas.schema<decltype(Response::value)>());
   else
@@ -161,7 +186,7 @@ Endpoint endpoint(http::Method method, std::string path, Permission permission, 
     if (!read)
       responder.send(problem_response(422, read.error().text(), faults));
     else
-      responder.send(respond(handle(*read, context)));
+      responder.send(answer(handle(*read, context), context));
   };
   return made;
 }

@@ -77,7 +77,7 @@ TEST(Endpoint, TellsEveryFaultWithItsPlace) {
   const auto response = ask(kEcho, post(R"({"name":"much too long","color":"blue","words":[1],"colour":"blu"})"));
   EXPECT_EQ(response.status, 422);
   EXPECT_EQ(response.content_type, "application/problem+json");
-  EXPECT_THAT(response.body, HasSubstr(R"({"pointer":"/name","detail":"at most 5 bytes allowed, 13 given"})"));
+  EXPECT_THAT(response.body, HasSubstr(R"({"pointer":"/name","detail":"at most 5 characters allowed, 13 given"})"));
   EXPECT_THAT(response.body,
               HasSubstr(R"("pointer":"/color","detail":"is no member of this; did you mean \"colour\"?")"));
   EXPECT_THAT(response.body, HasSubstr(R"("pointer":"/words/0")"));

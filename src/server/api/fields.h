@@ -19,13 +19,14 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <utility>
 
 namespace osprey::server::api {
 
-// What a value may be: of a number itself, of text the bytes, of a list the items.
+// What a value may be: of a number itself, of text the characters (as JSON Schema counts), of a list the items.
 struct Bounds {
   std::int64_t least = INT64_MIN;
   std::int64_t most = INT64_MAX;
@@ -62,6 +63,13 @@ constexpr std::string_view name_of(T value) {
   for (const auto& [each, name] : EnumNames<T>::kNames)
     if (each == value) return name;
   return "";
+}
+
+template <NamedEnum T>
+constexpr std::optional<T> named(std::string_view name) {
+  for (const auto& [each, its_name] : EnumNames<T>::kNames)
+    if (its_name == name) return each;
+  return std::nullopt;
 }
 
 }  // namespace osprey::server::api

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
+
 namespace osprey::server::api {
 
 std::optional<std::int64_t> Reader::whole(const json::value& value) {
@@ -70,7 +72,8 @@ void Reader::read_scalar(const json::value& value, std::string& into, Bounds bou
   const std::string_view text = value.get_string();
   // Neither PostgreSQL nor what shows a line can carry it.
   if (text.find('\0') != text.npos) return fault("the character NUL is not allowed");
-  if (within(static_cast<std::int64_t>(text.size()), bounds_or(bounds, kMostText), "bytes")) into = text;
+  if (!is_valid_utf8(text)) return fault("the text is not UTF-8");
+  if (within(static_cast<std::int64_t>(characters(text)), bounds_or(bounds, kMostText), "characters")) into = text;
 }
 
 void Reader::read_scalar(const json::value& value, Timestamp& into, Bounds) {

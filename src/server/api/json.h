@@ -250,14 +250,14 @@ class SchemaWriter {
   json::object object_schema() {
     json::object properties;
     json::array required;
-    std::apply([&](const auto&... fields) { (add_property<T>(fields, properties, required), ...); }, T::fields());
+    std::apply([&](const auto&... fields) { (add_property(fields, properties, required), ...); }, T::fields());
     json::object made{{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
     if (!required.empty()) made["required"] = std::move(required);
     return made;
   }
 
-  template <class T, class Member>
-  void add_property(const Field<T, Member>& field, json::object& properties, json::array& required) {
+  template <class Owner, class Member>
+  void add_property(const Field<Owner, Member>& field, json::object& properties, json::array& required) {
     auto made = schema<Member>(field.bounds);
     made["description"] = field.help;
     properties[field.name] = std::move(made);

@@ -4,20 +4,13 @@
 
 #include "base/text.h"
 #include "server/api/problem.h"
+#include "server/secret.h"
 
 namespace osprey::server::api {
 namespace {
 
-std::optional<std::string> from_hex(std::string_view text) {
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 2);
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const auto byte = parse<unsigned char>(text.substr(i, 2), 16);
-    if (!byte) return std::nullopt;
-    bytes += static_cast<char>(*byte);
-  }
-  return bytes;
+std::unexpected<Error> wrong() {
+  return problem(kInvalid, "after", "is no cursor of this list; take `next` of a page as it is");
 }
 
 }  // namespace
@@ -27,9 +20,6 @@ std::string make_cursor(const std::vector<std::string>& keys) {
 }
 
 Result<std::vector<std::string>> read_cursor(std::string_view cursor, std::size_t keys) {
-  const auto wrong = [] {
-    return problem(kInvalid, "after", "is no cursor of this list; take `next` of a page as it is");
-  };
   const auto text = from_hex(cursor);
   if (!text) return wrong();
   boost::system::error_code failed;
@@ -41,6 +31,14 @@ Result<std::vector<std::string>> read_cursor(std::string_view cursor, std::size_
     read.emplace_back(key.get_string());
   }
   return read;
+}
+
+Result<std::int64_t> id_after(const std::optional<std::string>& cursor) {
+  if (!cursor) return 0;
+  const auto keys = TRY(read_cursor(*cursor, 1));
+  const auto id = parse<std::int64_t>(keys[0]);
+  if (!id) return wrong();
+  return *id;
 }
 
 }  // namespace osprey::server::api

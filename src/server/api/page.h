@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -35,5 +36,18 @@ struct Page {
 std::string make_cursor(const std::vector<std::string>& keys);
 // An error (kInvalid) where it is none of ours, or has another number of keys.
 Result<std::vector<std::string>> read_cursor(std::string_view cursor, std::size_t keys);
+
+// For lists that are sorted by their items' `id`, from the lowest. The id to go on after, 0 at the start:
+Result<std::int64_t> id_after(const std::optional<std::string>& cursor);
+// `found` was asked for with one more than `limit`.
+template <class T>
+Page<T> page_by_id(std::vector<T> found, std::int64_t limit) {
+  Page<T> page{.items = std::move(found)};
+  if (static_cast<std::int64_t>(page.items.size()) > limit) {
+    page.items.resize(static_cast<std::size_t>(limit));
+    page.next = make_cursor({std::to_string(page.items.back().id)});
+  }
+  return page;
+}
 
 }  // namespace osprey::server::api

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "server/db/database.h"
+#include "server/identity/identity.h"
 
 namespace osprey::server::api {
 namespace {
@@ -34,6 +35,7 @@ unsigned status_of(const Error& error) {
     case kNotFound:
       return 404;
     case kForbidden:
+    case identity::kWrongCsrf:
       return 403;
     case kConflict:
     case db::kDuplicate:
@@ -43,6 +45,7 @@ unsigned status_of(const Error& error) {
     case kTooMany:
       return 429;
     case db::kUnavailable:
+    case db::kTimeout:
       return 503;
     default:
       return 500;

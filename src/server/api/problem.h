@@ -11,7 +11,7 @@
 namespace osprey::server::api {
 
 // Codes of errors (Error::code) that have a status of their own; errno's, so that they read well beside others. Those
-// of db/database.h are 503 and 409. Any other code is 500, and its text stays in the log.
+// of db/database.h are 503 and 409; identity::kWrongCsrf is 403. Any other code is 500, and its text stays in the log.
 inline constexpr int kInvalid = 22;    // EINVAL: 422, the request says something that cannot be
 inline constexpr int kNotFound = 2;    // ENOENT: 404
 inline constexpr int kForbidden = 13;  // EACCES: 403

@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "base/result.h"
+#include "server/db/rider.h"
 #include "server/db/schema.h"
 
 namespace soci {
@@ -84,11 +85,13 @@ class Database {
     using R = std::invoke_result_t<F, Transaction&>;
     std::optional<R> result;
     auto done = run_write([&](Transaction& transaction) -> Result<void> {
+      if (auto boarded = Rider::board(transaction); !boarded) return boarded;
       result.emplace(work(transaction));
       if (!*result) return std::unexpected(result->error());
       return {};
     });
     if (!done) return std::unexpected(std::move(done.error()));
+    Rider::arrive();
     return std::move(*result);
   }
 

@@ -20,8 +20,12 @@ namespace osprey::server::db {
 
 // One for the test program, started with the first test that needs it.
 inline PostgresqlCluster& test_cluster() {
-  static PostgresqlCluster cluster(PostgresqlCluster::Settings{
-      {"max_connections", "200"}, {"shared_buffers", "64MB"}, {"deadlock_timeout", "50ms"}});
+  // Processes are killed here, not the machine: what the kernel has is kept.
+  static PostgresqlCluster cluster(PostgresqlCluster::Settings{{"fsync", "off"},
+                                                               {"max_connections", "200"},
+                                                               {"shared_buffers", "64MB"},
+                                                               {"deadlock_timeout", "50ms"},
+                                                               {"recovery_init_sync_method", "syncfs"}});
   return cluster;
 }
 
@@ -34,6 +38,11 @@ class DatabaseTest : public TemporaryTree, public testing::WithParamInterface<Di
  protected:
   DatabaseTest()
       : url(GetParam() == Dialect::sqlite ? "sqlite:" + (top / "test.db").string() : test_cluster().create_database()) {
+  }
+
+  ~DatabaseTest() override {
+    database_.reset();
+    if (GetParam() == Dialect::postgresql) test_cluster().give_back_database(url);
   }
 
   // Another server's view of the same data, or one after a restart.

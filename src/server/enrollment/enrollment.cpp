@@ -103,8 +103,6 @@ class TheEnrollment final : public Enrollment {
   std::unexpected<Error> refuse(const Request& request, std::string_view secret, const Refusal& refusal, Timestamp now);
   Result<Enrolled> enroll_in(db::Transaction& transaction, const Request& request, Machine machine, const Digest& key,
                              Timestamp now);
-  Result<hosts::HostId> add_host(db::Transaction& transaction, const Machine& machine, const hosts::Details& details,
-                                 const std::vector<hosts::TagId>& tags, Timestamp now);
 
   void run();
   Result<void> reload();
@@ -296,7 +294,8 @@ Result<TheEnrollment::Enrolled> TheEnrollment::enroll_in(db::Transaction& transa
       return refused("use_limit", "the secret has brought in as many hosts as it may");
     const auto namesake = find_namesake(sql, machine);
     if (namesake) former = keys_of_host(sql, *namesake);
-    host = TRY(add_host(transaction, machine, request.details, secret->tags, now));
+    host = TRY(services_.hosts->add(transaction, machine.identifier, request.details, secret->tags, now));
+    add_machine(sql, host, machine, 0, now);
   }
   enrolled.keys.push_back({.hash = key, .host = host});
   add_key(sql, enrolled.keys.front(), machine, now);
@@ -310,14 +309,6 @@ Result<TheEnrollment::Enrolled> TheEnrollment::enroll_in(db::Transaction& transa
   }
   tell(transaction, enrolled.keys);
   return enrolled;
-}
-
-Result<hosts::HostId> TheEnrollment::add_host(db::Transaction& transaction, const Machine& machine,
-                                              const hosts::Details& details, const std::vector<hosts::TagId>& tags,
-                                              Timestamp now) {
-  const auto host = TRY(services_.hosts->add(transaction, machine.identifier, details, tags, now));
-  add_machine(transaction.sql(), host, machine, now);
-  return host;
 }
 
 Result<void> TheEnrollment::revoke(db::Transaction& transaction, hosts::HostId host, bool may_enroll_again,
@@ -389,8 +380,9 @@ Result<std::vector<NodeKey>> TheEnrollment::tell_apart(const Digest& hash, const
       const auto secret = secret_by_id(transaction, later->machine.secret);
       const hosts::Details details{{"system_info", {{"uuid", later->machine.hardware}}},
                                    {"osquery_info", {{"instance_id", later->machine.instance}}}};
-      later->key.host =
-          TRY(add_host(transaction, later->machine, details, secret ? secret->tags : std::vector<hosts::TagId>(), now));
+      const auto tags = secret ? secret->tags : std::vector<hosts::TagId>();
+      later->key.host = TRY(services_.hosts->add(transaction, later->machine.identifier, details, tags, now));
+      add_machine(sql, later->key.host, later->machine, next_copy(sql, later->machine), now);
       update_key(sql, later->key);
     }
     add_conflict(transaction, {.identifier = former->machine.identifier,

@@ -110,15 +110,21 @@ bool is_hardware_blocked(soci::session& sql, const Machine& machine) {
   return hosts != 0;
 }
 
-void add_machine(soci::session& sql, hosts::HostId host, const Machine& machine, Timestamp now) {
-  const long long id = host, secret = machine.secret, at = now.ms;
+void add_machine(soci::session& sql, hosts::HostId host, const Machine& machine, std::int64_t copy, Timestamp now) {
+  const long long id = host, number = copy, secret = machine.secret, at = now.ms;
   sql << "INSERT INTO enrollment_host (host_id, identifier, hardware, instance, copy, address, secret_id, enrolled_at) "
-         "SELECT CAST(:host AS BIGINT), :identifier, :hardware, :instance, COALESCE(MAX(copy) + 1, 0), :address, "
-         "CAST(:secret AS BIGINT), CAST(:at AS BIGINT) FROM enrollment_host WHERE identifier = :identifier AND "
-         "hardware = "
-         ":hardware AND instance = :instance",
-      use(id, "host"), use(machine.identifier, "identifier"), use(machine.hardware, "hardware"),
-      use(machine.instance, "instance"), use(machine.address, "address"), use(secret, "secret"), use(at, "at");
+         "VALUES (:host, :identifier, :hardware, :instance, :copy, :address, :secret, :at)",
+      use(id), use(machine.identifier), use(machine.hardware), use(machine.instance), use(number), use(machine.address),
+      use(secret), use(at);
+}
+
+std::int64_t next_copy(soci::session& sql, const Machine& machine) {
+  long long copy = 0;
+  sql << "SELECT COALESCE(MAX(copy) + 1, 0) FROM enrollment_host WHERE identifier = :identifier AND hardware = "
+         ":hardware "
+         "AND instance = :instance",
+      use(machine.identifier), use(machine.hardware), use(machine.instance), into(copy);
+  return copy;
 }
 
 void update_machine(soci::session& sql, hosts::HostId host, const Machine& machine, Timestamp now) {

@@ -37,7 +37,10 @@ std::optional<KnownMachine> find_machine(soci::session& sql, const Machine& mach
 std::optional<hosts::HostId> find_namesake(soci::session& sql, const Machine& machine);
 bool is_hardware_blocked(soci::session& sql, const Machine& machine);
 
-void add_machine(soci::session& sql, hosts::HostId host, const Machine& machine, Timestamp now);
+// `copy`: 0, or next_copy() for one that is known to differ in nothing; another server's of the same number is a
+// duplicate (db::kDuplicate).
+void add_machine(soci::session& sql, hosts::HostId host, const Machine& machine, std::int64_t copy, Timestamp now);
+std::int64_t next_copy(soci::session& sql, const Machine& machine);
 void update_machine(soci::session& sql, hosts::HostId host, const Machine& machine, Timestamp now);
 void set_blocked(soci::session& sql, hosts::HostId host, std::int64_t blocked_at);
 

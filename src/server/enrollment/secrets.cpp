@@ -95,6 +95,10 @@ ShownSecret shown(const Secret& secret, const tags::Tags& tags) {
   return made;
 }
 
+std::string subject_of(std::int64_t id, std::string_view name) {
+  return fmt::format("enrollment secret {} «{}»", id, name);
+}
+
 Result<void> check_secret_text(std::string_view text) {
   if (text.size() < kLeastText || text.size() > kMostText)
     return api::problem(api::kInvalid, "secret", fmt::format("must have {} to {} bytes", kLeastText, kMostText));

@@ -60,6 +60,9 @@ struct ShownSecret {
 };
 ShownSecret shown(const Secret& secret, const tags::Tags& tags);
 
+// For the activity log.
+std::string subject_of(std::int64_t id, std::string_view name);
+
 struct NewSecret {
   std::string name;
   std::string text;

@@ -1,6 +1,8 @@
 #include "server/http/connection.h"
 
 #include <sys/socket.h>
+#include <array>
+#include <charconv>
 
 #include <exception>
 #include <utility>
@@ -83,8 +85,7 @@ void Connection::advance() {
         goes_on = watch();
         break;
       case Stage::answering:
-        goes_on = flush();
-        if (goes_on) after_answer();
+        goes_on = flush() && after_answer();
         break;
       case Stage::streaming:
         goes_on = go_on_streaming();
@@ -411,13 +412,19 @@ bool Connection::linger() {
   return false;
 }
 
-void Connection::after_answer() {
+bool Connection::after_answer() {
   if (stream_) stream_->gone();
   stream_.reset();
   release_exchange();
-  if (keep_alive_) return enter(Stage::idle, shared_.options.idle_time);
-  transport_.end_writing();
-  enter(Stage::lingering, unread_input_ ? kLingerWithInput : kLinger);
+  if (!keep_alive_) {
+    transport_.end_writing();
+    enter(Stage::lingering, unread_input_ ? kLingerWithInput : kLinger);
+    return true;
+  }
+  enter(Stage::idle, shared_.options.idle_time);
+  if (!ahead_.empty() || transport_.buffered()) return true;
+  wants_.read = true;  // without a read that would find nothing
+  return false;
 }
 
 void Connection::expire() {

@@ -103,6 +103,7 @@ class Connection {
   bool read_request();
   bool watch();
   bool flush();
+  bool after_answer();
   bool go_on_streaming();
   bool linger();
 
@@ -119,7 +120,6 @@ class Connection {
   bool peer_takes_its_answer();
   void begin_stream(const Response& head, std::shared_ptr<StreamState> stream);
   void begin_answer(const Response& response);
-  void after_answer();
   void enter(Stage stage, std::chrono::nanoseconds patience);
   void enter(Stage stage);  // without a deadline
   void release_exchange();

@@ -1,6 +1,7 @@
 #include "server/http/inflater.h"
 
 #include <zlib.h>
+#include <string_view>
 
 #include <array>
 #include <new>

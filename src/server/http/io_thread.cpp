@@ -7,6 +7,10 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
 
 #include <array>
 #include <boost/asio/io_context.hpp>
@@ -30,7 +34,6 @@ using boost::system::error_code;
 
 constexpr auto kSweep = 250ms;
 constexpr auto kHandshakeGrace = 1s;  // before a newer connection may take an unfinished one's place
-constexpr auto kIdleGrace = 10s;      // the same of one that is idle
 constexpr int kAcceptsATurn = 64;
 constexpr std::size_t kLettersATurn = 256;
 constexpr auto kTrimEvery = 10s;
@@ -117,15 +120,16 @@ class IoThread::Loop {
 
   void on_event(Slot& slot) {
     here_.now = std::chrono::steady_clock::now();
-    advance(slot);
+    go_on(slot, [] {});
   }
 
-  // Nothing may touch the slot after it.
-  void advance(Slot& slot) {
+  // After `change` to it. Nothing may touch the slot afterwards.
+  void go_on(Slot& slot, auto&& change) {
     try {
-      if (slot.stage() != Connection::Stage::closed) slot.advance();
+      change();
+      slot.advance();
     } catch (const std::exception& e) {
-      if (shared_.options.log) shared_.options.log(std::string("a connection was closed: ") + e.what());
+      report(std::string("a connection was closed: ") + e.what());
       slot.close();
     }
     settle(slot);
@@ -231,8 +235,7 @@ class IoThread::Loop {
     if (handshaking_.size() < shared_.options.handshakes) return true;
     auto& oldest = handshaking_.front();
     if (here_.now - oldest.since() < kHandshakeGrace) return false;
-    oldest.expire();
-    settle(oldest);
+    expire(oldest);
     return true;
   }
 
@@ -254,10 +257,8 @@ class IoThread::Loop {
 
   // The one that has been idle for longest makes place.
   bool drop_idle() {
-    if (idle_.empty() || here_.now - idle_.front().since() < kIdleGrace) return false;
-    Slot& longest = idle_.front();
-    longest.expire();
-    settle(longest);
+    if (idle_.empty() || here_.now - idle_.front().since() < shared_.options.yield_time) return false;
+    expire(idle_.front());
     return true;
   }
 
@@ -298,11 +299,10 @@ class IoThread::Loop {
         if (letter.stream) letter.stream->gone();
         continue;
       }
-      connection->deliver(std::move(letter));
-      advance(static_cast<Slot&>(*connection));
+      go_on(static_cast<Slot&>(*connection), [&] { connection->deliver(std::move(letter)); });
     }
     if (next_letter_ < letters_.size()) return asio::post(io_, [this] { read_mail(); });
-    letters_.clear();
+    letters_ = {};
     next_letter_ = 0;
   }
 
@@ -333,8 +333,7 @@ class IoThread::Loop {
   }
 
   void expire(Slot& slot) {
-    slot.expire();
-    advance(slot);
+    go_on(slot, [&] { slot.expire(); });
   }
 
   // After many connections have gone: glibc keeps what they had.
@@ -355,8 +354,7 @@ class IoThread::Loop {
     for (auto* group : {&handshaking_, &idle_, &active_}) {
       for (auto slot = group->begin(); slot != group->end();) {
         auto& current = *slot++;
-        current.wind_down();
-        advance(current);
+        go_on(current, [&] { current.wind_down(); });
       }
     }
   }

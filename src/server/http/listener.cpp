@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <chrono>
+#include <memory>
 
 #include <algorithm>
 #include <exception>

@@ -29,7 +29,8 @@ struct ListenerOptions {
   ClientCertificates client_certificates = ClientCertificates::none;
   unsigned threads = 0;  // 0: one a core
   unsigned workers = 8;
-  std::size_t connections = 0;  // at most; 0: what RLIMIT_NOFILE leaves
+  std::size_t connections = 0;          // at most; 0: what RLIMIT_NOFILE leaves
+  std::chrono::seconds yield_time{10};  // idle for so long, the one idle for longest makes place for a new one
   // Unfinished at a time a thread; beyond it the oldest goes that has had a second, and further ones wait until then.
   std::size_t handshakes = 1024;
   std::size_t queued_requests = 4096;   // waiting for a worker; beyond it 503 with Retry-After

@@ -589,6 +589,12 @@ TEST_F(TlsTest, ClientCertificatesOptionalOrRequired) {
     EXPECT_EQ(ask(known).body, "<CN=host\\,7>");
   }
   EXPECT_EQ((*strict)->counts().requests, 2u);
+  auto begun = Client((*strict)->port(), {.certificate = known});
+  ASSERT_EQ(begun.ask(get("/who")).status, 200u);
+  const testing::OpenSslPointer<SSL_SESSION, SSL_SESSION_free> session(SSL_SESSION_dup(SSL_get_session(begun.ssl())));
+  auto resumed = Client((*strict)->port(), {.session = session.get()});
+  EXPECT_EQ(resumed.ask(get("/who")).body, "<CN=host\\,7>");
+  EXPECT_EQ(SSL_session_reused(resumed.ssl()), 1);
 }
 
 TEST_F(TlsTest, RefusesFilesAndOptionsThatDoNotFit) {
@@ -665,7 +671,7 @@ TEST_F(HostileTest, WhoReadsABigAnswerSlowlyGetsItWhole) {
   use_tls();
   start();
   auto client = tls();
-  ASSERT_TRUE(client.send(get("/big")));
+  ASSERT_TRUE(client.send(get("/big", "Connection: close\r\n")));
   std::size_t got = 0;
   for (int i = 0; i < 30; ++i) {
     got += client.receive().size();
@@ -820,6 +826,22 @@ TEST_F(HostileTest, BeyondItsConnectionsItRefusesAndServesTheOthers) {
   for (auto& client : kept) EXPECT_EQ(client.ask(get("/inline")).status, 200u);
   kept.pop_back();
   EXPECT_TRUE(eventually([&] { return plain().ask(get("/inline")).status == 200; }));
+}
+
+TEST_F(HostileTest, WhoIsIdleForLongestMakesPlace) {
+  options.connections = 2;
+  options.threads = 1;
+  options.yield_time = 0s;
+  start();
+  auto first = plain();
+  ASSERT_EQ(first.ask(get("/inline")).status, 200u);
+  auto second = plain();
+  ASSERT_EQ(second.ask(get("/inline")).status, 200u);
+  ASSERT_EQ(first.ask(get("/inline")).status, 200u);
+  auto third = plain();
+  EXPECT_EQ(third.ask(get("/inline")).status, 200u);
+  EXPECT_EQ(second.receive(), "");
+  EXPECT_EQ(first.ask(get("/inline")).status, 200u);
 }
 
 // --- the end ---

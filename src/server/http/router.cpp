@@ -1,8 +1,12 @@
 #include "server/http/router.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <functional>
 #include <map>
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include "base/text.h"

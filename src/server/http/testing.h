@@ -10,6 +10,8 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <cstddef>
+#include <cstdint>
 
 #include <array>
 #include <chrono>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <openssl/ssl.h>
+#include <cstdint>
 
 #include <cstddef>
 #include <memory>

@@ -1,14 +1,18 @@
 // Results: the lines that hosts log, kept for searching and export.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "server/db/database.h"
+#include "server/results/line.h"
+#include "server/results/search.h"
 #include "server/time.h"
 
 namespace osprey::server::results {
@@ -22,6 +26,39 @@ struct LogBatch {
   std::size_t bytes() const noexcept;
 };
 
+// How long lines are kept. What is dropped is dropped by days: whole ones on PostgreSQL.
+struct Retention {
+  std::int64_t days = 30;
+  std::int64_t bytes = 100LL << 30;  // that the lines take in the database, indexes included
+  bool operator==(const Retention&) const = default;
+};
+
+struct Statistics {
+  std::int64_t rows = 0;  // about
+  std::int64_t bytes = 0;
+  std::optional<Timestamp> oldest, newest;
+  struct Day {
+    std::int32_t day = 0;  // since 1970-01-01
+    std::int64_t rows = 0;
+  };
+  std::vector<Day> days;  // newest first
+};
+
+// Since the start of this server.
+struct Counts {
+  std::uint64_t lines = 0;  // stored
+  std::uint64_t rows = 0;   // of them
+  std::uint64_t raw = 0;    // lines that are none of osquery's, kept as they came
+  std::uint64_t commits = 0;
+  std::uint64_t refused = 0;  // batches: too much was waiting
+  std::uint64_t failed = 0;   // batches that the database did not take; their hosts send them again
+};
+
+struct Options {
+  std::size_t queue_bytes = 64 << 20;  // waiting to be stored
+  std::chrono::milliseconds linger{5};
+};
+
 // Thread-safe.
 class Results {
  public:
@@ -29,7 +66,27 @@ class Results {
   // Calls `done` once the lines are durable, or with an error: nothing of the batch is kept and the host is to send it
   // again. False: too much is waiting, the host is to come again later; `done` is not called.
   virtual bool store(LogBatch batch, std::function<void(const Result<void>&)> done) = 0;
+
+  // A page, newest first. `before`: Page::next of the page before it. Takes no longer than about `time`: then the page
+  // may be short, or empty, and go on at Page::next.
+  virtual Result<Page> search(const Filter& filter, std::optional<std::int64_t> before, std::size_t limit,
+                              std::chrono::milliseconds time) const = 0;
+  // Of the newest lines that the filter finds within the time, which hosts, queries, actions and values are most
+  // common.
+  virtual Result<Facets> facets(const Filter& filter, const FacetOptions& options) const = 0;
+
+  virtual Result<Retention> retention() const = 0;
+  virtual Result<void> set_retention(db::Transaction& transaction, const Retention& retention) = 0;
+  virtual Result<Statistics> statistics() const = 0;
+  virtual Counts counts() const = 0;
+
+  // Makes the days to come, drops what is too old or too much, makes value filters of small commits. To be called once
+  // a minute, by every server; short, but for days that are dropped.
+  virtual Result<void> maintain(Timestamp now) = 0;
 };
+
+// `database` must outlive it and be migrated.
+std::unique_ptr<Results> make_results(db::Database& database, Options options = {});
 
 db::Schema schema();
 

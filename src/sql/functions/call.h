@@ -106,7 +106,7 @@ std::span<const Function> path_functions();
 std::span<const Function> sleep_functions();
 
 // Returns SQLite's result code.
-int register_carve(sqlite3* connection);
+int register_carve(sqlite3* connection, const FunctionOptions& options);
 int register_version_collations(sqlite3* connection, bool osquery_compatible);
 
 }  // namespace osprey::sql

@@ -21,7 +21,7 @@ void register_functions(sqlite3* connection, const FunctionOptions& options) {
       check(connection, code, function.name);
     }
   }
-  check(connection, register_carve(connection), "carve");
+  check(connection, register_carve(connection, options), "carve");
   check(connection, register_version_collations(connection, options.osquery_compatible), "version");
 }
 

@@ -8,6 +8,8 @@
 
 namespace osprey::sql {
 
+class Carving;
+
 struct FunctionOptions {
   // The program runs under osquery's own names: results that osprey mends are as osquery has them.
   bool osquery_compatible = false;
@@ -15,6 +17,8 @@ struct FunctionOptions {
   std::function<bool()> interrupted;
   // Takes what osquery logs as a warning.
   std::function<void(std::string)> warn;
+  // For carve(); null where files are not carved.
+  Carving* carving = nullptr;
 };
 
 // Registers every function, aggregate and collation on one connection. The options must outlive it.

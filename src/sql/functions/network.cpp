@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "sql/functions/call.h"
-#include "sql/functions/encoding.h"
 #include "sql/functions/hashing.h"
 
 namespace osprey::sql {

@@ -6,8 +6,8 @@
 #include <map>
 #include <sstream>
 
+#include "base/base64.h"
 #include "base/text.h"
-#include "sql/functions/encoding.h"
 #include "sql/functions/testing.h"
 
 namespace osprey::sql {
@@ -46,6 +46,8 @@ constexpr Mended kMended[] = {
     {"version_compare('1.0-1ubuntu2','1.0-1ubuntu10','RHEL')", "-1", "rpm compares digits as numbers"},
     {"version_compare('abc','1','RHEL')", "-1", "to rpm numbers are newer than letters"},
     {"version_compare('v1.2','1.2','RHEL')", "-1", "to rpm numbers are newer than letters"},
+    {"carve('/etc/hosts')", "Carve Failed: it is off (disable_carver, carver_disable_function)", "it says why"},
+    {"carve(null)", "Carve Failed: it is off (disable_carver, carver_disable_function)", "it says why"},
     {"regex_match('hé','.$',0)", "é", "text that is UTF-8 is matched by characters, not by bytes"},
 };
 

@@ -1,6 +1,7 @@
 #include <soci/soci.h>
 
 #include "server/api/endpoint.h"
+#include "server/db/database.h"
 
 namespace osprey::server {
 namespace {

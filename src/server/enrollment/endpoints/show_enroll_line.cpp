@@ -1,0 +1,33 @@
+#include "server/activity/activity.h"
+#include "server/api/endpoint.h"
+#include "server/enrollment/enroll_line.h"
+#include "server/enrollment/secrets.h"
+
+namespace osprey::server {
+namespace {
+
+struct Request {
+  std::int64_t secret = 0;
+  static constexpr auto fields() {
+    return std::tuple(api::field("secret", &Request::secret, "Number of the secret.", {.least = 1}));
+  }
+};
+
+Result<enrollment::EnrollLine> handle(const Request& request, const api::Context& context) {
+  return context.services.database->write([&](db::Transaction& transaction) -> Result<enrollment::EnrollLine> {
+    const auto [secret, text] = TRY(enrollment::read_secret(transaction, request.secret));
+    activity::record(
+        transaction, context.caller, context.now,
+        {.verb = "enrollment_secret.shown", .subject = enrollment::subject_of(secret.id, secret.name), .details = {}});
+    return enrollment::enroll_line(context.services.enrollment->options(), text);
+  });
+}
+
+}  // namespace
+
+api::Endpoint show_enroll_line() {
+  return api::endpoint(http::Method::get, "/api/v1/enrollment/secrets/{secret}/line", api::Permission::manage,
+                       "How a machine is enrolled with this secret: its text, a shell line, flags.", handle);
+}
+
+}  // namespace osprey::server

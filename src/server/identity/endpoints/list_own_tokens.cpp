@@ -1,0 +1,31 @@
+#include "server/api/endpoint.h"
+#include "server/identity/tokens.h"
+
+namespace osprey::server {
+namespace {
+
+using api::field;
+
+struct Request {
+  std::int64_t limit = 100;
+  std::optional<std::string> after;
+  static constexpr auto fields() {
+    return std::tuple(field("limit", &Request::limit, api::kLimitHelp, api::kLimitBounds),
+                      field("after", &Request::after, api::kAfterHelp));
+  }
+};
+
+Result<api::Page<identity::ApiToken>> handle(const Request& request, const api::Context& context) {
+  return TRY(context.services.database->read([&](soci::session& sql) {
+    return identity::list_tokens(sql, context.caller.administrator, request.limit, request.after);
+  }));
+}
+
+}  // namespace
+
+api::Endpoint list_own_tokens() {
+  return api::endpoint(http::Method::get, "/api/v1/me/tokens", api::Permission::signed_in, "One's own API tokens.",
+                       handle);
+}
+
+}  // namespace osprey::server

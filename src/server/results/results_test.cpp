@@ -1,0 +1,421 @@
+#include "server/results/results.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <soci/soci.h>
+
+#include <future>
+#include <random>
+
+#include "server/db/test_database.h"
+#include "server/results/segment.h"
+
+namespace osprey::server::results {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kDay = 86'400'000;
+// Today's, so that nothing is too old.
+const Timestamp kNoon{system_clock()().ms / kDay * kDay + kDay / 2};
+
+std::string event(const std::string& query, const std::string& columns, const std::string& action = "added") {
+  return fmt::format(R"({{"name":"{}","unixTime":1,"epoch":0,"counter":1,"columns":{},"action":"{}"}})", query, columns,
+                     action);
+}
+
+std::string text_of(const Filter& filter) {
+  std::string text = fmt::format(" status {} text '{}' prefix '{}'", filter.status, filter.text, filter.query_prefix);
+  for (const std::int64_t host : filter.hosts) text += fmt::format(" host {}", host);
+  for (const std::string& query : filter.queries) text += " query " + query;
+  for (const ValueMatch& match : filter.values)
+    text += fmt::format(" '{}' {} '{}'", match.column, match.how == ValueMatch::How::equals ? "=" : "~", match.value);
+  if (filter.from) text += fmt::format(" from {}", filter.from->ms);
+  if (filter.to) text += fmt::format(" to {}", filter.to->ms);
+  return text;
+}
+
+class ResultsTest : public db::DatabaseTest {
+ protected:
+  void SetUp() override {
+    migrate(schema());
+    results_ = make_results(database());
+  }
+  Results& results() { return *results_; }
+  void restart() {
+    results_.reset();
+    results_ = make_results(database());
+  }
+
+  Result<void> store(LogBatch batch) {
+    std::promise<Result<void>> done;
+    if (!results().store(std::move(batch), [&](const Result<void>& result) { done.set_value(result); }))
+      return failure("", "refused");
+    return done.get_future().get();
+  }
+  Result<void> store(std::vector<std::string> lines, std::int64_t host = 1, Timestamp received = kNoon) {
+    return store(LogBatch{.host = host, .received = received, .lines = std::move(lines)});
+  }
+
+  // All that the filter finds, page by page.
+  std::vector<Line> find(const Filter& filter, std::size_t page_size = 7) {
+    std::vector<Line> found;
+    std::optional<std::int64_t> before;
+    do {
+      const auto page = results().search(filter, before, page_size, 10s);
+      EXPECT_TRUE(page) << page.error().text();
+      if (!page) return found;
+      EXPECT_LE(page->lines.size(), page_size);
+      found.insert(found.end(), page->lines.begin(), page->lines.end());
+      before = page->next;
+    } while (before);
+    return found;
+  }
+  std::vector<std::string> columns(const Filter& filter) {
+    std::vector<std::string> found;
+    for (const Line& line : find(filter)) found.push_back(line.row.columns);
+    return found;
+  }
+  std::int64_t count(const std::string& table) {
+    return *database().read([&](soci::session& sql) {
+      long long count = 0;
+      sql << "SELECT count(*) FROM " + table, soci::into(count);
+      return count;
+    });
+  }
+
+ private:
+  std::unique_ptr<Results> results_;
+};
+INSTANTIATE_TEST_SUITE_P(Databases, ResultsTest, db::both_dialects(), db::dialect_name);
+
+// SRV-13
+TEST_P(ResultsTest, LinesAreFoundNewestFirstByEachOfTheirParts) {
+  ASSERT_TRUE(store({event("users", R"({"uid":"0","username":"root"})"),
+                     event("users", R"({"uid":"1000","username":"bob"})", "removed")}));
+  ASSERT_TRUE(store(
+      {R"({"name":"pack_os_load","unixTime":1772719445,"snapshot":[{"load":1.5},{"load":2}],"action":"snapshot"})"}, 2,
+      Timestamp{kNoon.ms + 5}));
+  const auto all = find({});
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[0].row.columns, R"({"load":2})");
+  EXPECT_EQ(all[0].host, 2);
+  EXPECT_EQ(all[0].received.ms, kNoon.ms + 5);
+  EXPECT_EQ(all[0].row.unix_ms, 1'772'719'445'000);
+  EXPECT_EQ(all[3].row.columns, R"({"uid":"0","username":"root"})");
+  EXPECT_GT(all[0].id, all[3].id);
+
+  EXPECT_EQ(find({.hosts = {2}}).size(), 2U);
+  EXPECT_EQ(find({.hosts = {1, 2, 3}}).size(), 4U);
+  EXPECT_EQ(find({.queries = {"users"}}).size(), 2U);
+  EXPECT_EQ(find({.queries = {"users", "pack_os_load"}}).size(), 4U);
+  EXPECT_EQ(find({.query_prefix = "pack_os_"}).size(), 2U);
+  EXPECT_EQ(find({.query_prefix = "os_"}).size(), 0U);
+  EXPECT_EQ(find({.actions = {Action::removed, Action::snapshot}}).size(), 3U);
+  EXPECT_EQ(find({.from = Timestamp{kNoon.ms + 1}}).size(), 2U);
+  EXPECT_EQ(find({.to = Timestamp{kNoon.ms + 1}}).size(), 2U);
+  EXPECT_THAT(columns({.values = {{"username", "bob"}}}), testing::ElementsAre(R"({"uid":"1000","username":"bob"})"));
+  EXPECT_EQ(find({.values = {{"uid", "bob"}}}).size(), 0U);
+  EXPECT_EQ(find({.values = {{"load", "2"}}}).size(), 1U);
+  EXPECT_EQ(find({.values = {{"load", "1.5"}}}).size(), 1U);
+  EXPECT_EQ(find({.values = {{"username", "oo", ValueMatch::How::contains}}}).size(), 1U);
+  EXPECT_EQ(find({.values = {{"uid", "0"}, {"username", "bob"}}}).size(), 0U);
+  EXPECT_EQ(find({.text = "rname\":\"b"}).size(), 0U);
+  EXPECT_EQ(find({.text = "bob"}).size(), 1U);
+}
+
+TEST_P(ResultsTest, StatusLinesAreApart) {
+  ASSERT_TRUE(store({event("users", "{}")}));
+  ASSERT_TRUE(
+      store(LogBatch{.host = 1,
+                     .status = true,
+                     .received = kNoon,
+                     .lines = {R"({"severity":0,"filename":"a.cpp","line":1,"message":"it's <b>","version":"1"})",
+                               R"({"severity":2,"filename":"b.cpp","line":2,"message":"bad","version":"1"})"}}));
+  EXPECT_EQ(find({}).size(), 1U);
+  EXPECT_EQ(find({.status = true}).size(), 2U);
+  EXPECT_EQ(find({.status = true, .least_severity = 1}).size(), 1U);
+  EXPECT_EQ(find({.status = true, .values = {{"line", "1"}}}).size(), 1U);
+  EXPECT_EQ(find({.status = true, .values = {{"message", "it's <b>"}}}).size(), 1U);
+}
+
+TEST_P(ResultsTest, HostileTextIsTextEverywhere) {
+  const std::vector<std::string> texts = {"'; DROP TABLE result_line; --",
+                                          "<script>alert(1)</script>",
+                                          "\\\"quoted\\\"",
+                                          "a\\u0000b",
+                                          "%_*?[]",
+                                          ":v0 $1 ?1",
+                                          "\\n\\t\\\\",
+                                          "жук",
+                                          "\xff\xfe",
+                                          "\\ud800",
+                                          std::string(70'000, 'x')};
+  for (const std::string& text : texts) {
+    ASSERT_TRUE(store({event(text, fmt::format(R"({{"{}":"{}"}})", text, text))})) << text.substr(0, 50);
+    const Line line = find({}).front();
+    if (line.row.kind == Kind::raw) continue;  // a lone surrogate is no JSON
+    const auto [column, value] = columns_of(line.row.columns).at(0);
+    EXPECT_EQ(find({.values = {{column, value}}}).size(), 1U) << text.substr(0, 50);
+    EXPECT_EQ(find({.values = {{column, value, ValueMatch::How::contains}}}).size(), 1U) << text.substr(0, 50);
+    EXPECT_EQ(find({.queries = {line.row.name}}).size(), 1U) << text.substr(0, 50);
+    EXPECT_EQ(find({.text = value}).size(), 1U) << text.substr(0, 50);
+    // Without a filter on the hosts' side, too.
+    EXPECT_EQ(find({.hosts = {1}, .values = {{column, value}}}).size(), 1U) << text.substr(0, 50);
+  }
+  EXPECT_EQ(find({}, 3).size(), texts.size());
+}
+
+TEST_P(ResultsTest, BadLinesAreKeptAndDoNotHoldUpTheirBatch) {
+  ASSERT_TRUE(store({"{", event("q", R"({"a":"1"})"), std::string(1 << 20, '['), "[1]", std::string("\0\xff", 2)}));
+  const auto found = find({});
+  ASSERT_EQ(found.size(), 5U);
+  EXPECT_EQ(found[0].row.columns, "\\x00\\xFF");
+  EXPECT_EQ(found[2].row.columns.size(), 1U << 20);
+  EXPECT_EQ(results().counts().raw, 4U);
+  EXPECT_EQ(results().counts().lines, 5U);
+  EXPECT_EQ(find({.text = "[["}).size(), 1U);
+}
+
+TEST_P(ResultsTest, AnEmptyBatchIsStoredAtOnce) { EXPECT_TRUE(store(std::vector<std::string>{})); }
+
+TEST_P(ResultsTest, ABatchLargerThanASegmentAndAcrossMidnight) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 20'000; ++i) lines.push_back(event("q", fmt::format(R"({{"n":"{}"}})", i)));
+  const Timestamp midnight{kNoon.ms + kDay / 2};
+  auto before = std::async(std::launch::async, [&] { return store(lines, 1, Timestamp{midnight.ms - 1}); });
+  ASSERT_TRUE(before.get());
+  ASSERT_TRUE(store(lines, 2, midnight));
+  EXPECT_EQ(find({.values = {{"n", "19999"}}}).size(), 2U);
+  EXPECT_EQ(find({.to = midnight, .values = {{"n", "8191"}}}).size(), 1U);
+  EXPECT_EQ(find({.hosts = {2}}, 5000).size(), 20'000U);
+  EXPECT_EQ(find({}, 4999).size(), 40'000U);
+  const auto statistics = results().statistics();
+  ASSERT_TRUE(statistics);
+  EXPECT_EQ(statistics->rows, 40'000);
+  ASSERT_EQ(statistics->days.size(), 2U);
+  EXPECT_EQ(statistics->days[0].rows, 20'000);
+  EXPECT_EQ(statistics->newest, midnight);
+  EXPECT_GT(statistics->bytes, 0);
+}
+
+TEST_P(ResultsTest, PagesAreStableWhileLinesAreStored) {
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(store({event("q", fmt::format(R"({{"n":"{}"}})", i))}));
+  const auto first = results().search({}, std::nullopt, 5, 10s);
+  ASSERT_TRUE(first && first->next);
+  ASSERT_TRUE(store({event("q", R"({"n":"new"})")}));
+  const auto second = results().search({}, first->next, 5, 10s);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->lines.front().row.columns, R"({"n":"14"})");
+  EXPECT_FALSE(first->exact);
+  EXPECT_NEAR(static_cast<double>(first->estimate), 20, 5);
+}
+
+// Whatever is asked, the search answers what looking at every line does.
+TEST_P(ResultsTest, FindsWhatLookingAtEveryLineFinds) {
+  std::mt19937 random(GetParam() == db::Dialect::sqlite ? 5 : 6);
+  const auto pick = [&](int below) { return static_cast<int>(random() % static_cast<unsigned>(below)); };
+  const std::vector<std::string> values = {"\"a\"",      "\"1\"",        "1",
+                                           "1.5",        "null",         "true",
+                                           "\"\"",       "\"null\"",     "\"q\\\"uote\"",
+                                           "[1,2]",      R"({"k":"a"})", R"("\"k\":\"a\"")",
+                                           "\"true\"",   "\"[1,2]\"",    "-7",
+                                           "\"\\u0000\""};
+  const std::vector<std::string> keys = {"k", "key", "k\\\"", "", "l"};
+  for (int b = 0; b < 60; ++b) {
+    std::vector<std::string> lines;
+    for (int i = pick(40); i >= 0; --i) {
+      std::string columns = "{";
+      for (const std::string& key : keys) {
+        if (pick(2)) continue;
+        columns += (columns.size() > 1 ? "," : "") +
+                   fmt::format("\"{}\":{}", key, values[pick(static_cast<int>(values.size()))]);
+      }
+      lines.push_back(pick(20) ? event(fmt::format("q{}", pick(4)), columns + "}", pick(2) ? "added" : "removed")
+                               : columns);
+    }
+    const Timestamp received{kNoon.ms + pick(1000) + (b / 30) * kDay};
+    ASSERT_TRUE(store(
+        LogBatch{.host = 1 + pick(30), .status = pick(10) == 0, .received = received, .lines = std::move(lines)}));
+    // Some segments have filters of their own, some joined ones, the newest none.
+    if (b == 20 || b == 40) ASSERT_TRUE(results().maintain(Timestamp{system_clock()().ms + 2 * 3'600'000}));
+  }
+  std::vector<Line> all = find({}, 1000);
+  for (Line& line : find({.status = true}, 1000))
+    if (line.row.kind == Kind::status) all.push_back(std::move(line));
+  std::ranges::sort(all, std::ranges::greater{}, &Line::id);
+
+  for (int n = 0; n < 150; ++n) {
+    Filter filter;
+    if (pick(8) == 0) filter.status = true;
+    if (pick(3) == 0)
+      for (int i = pick(20); i >= 0; --i) filter.hosts.push_back(1 + pick(32));
+    if (pick(4) == 0)
+      for (int i = pick(2); i >= 0; --i) filter.queries.push_back(fmt::format("q{}", pick(6)));
+    if (pick(8) == 0) filter.query_prefix = "q";
+    if (pick(4) == 0) filter.actions.push_back(pick(2) ? Action::added : Action::removed);
+    if (pick(4) == 0) filter.from = Timestamp{kNoon.ms + pick(1000)};
+    if (pick(4) == 0) filter.to = Timestamp{kNoon.ms + pick(1000) + kDay};
+    for (int i = pick(3); i > 0; --i) {
+      const auto cells = columns_of(all[static_cast<std::size_t>(pick(static_cast<int>(all.size())))].row.columns);
+      if (cells.empty()) continue;
+      const auto& cell = cells[static_cast<std::size_t>(pick(static_cast<int>(cells.size())))];
+      filter.values.push_back({cell.first, cell.second, pick(4) ? ValueMatch::How::equals : ValueMatch::How::contains});
+    }
+    if (pick(8) == 0)
+      filter.text = std::vector<std::string>{"k", "\"", "1", "a", "\\"}[static_cast<std::size_t>(pick(5))];
+    std::vector<std::int64_t> expected, found;
+    std::string rows;
+    for (const Line& line : all)
+      if (matches(filter, line)) {
+        expected.push_back(line.id);
+        rows += "\n" + line.row.columns;
+      }
+    for (const Line& line : find(filter, static_cast<std::size_t>(1 + pick(100)))) found.push_back(line.id);
+    ASSERT_EQ(found, expected) << n << text_of(filter) << rows;
+  }
+}
+
+TEST_P(ResultsTest, SmallCommitsGetTheirFilterLaterTogether) {
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(store({event("q", fmt::format(R"({{"n":"{}"}})", i))}));
+  EXPECT_EQ(count("result_segment WHERE filter IS NULL"), 50);
+  // Not while a transaction may still be under way.
+  ASSERT_TRUE(results().maintain(system_clock()()));
+  EXPECT_EQ(count("result_segment"), 50);
+  ASSERT_TRUE(results().maintain(Timestamp{system_clock()().ms + 2 * 3'600'000}));
+  EXPECT_EQ(count("result_segment"), 1);
+  EXPECT_EQ(count("result_segment WHERE filter IS NULL"), 0);
+  EXPECT_EQ(results().statistics()->rows, 50);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(find({.values = {{"n", std::to_string(i)}}}).size(), 1U);
+  EXPECT_EQ(find({}).size(), 50U);
+  ASSERT_TRUE(store({event("q", R"({"n":"new"})")}));
+  EXPECT_EQ(find({.values = {{"n", "new"}}}).size(), 1U);
+}
+
+TEST_P(ResultsTest, LargeCommitsHaveTheirFilterAtOnce) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 3000; ++i) lines.push_back(event("q", fmt::format(R"({{"n":"{}"}})", i)));
+  ASSERT_TRUE(store(lines));
+  EXPECT_EQ(count("result_segment WHERE filter IS NULL"), 0);
+  EXPECT_EQ(find({.values = {{"n", "2999"}}}).size(), 1U);
+  EXPECT_EQ(find({.values = {{"n", "3000"}}}).size(), 0U);
+}
+
+TEST_P(ResultsTest, DaysThatAreTooOldAreDropped) {
+  for (int day = 0; day < 5; ++day)
+    ASSERT_TRUE(store({event("q", fmt::format(R"({{"day":"{}"}})", day))}, 1, Timestamp{kNoon.ms + day * kDay}));
+  EXPECT_EQ(*results().retention(), Retention{});
+  ASSERT_TRUE(database().write([&](db::Transaction& transaction) {
+    return results().set_retention(transaction, {.days = 2, .bytes = 1LL << 40});
+  }));
+  restart();
+  EXPECT_EQ(results().retention()->days, 2);
+  ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + 4 * kDay}));
+  EXPECT_THAT(columns({}), testing::ElementsAre(R"({"day":"4"})", R"({"day":"3"})"));
+  EXPECT_EQ(results().statistics()->days.size(), 2U);
+  // Late lines of a dropped day are stored all the same.
+  ASSERT_TRUE(store({event("q", "{}")}));
+}
+
+TEST_P(ResultsTest, TheOldestDaysGoWhenThereIsTooMuch) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 3000; ++i)
+    lines.push_back(event("q", fmt::format(R"({{"n":"{}","x":"{}"}})", i, std::string(500, 'x'))));
+  for (int day = 0; day < 3; ++day) ASSERT_TRUE(store(lines, 1, Timestamp{kNoon.ms + day * kDay}));
+  const std::int64_t bytes = results().statistics()->bytes;
+  ASSERT_TRUE(database().write([&](db::Transaction& transaction) {
+    return results().set_retention(transaction, {.days = 100, .bytes = bytes - bytes / 6});
+  }));
+  ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + 2 * kDay}));
+  EXPECT_LE(results().statistics()->bytes, bytes - bytes / 6);
+  EXPECT_EQ(find({.hosts = {1}}, 5000).size(), 6000U);
+}
+
+TEST_P(ResultsTest, RetentionIsChecked) {
+  for (const Retention& bad : {Retention{.days = 0}, Retention{.days = 1, .bytes = 0}, Retention{.days = 1'000'000}})
+    EXPECT_FALSE(
+        database().write([&](db::Transaction& transaction) { return results().set_retention(transaction, bad); }));
+}
+
+TEST_P(ResultsTest, FacetsCountWhatIsCommon) {
+  for (int i = 0; i < 30; ++i)
+    ASSERT_TRUE(
+        store({event(i % 3 ? "often" : "seldom", fmt::format(R"({{"user":"{}"}})", i % 2 ? "bob" : "root"))}, i % 5));
+  const auto facets = results().facets({}, {.top = 3, .columns = {"user"}});
+  ASSERT_TRUE(facets);
+  EXPECT_EQ(facets->lines, 30);
+  EXPECT_FALSE(facets->since);
+  EXPECT_EQ(facets->hosts.size(), 3U);
+  ASSERT_EQ(facets->queries.size(), 2U);
+  EXPECT_EQ(facets->queries[0].value, "often");
+  EXPECT_EQ(facets->queries[0].lines, 20);
+  EXPECT_EQ(facets->columns.at("user").size(), 2U);
+  const auto few = results().facets({}, {.most_lines = 10});
+  ASSERT_TRUE(few);
+  EXPECT_EQ(few->lines, 10);
+  EXPECT_EQ(few->since, kNoon);
+}
+
+TEST_P(ResultsTest, ManyHostsAtOnceShareCommits) {
+  std::atomic<int> stored{0};
+  constexpr int kBatches = 500;
+  for (int i = 0; i < kBatches; ++i)
+    ASSERT_TRUE(results().store({.host = i, .received = kNoon, .lines = {event("q", "{}"), event("r", "{}")}},
+                                [&](const Result<void>& result) { stored += result.has_value(); }));
+  restart();  // waits for what is queued
+  EXPECT_EQ(stored, kBatches);
+  EXPECT_EQ(find({}, 300).size(), 2U * kBatches);
+}
+
+class PostgresqlResultsTest : public ResultsTest {};
+INSTANTIATE_TEST_SUITE_P(Databases, PostgresqlResultsTest, testing::Values(db::Dialect::postgresql), db::dialect_name);
+
+TEST_P(PostgresqlResultsTest, TwoServersStoreBesideEachOther) {
+  const auto other_database = open_another();
+  const auto other = make_results(*other_database);
+  std::atomic<int> stored{0};
+  for (int i = 0; i < 100; ++i)
+    for (Results* server : {&results(), other.get()})
+      ASSERT_TRUE(
+          server->store({.host = i, .received = Timestamp{kNoon.ms + i % 3 * kDay}, .lines = {event("q", "{}")}},
+                        [&](const Result<void>& result) { stored += result.has_value(); }));
+  while (stored < 200) std::this_thread::yield();
+  std::set<std::int64_t> ids;
+  for (const Line& line : find({}, 50)) ids.insert(line.id);
+  EXPECT_EQ(ids.size(), 200U);
+}
+
+TEST_P(PostgresqlResultsTest, GoneForAWhileNothingAcknowledgedIsLost) {
+  int stored = 0;
+  for (; stored < 10; ++stored) ASSERT_TRUE(store({event("q", "{}")}));
+  db::test_cluster().stop(SIGKILL);
+  const auto away = store({event("q", R"({"lost":"never acknowledged"})")});
+  db::test_cluster().start();
+  ASSERT_FALSE(away);
+  EXPECT_EQ(away.error().code, db::kUnavailable);
+  EXPECT_EQ(find({}).size(), 10U);
+  EXPECT_TRUE(store({event("q", "{}")}));
+  EXPECT_EQ(find({}).size(), 11U);
+  EXPECT_EQ(results().counts().failed, 1U);
+}
+
+TEST_P(PostgresqlResultsTest, WhatWaitsIsBounded) {
+  auto small = make_results(database(), {.queue_bytes = 100'000});
+  int refused = 0;
+  std::atomic<int> answered{0};
+  int taken = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const bool took = small->store({.host = 1,
+                                    .received = kNoon,
+                                    .lines = {event("q", std::string("{\"a\":\"") + std::string(10'000, 'x') + "\"}")}},
+                                   [&](const Result<void>&) { ++answered; });
+    took ? ++taken : ++refused;
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(small->counts().refused, static_cast<std::uint64_t>(refused));
+  small.reset();
+  EXPECT_EQ(answered, taken);
+}
+
+}  // namespace
+}  // namespace osprey::server::results

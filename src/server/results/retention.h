@@ -1,0 +1,21 @@
+// What becomes of stored lines with time.
+#pragma once
+
+#include "base/result.h"
+#include "server/db/database.h"
+#include "server/results/results.h"
+
+namespace osprey::server::results {
+
+Result<Retention> read_retention(db::Database& database);
+Result<void> write_retention(db::Transaction& transaction, const Retention& retention);
+Result<Statistics> read_statistics(db::Database& database);
+
+// Drops the oldest days: on PostgreSQL their tables, but never today's; on SQLite their rows, a segment at a time and
+// for some seconds at most, the rest with the next call.
+Result<void> drop_what_is_too_much(db::Database& database, const Retention& retention, Timestamp now);
+
+// Joins small segments that follow each other and makes one value filter for them.
+Result<void> make_late_filters(db::Database& database, Timestamp now);
+
+}  // namespace osprey::server::results

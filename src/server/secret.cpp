@@ -1,0 +1,116 @@
+#include "server/secret.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <memory>
+#include <stdexcept>
+
+#include "base/text.h"
+
+namespace osprey::server {
+namespace {
+
+constexpr std::size_t kNonce = 12;
+constexpr std::size_t kTag = 16;
+
+struct CipherFree {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using Cipher = std::unique_ptr<EVP_CIPHER_CTX, CipherFree>;
+
+const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+
+}  // namespace
+
+std::string random_bytes(std::size_t count) {
+  std::string bytes(count, '\0');
+  if (RAND_bytes(bytes_of(bytes), static_cast<int>(count)) != 1)
+    throw std::runtime_error("the system has no random numbers");
+  return bytes;
+}
+
+std::string random_secret() { return hex(random_bytes(32)); }
+
+std::string sha256(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  return {digest.begin(), digest.begin() + size};
+}
+
+std::string sha256_hex(std::string_view bytes) { return hex(sha256(bytes)); }
+
+std::string hmac_sha256_hex(std::string_view key, std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(bytes), bytes.size(), digest.data(), &size);
+  return hex({reinterpret_cast<const char*>(digest.data()), size});
+}
+
+bool equal_secrets(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string seal(std::string_view key, std::string_view text) {
+  const auto nonce = random_bytes(kNonce);
+  std::string sealed(text.size(), '\0');
+  std::string tag(kTag, '\0');
+  const Cipher cipher(EVP_CIPHER_CTX_new());
+  int size = 0;
+  const bool done =
+      EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key), bytes_of(nonce)) == 1 &&
+      EVP_EncryptUpdate(cipher.get(), bytes_of(sealed), &size, bytes_of(text), static_cast<int>(text.size())) == 1 &&
+      EVP_EncryptFinal_ex(cipher.get(), bytes_of(sealed) + size, &size) == 1 &&
+      EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, kTag, tag.data()) == 1;
+  if (!done) throw std::runtime_error("OpenSSL does not encrypt");
+  return hex(nonce + tag + sealed);
+}
+
+std::optional<std::string> unseal(std::string_view key, std::string_view sealed) {
+  auto bytes = from_hex(sealed);
+  if (!bytes || bytes->size() < kNonce + kTag) return std::nullopt;
+  const auto nonce = bytes->substr(0, kNonce);
+  auto tag = bytes->substr(kNonce, kTag);
+  const auto body = bytes->substr(kNonce + kTag);
+  std::string text(body.size(), '\0');
+  const Cipher cipher(EVP_CIPHER_CTX_new());
+  int size = 0;
+  const bool done =
+      EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key), bytes_of(nonce)) == 1 &&
+      EVP_DecryptUpdate(cipher.get(), bytes_of(text), &size, bytes_of(body), static_cast<int>(body.size())) == 1 &&
+      EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, kTag, tag.data()) == 1 &&
+      EVP_DecryptFinal_ex(cipher.get(), bytes_of(text) + size, &size) == 1;
+  return done ? std::optional(std::move(text)) : std::nullopt;
+}
+
+std::optional<std::string> from_hex(std::string_view digits) {
+  if (digits.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(digits.size() / 2);
+  for (; !digits.empty(); digits.remove_prefix(2)) {
+    const auto byte = parse<unsigned char>(digits.substr(0, 2), 16);
+    if (!byte) return std::nullopt;
+    bytes += static_cast<char>(*byte);
+  }
+  return bytes;
+}
+
+std::string base32(std::string_view bytes) {
+  constexpr std::string_view kDigits = "abcdefghijklmnopqrstuvwxyz234567";
+  std::string text;
+  unsigned held = 0;
+  unsigned bits = 0;
+  for (const unsigned char byte : bytes) {
+    held = (held << 8 | byte) & 0xfff;
+    for (bits += 8; bits >= 5; bits -= 5) text += kDigits[held >> (bits - 5) & 31];
+  }
+  if (bits > 0) text += kDigits[held << (5 - bits) & 31];
+  return text;
+}
+
+}  // namespace osprey::server
