@@ -194,3 +194,17 @@ class FleetServer:
 def osprey_server(tmp_path):
     with FleetServer(tmp_path / "server") as server:
         yield server
+
+
+def agent_flags(server, *plugins):
+    """What an ospreyd needs to enrol in this server; `plugins` of config, logger, distributed, carver are turned on."""
+    path = server.folder / "secret"
+    path.write_text(server.secret() + "\n")
+    endpoints = {"enroll_tls_endpoint": "enroll", "config_tls_endpoint": "config", "logger_tls_endpoint": "log",
+                 "distributed_tls_read_endpoint": "distributed/read", "distributed_tls_write_endpoint": "distributed/write",
+                 "carver_start_endpoint": "carve/begin", "carver_continue_endpoint": "carve/block"}
+    on = {"config": ["--config_plugin=tls", "--config_refresh=1"], "logger": ["--logger_plugin=tls", "--logger_tls_period=1"],
+          "distributed": ["--disable_distributed=false", "--distributed_interval=1"], "carver": ["--disable_carver=false"]}
+    return [f"--tls_hostname=127.0.0.1:{server.port}", f"--tls_server_certs={server.authority}",
+            f"--enroll_secret_path={path}", *(f"--{flag}=/api/osquery/{end}" for flag, end in endpoints.items()),
+            *(flag for name in plugins for flag in on[name])]
