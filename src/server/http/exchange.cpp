@@ -34,7 +34,11 @@ void Mailbox::close() {
 bool StreamState::write(std::string piece, bool& tell) {
   const std::lock_guard lock(mutex_);
   if (gone_ || finished_ || aborted_) return false;
-  queued_.empty() ? queued_.swap(piece) : static_cast<void>(queued_.append(piece));
+  if (queued_.empty()) {
+    queued_ = std::move(piece);
+  } else {
+    queued_ += piece;
+  }
   aborted_ = queued_.size() + being_sent_ > kMost;
   tell = !std::exchange(told_, true) || aborted_;
   return !aborted_;

@@ -232,7 +232,7 @@ class IoThread::Loop {
   }
 
   bool has_room_to_shake_hands() {
-    if (handshaking_.size() < shared_.options.handshakes) return true;
+    if (handshaking_.empty() || handshaking_.size() < shared_.options.handshakes) return true;
     auto& oldest = handshaking_.front();
     if (here_.now - oldest.since() < kHandshakeGrace) return false;
     expire(oldest);
