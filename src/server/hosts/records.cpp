@@ -56,7 +56,7 @@ void add_tags(soci::session& sql, std::vector<Record>& records, const std::strin
 
 std::vector<Record> load(soci::session& sql, const std::string& rest) {
   static const std::string kSelect = fmt::format(
-      "SELECT h.id, h.{}, h.enrolled_at, h.enrolled_again_at, s.{}_at, s.details_at FROM hosts h"
+      "SELECT h.id, h.{}, h.enrolled_at, h.enrolled_again_at, s.{}_at, h.details_at FROM hosts h"
       " JOIN host_seen s ON s.host_id = h.id ",
       fmt::join(fact_columns(), ", h."), fmt::join(kSignColumns, "_at, s."));
   Record record;
@@ -77,6 +77,19 @@ std::vector<Record> load_these(soci::session& sql, std::span<const HostId> hosts
   auto records = load(sql, "WHERE h.id IN " + list + " ORDER BY h.id" + rest);
   add_tags(sql, records, "host_id IN " + list);
   return records;
+}
+
+void write_addresses(soci::session& sql, std::span<const SeenChange> changes) {
+  std::string address;
+  HostId host = 0;
+  soci::statement statement =
+      (sql.prepare << "UPDATE hosts SET address = :address WHERE id = :id", use(address), use(host));
+  for (const auto& change : changes) {
+    if (change.address.empty()) continue;
+    address = change.address;
+    host = change.host;
+    statement.execute(true);
+  }
 }
 
 }  // namespace
@@ -169,41 +182,30 @@ std::vector<Enrolment> load_enrolments(soci::session& sql, HostId host) {
 }
 
 void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
+  // First the hosts, then what was seen of them: as everybody who writes both, so that none waits for the other.
+  write_addresses(sql, changes);
   static const std::string kUpdate = [] {
-    std::string text = "UPDATE host_seen SET ";
+    std::string sets;
     for (std::size_t i = 0; i < kSigns; ++i)
-      text += fmt::format(
-          "{3}{0}_at = CASE WHEN v.column{1} > 0 THEN v.column{1} ELSE {0}_at END,"
-          " {0}_first_at = CASE WHEN {0}_first_at = 0 THEN v.column{2} ELSE {0}_first_at END",
-          kSignColumns[i], i + 2, i + 2, i == 0 ? "" : ", ");
-    return text + " FROM (VALUES {}) AS v WHERE host_id = v.column1";
+      sets += fmt::format(
+          "{2}{0}_at = CASE WHEN v.column{1} > 0 THEN v.column{1} ELSE {0}_at END,"
+          " {0}_first_at = CASE WHEN {0}_first_at = 0 THEN v.column{1} ELSE {0}_first_at END",
+          kSignColumns[i], i + 2, i == 0 ? "" : ", ");
+    return "UPDATE host_seen SET " + sets + " FROM (VALUES {}) AS v WHERE host_id = v.column1";
   }();
   constexpr std::size_t kRows = 500;  // a statement
-  for (std::size_t at = 0; at < changes.size(); at += kRows) {
+  while (!changes.empty()) {
     std::string values;
-    for (const auto& change : changes.subspan(at, std::min(kRows, changes.size() - at)))
+    for (const auto& change : changes.first(std::min(kRows, changes.size())))
       values += fmt::format("{}(CAST({} AS BIGINT),CAST({} AS BIGINT))", values.empty() ? "" : ",", change.host,
                             fmt::join(change.signs, " AS BIGINT),CAST("));
     sql << fmt::format(fmt::runtime(kUpdate), values);
-  }
-  soci::statement move(sql);
-  std::string address;
-  HostId host = 0;
-  move.exchange(use(address));
-  move.exchange(use(host));
-  move.alloc();
-  move.prepare("UPDATE hosts SET address = :address WHERE id = :id");
-  move.define_and_bind();
-  for (const auto& change : changes) {
-    if (change.address.empty()) continue;
-    address = change.address;
-    host = change.host;
-    move.execute(true);
+    changes = changes.subspan(std::min(kRows, changes.size()));
   }
 }
 
 void write_refreshed(soci::session& sql, HostId host, Timestamp now) {
-  sql << "UPDATE host_seen SET details_at = :now WHERE host_id = :host", use(now.ms), use(host);
+  sql << "UPDATE hosts SET details_at = :now WHERE id = :host", use(now.ms), use(host);
 }
 
 std::array<SignTimes, kSigns> load_signs(soci::session& sql, HostId host) {

@@ -125,9 +125,9 @@ TEST(Roster, AHundredThousandHosts) {
     return (spent() - start) / static_cast<double>(times);
   };
   const auto next = [](std::int64_t i) { return i * 7919 % kHosts + 1; };
-  const auto find_ns = timed(1'000'000, [&](std::int64_t i) { EXPECT_TRUE(roster.find(next(i))); });
+  const auto find_ns = timed(200'000, [&](std::int64_t i) { EXPECT_TRUE(roster.find(next(i))); });
   const auto seen_ns =
-      timed(1'000'000, [&](std::int64_t i) { roster.seen(next(i), Sign::distributed, "10.1.2.3", {kNow + i}); });
+      timed(200'000, [&](std::int64_t i) { roster.seen(next(i), Sign::distributed, "10.1.2.3", {kNow + i}); });
   const auto take_ns = timed(1, [&](std::int64_t) { EXPECT_THAT(roster.take_seen(), SizeIs(kHosts)); });
   const auto list_ns = timed(5, [&](std::int64_t) {
     EXPECT_THAT(search(roster, {.sort = Sort::name, .limit = 100}, {}, {kNow}).hosts, SizeIs(100));

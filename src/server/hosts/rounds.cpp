@@ -81,6 +81,19 @@ bool Rounds::hurry(HostId host) {
   return true;
 }
 
+bool Rounds::hurry_after(HostId host, Timestamp event) {
+  auto& at = shard(host);
+  const std::lock_guard lock(at.mutex);
+  const auto found = at.states.find(host);
+  if (found == at.states.end()) return false;
+  auto& state = found->second;
+  if (state.ended.at >= event || state.hurried >= event.ms) return false;
+  state.hurried = event.ms;
+  state.due = 0;
+  state.asked = 0;
+  return true;
+}
+
 Rounds::Ended Rounds::ended(HostId host) const {
   auto& at = shard(host);
   const std::lock_guard lock(at.mutex);

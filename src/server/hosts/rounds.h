@@ -31,6 +31,8 @@ class Rounds {
   void finish(HostId host, Timestamp now, std::int64_t revision = 0);
   // Due now, whatever was asked. False: there is no such host.
   bool hurry(HostId host);
+  // The same once for something that happened then, unless a round has ended since.
+  bool hurry_after(HostId host, Timestamp event);
 
   // The last round that ended.
   struct Ended {
@@ -44,6 +46,7 @@ class Rounds {
     std::int64_t due = 0;
     std::int64_t asked = 0;  // 0: not since the last answer
     Ended ended;
+    std::int64_t hurried = 0;  // the event of hurry_after()
     unsigned tries = 0;
   };
   struct alignas(64) Shard {

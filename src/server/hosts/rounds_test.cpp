@@ -30,6 +30,17 @@ TEST(Rounds, AskANewHostAtOnceAndThenEveryInterval) {
   EXPECT_FALSE(rounds.hurry(1));
 }
 
+TEST(Rounds, HurryOnceForAnEvent) {
+  Rounds rounds{std::chrono::hours(1)};
+  rounds.start(1, {kNow}, {kNow});
+  EXPECT_FALSE(rounds.hurry_after(1, {kNow - 1})) << "there was a round since";
+  EXPECT_TRUE(rounds.hurry_after(1, {kNow + 1}));
+  EXPECT_TRUE(rounds.ask(1, {kNow + 2}));
+  EXPECT_FALSE(rounds.hurry_after(1, {kNow + 1}));
+  EXPECT_FALSE(rounds.due(1, {kNow + 3}));
+  EXPECT_FALSE(rounds.hurry_after(2, {kNow + 1}));
+}
+
 TEST(Rounds, AskAHostThatDoesNotAnswerLessAndLess) {
   Rounds rounds{std::chrono::hours(1)};
   rounds.start(1, {}, {kNow});

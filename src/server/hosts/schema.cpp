@@ -28,7 +28,8 @@ CREATE TABLE hosts (
   memory BIGINT NOT NULL DEFAULT 0,
   promise BIGINT NOT NULL DEFAULT 0,
   enrolled_at BIGINT NOT NULL,
-  enrolled_again_at BIGINT NOT NULL
+  enrolled_again_at BIGINT NOT NULL,
+  details_at BIGINT NOT NULL DEFAULT 0
 );
 
 -- Apart from the rest and without an index on a time: it changes all the time, and so does in place.
@@ -43,8 +44,7 @@ CREATE TABLE host_seen (
   log_first_at BIGINT NOT NULL DEFAULT 0,
   log_at BIGINT NOT NULL DEFAULT 0,
   carve_first_at BIGINT NOT NULL DEFAULT 0,
-  carve_at BIGINT NOT NULL DEFAULT 0,
-  details_at BIGINT NOT NULL DEFAULT 0
+  carve_at BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE host_enrolments (

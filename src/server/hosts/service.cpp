@@ -59,6 +59,14 @@ const DetailQuery* detail_query(std::string_view name) {
 
 std::string cut(std::string_view text, std::size_t most) { return std::string(text.substr(0, most)); }
 
+// Ascending, each once.
+std::vector<HostId> distinct(std::vector<HostId> hosts) {
+  std::ranges::sort(hosts);
+  const auto twice = std::ranges::unique(hosts);
+  hosts.erase(twice.begin(), twice.end());
+  return hosts;
+}
+
 Refresh::Part part_of(agents::Answer answer, const DetailQuery& query) {
   Refresh::Part part{.query = query.name};
   if (answer.failed) {
@@ -434,10 +442,7 @@ class HostService final : public Service {
     std::vector<HostId> known;
     for (const auto host : hosts)
       if (find(host)) known.push_back(host);
-    std::ranges::sort(known);
-    const auto twice = std::ranges::unique(known);
-    known.erase(twice.begin(), twice.end());
-    return known;
+    return distinct(std::move(known));
   }
 
   std::string subject_of(const std::vector<HostId>& hosts) const {
@@ -478,10 +483,7 @@ class HostService final : public Service {
     roster_.visit([&](const HostPtr& host, const Signs&) {
       if (std::ranges::binary_search(host->tags, tag)) members.push_back(host->id);
     });
-    std::ranges::sort(members);
-    const auto twice = std::ranges::unique(members);
-    members.erase(twice.begin(), twice.end());
-    return try_reload(members);
+    return try_reload(distinct(std::move(members)));
   }
 
   Result<void> load_all() {
@@ -525,9 +527,7 @@ class HostService final : public Service {
   Result<void> keep(std::span<Refresh> items) {
     std::vector<HostId> ids;
     for (const auto& item : items) ids.push_back(item.host);
-    std::ranges::sort(ids);
-    const auto twice = std::ranges::unique(ids);
-    ids.erase(twice.begin(), twice.end());
+    ids = distinct(std::move(ids));
 
     std::vector<std::int64_t> changed;
     TRY(database_.write([&](db::Transaction& transaction) -> Result<void> {

@@ -206,7 +206,8 @@ class TagService final : public Service {
   }
 
   Result<Tag> create(const Draft& draft, const identity::Caller& caller, Timestamp now) override {
-    Tag tag{TRY(checked(draft))};
+    Tag tag;
+    static_cast<Draft&>(tag) = TRY(checked(draft));
     tag.created = tag.changed = now;
     if (rules()->tags.size() >= kMostTags)
       return api::problem(api::kConflict, "tags", fmt::format("there are {}, which is the most", kMostTags));
@@ -483,17 +484,21 @@ class TagService final : public Service {
     return false;
   }
 
+  // Hosts that are new, or enrolled anew, are asked at once.
   void take_in(const std::unordered_set<HostId>& changed) {
-    std::vector<HostId> added;
-    for (const auto host : changed) {
-      if (!hosts_.find(host)) {
-        rounds_.forget(host);
-      } else if (!rounds_.knows(host)) {
-        rounds_.start(host, {}, services_.clock());
-        added.push_back(host);
+    std::vector<HostId> to_ask;
+    for (const auto id : changed) {
+      const auto host = hosts_.find(id);
+      if (!host) {
+        rounds_.forget(id);
+      } else if (!rounds_.knows(id)) {
+        rounds_.start(id, {}, services_.clock());
+        to_ask.push_back(id);
+      } else if (rounds_.hurry_after(id, host->enrolled_again)) {
+        to_ask.push_back(id);
       }
     }
-    if (has_queries_ && services_.held_reads && !added.empty()) services_.held_reads->wake(added);
+    if (has_queries_ && services_.held_reads && !to_ask.empty()) services_.held_reads->wake(to_ask);
   }
 
   std::vector<HostPtr> found(const std::unordered_set<HostId>& ids) const {

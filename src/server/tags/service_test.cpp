@@ -167,6 +167,18 @@ TEST_P(TagsTest, AQueryIsAskedOnEnrolmentOnEditAndOnTheInterval) {
   }));
 }
 
+TEST_P(TagsTest, AHostThatEnrolsAnewIsAskedAnew) {
+  const auto host = add("a");
+  create({.name = "nginx", .query = kNginx});
+  ASSERT_TRUE(answer(host, {{.id = asks(host)[0].id, .rows = "[{}]"}}));
+  ASSERT_FALSE(tags().has(host));
+  now += 60'000;
+  ASSERT_TRUE(database().write([&](db::Transaction& transaction) {
+    return hosts().enrolled_again(transaction, host, hosts::details_of("a"), Timestamp{now});
+  }));
+  EXPECT_TRUE(hosts::eventually([&] { return tags().has(host); }));
+}
+
 TEST_P(TagsTest, ARenameAsksNobody) {
   const auto host = add("a");
   const auto tag = create({.name = "nginx", .query = kNginx});

@@ -20,7 +20,8 @@ struct Removed {
 };
 
 Result<Removed> handle(const Request& request, const api::Context& context) {
-  return Removed{TRY(hosts::service(context.services).remove(request.hosts, context.caller, context.now))};
+  const auto removed = TRY(hosts::service(context.services).remove(request.hosts, context.caller, context.now));
+  return Removed{removed};
 }
 
 }  // namespace

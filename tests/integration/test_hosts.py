@@ -1,0 +1,41 @@
+"""Hosts and tags over the wire, with ospreyd as the host. SRV-03, SRV-10, SRV-11, CFG-02, CFG-04."""
+
+from fleet_server import agent_flags, osprey_server  # noqa: F401
+
+
+def detail_of(server, host):
+    return {each["query"]: each for each in server.get(f"/api/v1/hosts/{host}")["details"]}
+
+
+def test_ospreyd_tells_about_itself_and_gets_what_its_tags_bring(osprey_server, make_agent):  # noqa: F811
+    server = osprey_server
+    by_condition = server.post("/api/v1/tags", {"name": "named", "condition": {"fact": "identifier", "like": "our%"}})
+    by_query = server.post("/api/v1/tags", {"name": "asked", "query": "SELECT 1 FROM users WHERE uid = 0"})
+    never = server.post("/api/v1/tags", {"name": "never", "query": "SELECT 1 FROM users WHERE uid = -5"})
+    agent = make_agent()
+    agent.flags = [*agent_flags(server, "config", "logger", "distributed"), "--disable_watchdog",
+                   "--host_identifier=specified", "--specified_identifier=ours"]
+    agent.start()
+    [row] = server.wait_for(lambda: server.get("/api/v1/hosts")["items"], what="the host")
+    host = row["id"]
+    details = server.wait_for(lambda: len(detail_of(server, host)) >= 10 and detail_of(server, host), what="its details")
+    assert {name: each["error"] for name, each in details.items() if each["error"]} == {}
+    assert details["osquery_flags"]["rows"] and details["boot"]["rows"]
+    shown = server.get(f"/api/v1/hosts/{host}")
+    assert shown["kernel"] and shown["host"]["status"] == "online" and shown["refreshed"]
+
+    def tags():
+        return {each["name"]: each for each in server.get(f"/api/v1/hosts/{host}/tags")["items"]}
+
+    server.wait_for(lambda: tags().get("asked", {}).get("has"), what="the tag by query")
+    server.wait_for(lambda: tags().get("named", {}).get("has"), what="the tag by condition")
+    assert tags()["asked"]["evaluated"] and tags()["asked"]["because"][0]["origin"] == "rule"
+    assert not tags()["never"]["has"] and tags()["never"]["evaluated"]
+    assert server.get(f"/api/v1/tags/{by_query['id']}")["evaluation"]["evaluated"] == 1
+    assert server.get(f"/api/v1/tags/{never['id']}")["tag"]["hosts"] == 0
+
+    # Another rule: asked at once, not on the interval.
+    server.put(f"/api/v1/tags/{by_query['id']}", {"name": "asked", "query": "SELECT 1 FROM users WHERE uid = -5"})
+    server.wait_for(lambda: not tags()["asked"]["has"], what="the rule as it is now")
+    assert server.request("DELETE", f"/api/v1/tags/{by_condition['id']}").status == 204
+    server.wait_for(lambda: server.get("/api/v1/hosts")["items"][0]["tags"] == [], what="no tags")
