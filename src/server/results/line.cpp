@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -56,6 +58,10 @@ std::string text_of(const json::value& value) {
 
 void append_value(std::string& out, const json::value& value, const std::string& text) {
   switch (value.kind()) {
+    case json::kind::double_:
+      // What is beyond a double has become one of those that JSON cannot say.
+      std::isfinite(value.get_double()) ? void(out += text) : append_json_string(out, text);
+      break;
     case json::kind::string:
       append_json_string(out, text);
       break;
@@ -256,11 +262,6 @@ std::vector<std::pair<std::string, std::string>> columns_of(std::string_view col
   for (const auto& member : value.get_object())
     found.emplace_back(std::string_view(member.key().data(), member.key().size()), text_of(member.value()));
   return found;
-}
-
-bool has_value(std::string_view columns, std::string_view column, std::string_view value) {
-  const auto found = columns_of(columns);
-  return std::ranges::any_of(found, [&](const auto& pair) { return pair.first == column && pair.second == value; });
 }
 
 void append_tokens(const Row& row, Tokens& tokens) {

@@ -44,9 +44,6 @@ void append_rows(std::string_view line, bool status, std::vector<Row>& rows, Tok
 std::uint64_t token_of_column(std::string_view column, std::string_view value) noexcept;
 std::uint64_t token_of_query(std::string_view name) noexcept;
 
-// Does the row have the value? `columns` as in Row.
-bool has_value(std::string_view columns, std::string_view column, std::string_view value);
-
 // The columns and their values as text, in the row's order; empty where `columns` is no object.
 std::vector<std::pair<std::string, std::string>> columns_of(std::string_view columns);
 

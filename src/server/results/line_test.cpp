@@ -126,6 +126,13 @@ TEST(StoredLine, TokensOfAStoredRowAreThoseOfItsLine) {
   EXPECT_THAT(again, testing::UnorderedElementsAreArray(split.tokens));
 }
 
+TEST(StoredLine, NumbersBeyondADoubleStayJson) {
+  const Split split =
+      split_line(R"({"name":"q","action":"added","columns":{"a":1e999,"b":123456789012345678901234567890}})");
+  ASSERT_EQ(split.rows[0].kind, Kind::row);
+  EXPECT_EQ(columns_of(split.rows[0].columns).size(), 2U);
+}
+
 TEST(StoredLine, ALineOfVeryManyRowsIsKeptWhole) {
   std::string line = R"({"name":"q","snapshot":[{})";
   for (int i = 0; i < 70'000; ++i) line += ",{}";

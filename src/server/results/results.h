@@ -62,7 +62,7 @@ struct Options {
   Retention retention;  // as long as nobody has set another
 };
 
-// Thread-safe.
+// Thread-safe. Those with a body are for what only some neighbours need; fakes may leave them out.
 class Results {
  public:
   virtual ~Results() = default;
@@ -72,22 +72,24 @@ class Results {
 
   // A page, newest first. `before`: Page::next of the page before it. Takes no longer than about `time`: then the page
   // may be short, or empty, and go on at Page::next.
-  virtual Result<Page> search(const Filter& filter, std::optional<std::int64_t> before, std::size_t limit,
-                              std::chrono::milliseconds time) const = 0;
+  virtual Result<Page> search(const Filter&, std::optional<std::int64_t> /*before*/, std::size_t /*limit*/,
+                              std::chrono::milliseconds /*time*/) const {
+    return Page();
+  }
   // Of the newest lines that the filter finds within the time, which hosts, queries, actions and values are most
   // common.
-  virtual Result<Facets> facets(const Filter& filter, const FacetOptions& options) const = 0;
+  virtual Result<Facets> facets(const Filter&, const FacetOptions&) const { return Facets(); }
 
-  virtual Result<Retention> retention() const = 0;
-  virtual Result<void> set_retention(db::Transaction& transaction, const Retention& retention) = 0;
+  virtual Result<Retention> retention() const { return Retention(); }
+  virtual Result<void> set_retention(db::Transaction&, const Retention&) { return {}; }
   // Drops what a host has sent, in the transaction that removes it.
-  virtual Result<void> remove_host(db::Transaction& transaction, std::int64_t host) = 0;
-  virtual Result<Statistics> statistics() const = 0;
-  virtual Counts counts() const = 0;
+  virtual Result<void> remove_host(db::Transaction&, std::int64_t /*host*/) { return {}; }
+  virtual Result<Statistics> statistics() const { return Statistics(); }
+  virtual Counts counts() const { return {}; }
 
   // Makes the days to come, drops what is too old or too much, makes value filters of small commits. To be called once
   // a minute, by every server; short, but for days that are dropped.
-  virtual Result<void> maintain(Timestamp now) = 0;
+  virtual Result<void> maintain(Timestamp /*now*/) { return {}; }
 };
 
 // `database` must outlive it and be migrated.

@@ -4,6 +4,8 @@
 #include <soci/soci.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "server/db/session.h"
 #include "server/results/segment.h"

@@ -4,6 +4,8 @@
 #include <soci/soci.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+
 #include "server/db/bytes.h"
 #include "server/db/copy.h"
 #include "server/db/session.h"

@@ -1,5 +1,7 @@
 #include "server/results/value_filter.h"
 
+#include <algorithm>
+
 namespace osprey::server::results {
 
 namespace {
