@@ -186,9 +186,9 @@ void serve(const std::shared_ptr<const Served>& served, const http::Request& req
                         .now = services.clock(),
                         .head = request,
                         .failed = [watch](const Error& error) { watch->failed(error); }};
-  const auto key = request.header("idempotency-key");
-  if (served->endpoint.creates && !key.empty())
-    responder.send(run_once(*served, key, request, context));
+  const auto key = std::ranges::find(request.headers, "idempotency-key", &std::pair<std::string, std::string>::first);
+  if (served->endpoint.creates && key != request.headers.end())
+    responder.send(run_once(*served, key->second, request, context));
   else
     served->endpoint.run(request, context, std::move(responder));
 }
