@@ -161,8 +161,8 @@ std::expected<identity::Caller, http::Response> admit(const Served& served, cons
 
 http::Response run_once(const Served& served, std::string_view key, const http::Request& request,
                         const Context& context) {
-  const bool good =
-      key.size() <= kMostIdempotencyKey && std::ranges::all_of(key, [](char c) { return c > ' ' && c < '\x7f'; });
+  const bool good = !key.empty() && key.size() <= kMostIdempotencyKey &&
+                    std::ranges::all_of(key, [](char c) { return c > ' ' && c < '\x7f'; });
   if (!good) return problem_response(422, "an Idempotency-Key has 1 to 255 characters of ASCII, without blanks");
   return once(*context.services.database, context.caller, key, request, context.now, [&] {
     http::Response response;
