@@ -161,8 +161,8 @@ std::expected<identity::Caller, http::Response> admit(const Served& served, cons
 
 http::Response run_once(const Served& served, std::string_view key, const http::Request& request,
                         const Context& context) {
-  const bool good =
-      key.size() <= kMostIdempotencyKey && std::ranges::all_of(key, [](char c) { return c > ' ' && c < '\x7f'; });
+  const bool good = !key.empty() && key.size() <= kMostIdempotencyKey &&
+                    std::ranges::all_of(key, [](char c) { return c > ' ' && c < '\x7f'; });
   if (!good) return problem_response(422, "an Idempotency-Key has 1 to 255 characters of ASCII, without blanks");
   return once(*context.services.database, context.caller, key, request, context.now, [&] {
     http::Response response;
@@ -186,9 +186,9 @@ void serve(const std::shared_ptr<const Served>& served, const http::Request& req
                         .now = services.clock(),
                         .head = request,
                         .failed = [watch](const Error& error) { watch->failed(error); }};
-  const auto key = request.header("idempotency-key");
-  if (served->endpoint.creates && !key.empty())
-    responder.send(run_once(*served, key, request, context));
+  const auto key = std::ranges::find(request.headers, "idempotency-key", &std::pair<std::string, std::string>::first);
+  if (served->endpoint.creates && key != request.headers.end())
+    responder.send(run_once(*served, key->second, request, context));
   else
     served->endpoint.run(request, context, std::move(responder));
 }

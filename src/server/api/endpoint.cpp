@@ -150,8 +150,10 @@ void describe_response(json::object& operation, unsigned status, std::string_vie
   json::object response{{"description", status == 204 ? "Done." : status == 201 ? "Made." : "The answer."}};
   const json::object path{{"schema", json::object{{"type", "string"}}}, {"description", "Path of what was made."}};
   if (status == 201) response["headers"] = json::object{{"Location", path}};
-  if (!content_type.empty())
-    response["content"] = json::object{{content_type, json::object{{"schema", std::move(schema)}}}};
+  if (!content_type.empty()) {
+    auto& content = response["content"].emplace_object();
+    for (const auto type : split(content_type, ',')) content[trim(type)] = json::object{{"schema", schema}};
+  }
   operation["responses"] = json::object{{std::to_string(status), std::move(response)}};
 }
 

@@ -191,7 +191,7 @@ Endpoint endpoint(http::Method method, std::string path, Permission permission, 
   return made;
 }
 
-// A handler that answers by itself: a stream, or later. `content_type` of what it sends.
+// A handler that answers by itself: a stream, or later. `content_type` of what it sends; several have commas between.
 template <class Request>
 Endpoint endpoint(http::Method method, std::string path, Permission permission, std::string summary,
                   void (*handle)(const Request&, const Context&, http::Responder), std::string content_type) {

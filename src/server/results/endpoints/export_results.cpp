@@ -32,7 +32,7 @@ api::Endpoint export_results() {
   return api::endpoint(
       http::Method::get, "/api/v1/results/export", api::Permission::view,
       "All rows that a search finds, newest first. The connection breaks off where something goes wrong.", handle,
-      "application/octet-stream");
+      "application/jsonl, application/json, text/csv");
 }
 
 }  // namespace osprey::server
