@@ -4,9 +4,9 @@
 #include <boost/json/serialize.hpp>
 #include <map>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "server/agents/raw_json.h"
-#include "sql/functions/encoding.h"
 
 namespace osprey::server::agents {
 namespace {
@@ -237,7 +237,7 @@ Result<CarveBlock> read_carve_block(std::string_view body) {
   request.block_id = TRY(number_member(object, "block_id"));
   const auto* data = object.if_contains("data");
   if (!data || !data->is_string()) return failure("data", "must be text in base64");
-  auto bytes = sql::from_base64(data->get_string());
+  auto bytes = from_base64(data->get_string());
   if (!bytes) return failure("data", "is not base64");
   request.data = std::move(*bytes);
   return request;
