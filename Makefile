@@ -63,5 +63,5 @@ format: ## format every source file
 
 .PHONY: install
 install: ## put programs, unit, packs and configuration below DESTDIR, PREFIX=/usr; OSQUERY_NAMES=1 for osquery's names, too
-	@cmake --preset release >/dev/null && cmake --build build -j $(JOBS) --target osprey modules
+	@cmake --preset release >/dev/null && cmake --build build -j $(JOBS) --target osprey osprey-server ospreyctl modules
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" OSQUERY_NAMES="$(OSQUERY_NAMES)" packaging/install

@@ -403,11 +403,13 @@ Figures measure(const Server& server, bool ours) {
   return figures;
 }
 
-double broadcast(const Server& server) {
+double broadcast(const Server& server, double& memory) {
+  const double before = cost_of(server.pid).memory;
   Fleet fleet(server.port);
   fleet.connect(kParked);
   fleet.send_all(kPark);
-  std::this_thread::sleep_for(1s);
+  std::this_thread::sleep_for(2s);
+  memory = (cost_of(server.pid).memory - before) / kParked;
   const auto begin = Clock::now();
   if (::write(server.commands.get(), "!", 1) != 1) std::abort();
   fleet.receive_all();
@@ -433,15 +435,16 @@ int main() {
   std::ofstream(folder / "server.key") << certificate.key;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   Figures ours, nginx;
-  double broadcast_time = 0;
+  double broadcast_time = 0, parked_memory = 0;
   {
     const auto server = start_ours(folder);
     ours = measure(server, true);
-    broadcast_time = broadcast(server);
+    broadcast_time = broadcast(server, parked_memory);
   }
   if (const auto server = start_nginx(folder)) nginx = measure(*server, false);
   fmt::print("{:<44} {:>10} {:>10} {:>7}\n", "", "osprey", "nginx", "ratio");
   print("memory of an idle TLS connection", ours.bytes, nginx.bytes, "bytes");
+  print("the same with a request parked", parked_memory, 0, "bytes");
   print("what stays of 18,000 after they closed", ours.kept, nginx.kept, "MB");
   print("requests a second, kept connections", ours.requests, nginx.requests, "");
   print("server's processor time a request", ours.request_cost, nginx.request_cost, "µs");

@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
-#include <deque>
 #include <filesystem>
 #include <mutex>
 #include <random>

@@ -62,6 +62,7 @@ Result<Address> resolve_one(const std::string& text, const std::string& server_n
 
 Result<std::vector<Address>> resolve(const Options& options) {
   std::vector<Address> addresses;
+  addresses.reserve(options.servers.size());
   for (const std::string& server : options.servers) addresses.push_back(TRY(resolve_one(server, options.server_name)));
   return addresses;
 }
@@ -295,13 +296,13 @@ void Link::finish(Transport& transport) {
   transport.owner_.answered(*this, std::move(reply));
 }
 
-void Link::fail(Transport& transport, Failure failure, std::string what) {
+void Link::fail(Transport& transport, Failure failure, const std::string& what) {
   close(transport);
   exchange_.reset();
   transport.owner_.failed(*this, failure, what, false);
 }
 
-void Link::lost(Transport& transport, std::string what) {
+void Link::lost(Transport& transport, const std::string& what) {
   const bool was_waiting = exchange_ != nullptr;
   const bool reusable_gone = was_waiting && served_ && !exchange_->reader.started();
   close(transport);

@@ -115,8 +115,8 @@ class Link {
   void write(Transport& transport);
   void read(Transport& transport);
   void finish(Transport& transport);
-  void fail(Transport& transport, Failure failure, std::string what);
-  void lost(Transport& transport, std::string what);
+  void fail(Transport& transport, Failure failure, const std::string& what);
+  void lost(Transport& transport, const std::string& what);
 
   std::unique_ptr<Exchange> exchange_;
   SSL* ssl_ = nullptr;

@@ -574,7 +574,7 @@ void Worker::done_enroll(std::uint32_t host, const json::object& body) {
     if (!body.empty() && !body.contains("error"))
       count_failure(request, Failure::shape, "no node_key, or one of 128 bytes and more");
     state.enroll_tries = static_cast<std::uint8_t>(std::min(state.enroll_tries + 1, 100));
-    const std::int64_t delay = std::min<std::int64_t>(state.enroll_tries * state.enroll_tries, kEnrollDelayCap);
+    const std::int64_t delay = std::min(std::int64_t{state.enroll_tries} * state.enroll_tries, kEnrollDelayCap);
     return timers_.push({monotonic_microseconds() + delay * kSecond, host, Kind::enroll});
   }
   node_key.copy(kept, node_key.size());
@@ -639,7 +639,7 @@ void Worker::done_read(const Request& request, bool well, const json::object& bo
 void Worker::done_write(std::uint32_t host, bool well) {
   Host& state = hosts_[host];
   if (!well && ++state.write_tries < kWriteTries) {
-    const std::int64_t delay = state.write_tries * state.write_tries * kSecond;
+    const std::int64_t delay = std::int64_t{state.write_tries} * state.write_tries * kSecond;
     return timers_.push({monotonic_microseconds() + delay, host, Kind::write});
   }
   HostRecord& kept = record(host);

@@ -6,7 +6,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <boost/json.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -97,7 +96,7 @@ int start(int argc, char** argv) {
       return EXIT_SUCCESS;
     }
     case Options::Command::openapi:
-      fmt::print("{}\n", boost::json::serialize(api::openapi(api::endpoints())));
+      fmt::print("{}", api::openapi_page(api::endpoints()));
       return EXIT_SUCCESS;
   }
   return EXIT_FAILURE;

@@ -44,7 +44,8 @@ void route(const RequestHead& head) {
   balancers.client("10.1.1.1", head.header("x-forwarded-for"));
 }
 
-// What the first request holds, and what stands behind it.
+// What the first request holds, and what stands behind it; empty where it is refused or not whole (how early it is
+// refused depends on the pieces).
 std::string read(std::string_view bytes, std::size_t step) {
   std::atomic<std::int64_t> used = 0;
   BodyBudget budget(used, 4 * kCap);
@@ -59,7 +60,7 @@ std::string read(std::string_view bytes, std::size_t step) {
     }
     if (state == State::refused) {
       if (reader.refusal().status < 400 || reader.refusal().what.empty()) std::abort();
-      return "refused";
+      return {};
     }
     if (state != State::complete) continue;
     const auto& request = reader.request();
@@ -68,7 +69,7 @@ std::string read(std::string_view bytes, std::size_t step) {
     for (const auto& [name, value] : request.headers) found += name + ':' + value;
     return found + '|' + reader.take_rest() + std::string(bytes);
   }
-  return "more";
+  return {};
 }
 
 }  // namespace

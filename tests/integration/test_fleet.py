@@ -1,7 +1,5 @@
-"""The fleet simulator (bench/fleet) against a server: osquery's TLS API from the agents' side, at the smallest scale.
-
-SERVERS lists what is driven: the stand-in of bench/fleet here; osprey-server joins by a class with the same methods.
-"""
+"""The fleet simulator (bench/fleet): all that it does against the stand-in of bench/fleet, and the smallest scale of the
+issue's scenarios against every server of SERVERS. SRV-17, DST-01."""
 
 import contextlib
 import http.client
@@ -16,6 +14,7 @@ import threading
 import time
 
 import pytest
+from fleet_server import FleetServer
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 SIMULATOR = pathlib.Path(os.environ.get("OSPREY_BIN", PROJECT / "build" / "bin")).parent / "bench" / "fleet_simulator"
@@ -29,6 +28,7 @@ class StandIn:
         self.ca = folder / "server.pem"
         self.secret_file = folder / "secret"
         self.secret_file.write_text("stand-in\n")
+        self.asked = []
 
     def start(self, *flags):
         self.errors = open(self.folder / "stderr.txt", "ab")
@@ -50,12 +50,23 @@ class StandIn:
             connection.request("POST", f"/control/{what}", json.dumps(body or {}))
             return json.load(connection.getresponse())
 
-    def configure(self, configuration):
-        """The new configuration's etag."""
-        return self._control("configuration", {"configuration": configuration})["etag"]
+    def configure(self):
+        """Another configuration for every host."""
+        self._control("configuration", {"configuration": {"schedule": {"other": {"query": "select 1", "interval": 10}}}})
 
-    def ask(self, name, sql):
+    def ask(self, sql):
+        """A name for answered()."""
+        name = f"query{len(self.asked)}"
+        self.asked.append(name)
         self._control("ask", {"id": name, "query": sql})
+        return name
+
+    def answered(self, name):
+        """How many hosts have answered, and how many with a failure."""
+        statuses = [answer["status"] for answer in self.state()["answers"].get(name, {}).values()]
+        return statuses.count(0), statuses.count(1)
+
+    # What only the stand-in can be told.
 
     def state(self):
         return self._control("state")
@@ -67,16 +78,56 @@ class StandIn:
         self._control("fail", {name.replace("_", "/"): status for name, status in statuses.items()})
 
 
+class OspreyServer:
+    """osprey-server with what the shared tests ask of a stand-in."""
+
+    def __init__(self, folder):
+        self.fleet = FleetServer(folder / "data")
+        self.port = self.fleet.port
+        self.secret_file = folder / "secret"
+
+    def start(self):
+        self.fleet.start()
+        self.process = self.fleet.process
+        self.ca = self.fleet.authority
+        self.secret_file.write_text(self.fleet.secret())
+        return self
+
+    def stop(self):
+        self.fleet.stop()
+
+    def configure(self):
+        self.fleet.put("/api/v1/items/query/other", {"content": {"query": "select 1", "interval": 10}})
+
+    def ask(self, sql):
+        return self.fleet.post("/api/v1/live", {"sql": sql, "target": {"all": True}, "check": False})["id"]
+
+    def answered(self, query):
+        progress = self.fleet.get(f"/api/v1/live/{query}")["progress"]
+        return progress["answered"], progress["failed"]
+
+
+# Put OspreyServer in once it stands: the two tests with `any_server` then drive it, too.
 SERVERS = [StandIn]
 
 
-@pytest.fixture(params=SERVERS, ids=lambda server: server.__name__)
-def server(request, tmp_path):
-    folder = tmp_path / "server"
+def running(kind, folder):
     folder.mkdir()
-    made = request.param(folder).start()
-    yield made
-    made.stop()
+    made = kind(folder).start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def server(tmp_path):
+    yield from running(StandIn, tmp_path / "server")
+
+
+@pytest.fixture(params=SERVERS, ids=lambda server: server.__name__)
+def any_server(request, tmp_path):
+    yield from running(request.param, tmp_path / "server")
 
 
 class Simulator:
@@ -84,7 +135,7 @@ class Simulator:
 
     def __init__(self, server, folder, *flags):
         command = [SIMULATOR, "--server", f"127.0.0.1:{server.port}", "--ca", server.ca, "--secret-file", server.secret_file,
-                   "--json", "-", "--quiet", "--patience", "60", "--server-pid", str(server.process.pid), *flags]
+                   "--json", "-", "--patience", "60", "--server-pid", str(server.process.pid), *flags]
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, cwd=folder)
 
@@ -95,10 +146,11 @@ class Simulator:
 
 
 @pytest.fixture
-def simulate(server, tmp_path):
+def simulate(tmp_path):
+    """Starts simulators, which end with the test."""
     runs = []
 
-    def start(*flags):
+    def start(server, *flags):
         runs.append(Simulator(server, tmp_path, *flags))
         return runs[-1]
 
@@ -116,17 +168,27 @@ def wait_for(condition, timeout=30):
         time.sleep(0.1)
 
 
-def test_srv_17_two_hundred_hosts_enrol_and_a_changed_configuration_reaches_them_all(server, simulate):
-    run = simulate("--hosts", 200, "--processes", 2, "--no-held-reads", "--config-interval", 2, "--distributed-interval", 2,
-                   "--log-interval", 2, "--lines-per-minute", 60, "--duration", 10)
-    wait_for(lambda: server.state()["hosts"] == 200)
+def wait_until_running(run):
+    """Until every host has its key and its turns begin."""
+    for text in run.process.stderr:
+        if text.startswith("running:"):
+            return
+    raise AssertionError("the simulator has not come to its turns")
+
+
+def test_srv_17_two_hundred_hosts_enrol_and_a_changed_configuration_reaches_them_all(any_server, simulate):
+    run = simulate(any_server, "--hosts", 200, "--processes", 2, "--no-held-reads", "--config-interval", 2,
+                   "--distributed-interval", 2, "--log-interval", 2, "--lines-per-minute", 60, "--duration", 10)
+    wait_until_running(run)
     time.sleep(3)
-    etag = server.configure({"schedule": {"other": {"query": "select 1", "interval": 10}}})
+    changed = time.time()
+    any_server.configure()
     report = run.report()
     assert report["errors"] == {"total": 0, "by_kind": {}}
     assert report["warm_up_errors"]["total"] == 0
     assert report["enrolled"] == 200 and report["hosts_without_key"] == 0 and report["connections"] == 200
-    assert [(each["configuration"], each["hosts"]) for each in report["configurations"]] == [(etag, 200)]
+    assert [each["hosts"] for each in report["configurations"]] == [200]
+    assert changed < report["configurations"][0]["first"]
     figures = report["figures"]
     # Each host asks every two seconds, with a jitter of a twentieth.
     for kind in ("config", "read", "log"):
@@ -137,28 +199,37 @@ def test_srv_17_two_hundred_hosts_enrol_and_a_changed_configuration_reaches_them
     assert report["simulator"]["cpu_microseconds_a_request"] > 0
 
 
-def test_dst_01_a_query_reaches_hosts_that_hold_their_read_and_every_answer_comes(server, simulate):
-    run = simulate("--hosts", 100, "--duration", 6, "--distributed-interval", 1)
-    wait_for(lambda: server.state()["held"] == 100)
+def test_dst_01_a_query_reaches_hosts_that_hold_their_read_and_every_answer_comes(any_server, simulate):
+    run = simulate(any_server, "--hosts", 100, "--duration", 8, "--distributed-interval", 1, "--watch-sql", "no_such_table")
+    wait_until_running(run)
+    time.sleep(2)  # each has read once, and holds its next
     asked = time.time()
-    server.ask("versions", "select name, version from os_version")
-    server.ask("broken", "select * from no_such_table")
-    wait_for(lambda: len(server.state()["answers"].get("broken", {})) == 100)
+    fine = any_server.ask("select name, version from os_version")
+    wait_for(lambda: any_server.answered(fine) == (100, 0))
+    broken = any_server.ask("select * from no_such_table")
+    wait_for(lambda: any_server.answered(broken) == (0, 100))
     report = run.report()
     assert report["errors"]["total"] == 0
+    [of_broken] = report["queries"]
+    assert of_broken["received"]["hosts"] == of_broken["acknowledged"]["hosts"] == 100
+    assert asked < of_broken["received"]["first"] < of_broken["acknowledged"]["last"] < asked + 30
+    assert report["queries_answered"] >= 200
+    assert report["figures"]["held"]["answered"] >= 200
+
+
+def test_answers_look_like_an_agents(server, simulate):
+    run = simulate(server, "--hosts", 3, "--duration", 4, "--distributed-interval", 1)
+    wait_for(lambda: server.state()["held"] == 3)
+    versions, broken = server.ask("select name, version from os_version"), server.ask("select * from no_such_table")
+    run.report()
     answers = server.state()["answers"]
-    assert len(answers["versions"]) == 100
-    assert all(set(answer["rows"][0]) == {"name", "version"} for answer in answers["versions"].values())
-    assert {(answer["status"], answer["message"]) for answer in answers["broken"].values()} == \
-        {(1, "no such table: no_such_table")}
-    last = max(each["acknowledged"]["last"] for each in report["queries"])
-    assert asked < last < asked + 30
-    assert report["queries_answered"] == 200
-    assert report["figures"]["held"]["answered"] >= 100
+    assert [set(answer["rows"][0]) for answer in answers[versions].values()] == [{"name", "version"}] * 3
+    assert [(answer["status"], answer["message"]) for answer in answers[broken].values()] == \
+        [(1, "no such table: no_such_table")] * 3
 
 
 def test_log_lines_are_numbered_and_what_is_acknowledged_is_known_through_failures(server, simulate, tmp_path):
-    run = simulate("--hosts", 20, "--no-held-reads", "--lines-per-second", 2000, "--batch-lines", 100, "--gzip",
+    run = simulate(server, "--hosts", 20, "--no-held-reads", "--lines-per-second", 2000, "--batch-lines", 100, "--gzip",
                    "--duration", 6, "--acknowledged", "acknowledged")
     wait_for(lambda: len(server.state()["lines"]) > 1000)
     server.fail(log=503)
@@ -181,7 +252,7 @@ def test_log_lines_are_numbered_and_what_is_acknowledged_is_known_through_failur
 
 def test_hosts_that_the_server_no_longer_knows_enrol_again_and_keys_are_kept_for_later_runs(server, simulate, tmp_path):
     flags = ["--hosts", 40, "--no-held-reads", "--distributed-interval", 1, "--duration", 4, "--keys", "keys"]
-    run = simulate(*flags)
+    run = simulate(server, *flags)
     wait_for(lambda: server.state()["hosts"] == 40)
     server.forget(0.5)
     report = run.report()
@@ -189,13 +260,13 @@ def test_hosts_that_the_server_no_longer_knows_enrol_again_and_keys_are_kept_for
     assert set(report["errors"]["by_kind"]["read"]) == {"node_invalid"}
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
     # A smaller run keeps the keys of the others.
-    assert simulate(*flags[:1], 10, *flags[2:]).report()["enrolled"] == 0
+    assert simulate(server, *flags[:1], 10, *flags[2:]).report()["enrolled"] == 0
     assert len((tmp_path / "keys").read_text().splitlines()) == 40
 
 
 @pytest.mark.parametrize("mode", ["full", "resumed"])
 def test_a_connection_for_each_request(server, simulate, mode):
-    report = simulate("--hosts", 16, "--no-held-reads", "--saturate", "--connections", mode, "--duration", 2).report()
+    report = simulate(server, "--hosts", 16, "--no-held-reads", "--saturate", "--connections", mode, "--duration", 2).report()
     assert report["errors"]["total"] == 0
     answered = report["figures"]["all"]["answered"]
     assert answered > 50
@@ -204,7 +275,7 @@ def test_a_connection_for_each_request(server, simulate, mode):
 
 
 def test_many_hosts_share_few_connections_each_with_its_own_key(server, simulate):
-    report = simulate("--hosts", 300, "--shared-connections", 10, "--no-held-reads", "--distributed-interval", 1,
+    report = simulate(server, "--hosts", 300, "--shared-connections", 10, "--no-held-reads", "--distributed-interval", 1,
                       "--duration", 3).report()
     assert report["errors"]["total"] == 0 and report["connections"] == 10
     assert report["figures"]["read"]["answered"] >= 800
@@ -212,9 +283,9 @@ def test_many_hosts_share_few_connections_each_with_its_own_key(server, simulate
 
 
 def test_a_carve_is_uploaded_whole(server, simulate):
-    run = simulate("--hosts", 2, "--distributed-interval", 1, "--carve-bytes", 20000, "--duration", 4)
+    run = simulate(server, "--hosts", 2, "--distributed-interval", 1, "--carve-bytes", 20000, "--duration", 4)
     wait_for(lambda: server.state()["held"] == 2)
-    server.ask("carve", "select * from carves where path = '/etc/hosts' and carve = 1")
+    server.ask("select * from carves where path = '/etc/hosts' and carve = 1")
     assert run.report()["errors"]["total"] == 0
     carves = server.state()["carves"]
     assert [carve["size"] for carve in carves] == [20000, 20000]
@@ -223,7 +294,7 @@ def test_a_carve_is_uploaded_whole(server, simulate):
 
 
 def test_without_an_end_it_runs_until_it_is_interrupted_and_reports_then(server, simulate):
-    run = simulate("--hosts", 5)
+    run = simulate(server, "--hosts", 5)
     wait_for(lambda: server.state()["hosts"] == 5)
     threading.Timer(1, run.process.send_signal, [signal.SIGINT]).start()
     assert run.report()["enrolled"] == 5

@@ -32,11 +32,12 @@ def test_places_and_modes(installed):
         return oct((installed / path).stat().st_mode & 0o7777)
 
     assert {path: mode(path) for path in (
-        "usr/bin/osprey", "usr/sbin/ospreyd", "usr/sbin/ospreydctl", "usr/lib/osprey/http.so",
+        "usr/bin/osprey", "usr/bin/osprey-server", "usr/bin/ospreyctl", "etc/osprey/server.conf", "usr/sbin/ospreyd", "usr/sbin/ospreydctl", "usr/lib/osprey/http.so",
         "usr/lib/systemd/system/ospreyd.service", "usr/share/osprey/packs/inventory.conf", "etc/osprey/osprey.conf",
         "etc/osprey/osprey.flags", "etc/default/ospreyd", "etc/osprey/osprey.conf.d", "var/lib/osprey", "var/log/osprey",
     )} == {
-        "usr/bin/osprey": "0o755", "usr/sbin/ospreyd": "0o755", "usr/sbin/ospreydctl": "0o755",
+        "usr/bin/osprey": "0o755", "usr/bin/osprey-server": "0o755", "usr/bin/ospreyctl": "0o755",
+        "etc/osprey/server.conf": "0o644", "usr/sbin/ospreyd": "0o755", "usr/sbin/ospreydctl": "0o755",
         "usr/lib/osprey/http.so": "0o644", "usr/lib/systemd/system/ospreyd.service": "0o644",
         "usr/share/osprey/packs/inventory.conf": "0o644", "etc/osprey/osprey.conf": "0o644",
         "etc/osprey/osprey.flags": "0o644", "etc/default/ospreyd": "0o644", "etc/osprey/osprey.conf.d": "0o755",
@@ -100,14 +101,16 @@ def test_configuration_of_the_host_is_left_alone(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
-def test_unit(tmp_path):
+@pytest.mark.parametrize(("name", "program", "exposure"), [("ospreyd.service", "/usr/sbin/ospreyd", 70),
+                                                           ("osprey-server.service", "/usr/bin/osprey-server", 20)])
+def test_units(tmp_path, name, program, exposure):
     """systemd reads every line of the unit, offline: it does not run here."""
-    unit = tmp_path / "ospreyd.service"
-    unit.write_text((PACKAGING / "ospreyd.service").read_text().replace("/usr/sbin/ospreyd", str(BIN / "ospreyd")))
+    unit = tmp_path / name
+    unit.write_text((PACKAGING / name).read_text().replace(program, str(BIN / pathlib.Path(program).name)))
     done = subprocess.run(["systemd-analyze", "--man=no", "verify", unit], capture_output=True, text=True, timeout=60)
-    assert "ospreyd.service" not in done.stderr, done.stderr
-    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=70", unit], capture_output=True,
-                          text=True, timeout=60)
+    assert name not in done.stderr, done.stderr
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", f"--threshold={exposure}", unit],
+                          capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout[-300:]
 
 

@@ -91,7 +91,7 @@ def test_a_key_that_the_server_forgets(server, agent):
     server.wait_for(lambda: len(server.node_keys) == 2)
     had = len(server.lines["result"])
     wait_for_lines(server, more_than=had)
-    assert server.seen("/config")[-1].json["node_key"] == "node-key-2"
+    server.wait_for(lambda: server.seen("/config")[-1].json["node_key"] == "node-key-2")
     agent.stop()
     assert re.search(r"W.*https://localhost:\d+ does not know this host's node key: it enrols again", agent.errors())
     # No line was lost meanwhile: the counter of the one query has no gap.
@@ -167,12 +167,11 @@ def test_a_secret_file_that_is_not_there(server, agent):
 
 def test_enrolment_replies_of_the_wrong_shape(server, agent):
     """More of them in src/agent/remote/reply_test.cpp."""
-    server.script("/enroll", Reply(""), Reply("not json"), Reply([]), Reply({"node_key": 7}), Reply({"node_key": "a\r\nX-Injected: 1"}),
-                  Reply("<html>", status=502), Reply({}, cut=5))
+    server.script("/enroll", Reply(""), Reply({"node_key": "a\r\nX-Injected: 1"}), Reply({}, cut=5))
     agent.start("--tls_enroll_max_interval=1")
     wait_for_lines(server)
     assert server.node_keys == ["node-key-1"]
-    assert "after 7 failures" in agent.errors()
+    assert "after 3 failures" in agent.errors()
 
 
 # --- who is spoken to
@@ -287,11 +286,10 @@ def test_without_the_server_it_starts_with_the_last_good_one(server, agent):
 
 
 def test_configurations_of_the_wrong_shape(server, agent):
-    """Whatever comes, the agent lives, and the next good configuration is taken."""
-    bad = [Reply(""), Reply("not json"), Reply([]), Reply("5"), Reply({"error": "e"}), Reply(CONFIG, status=500), Reply(CONFIG, cut=3),
-           Reply({"schedule": 5}), Reply({"schedule": []}), Reply({"schedule": {"x": 7}}), Reply({"options": "x"}),
-           Reply({"packs": {"p": 1}}), Reply("[" * 100_000), Reply({"node_invalid": "x"}), Reply({"etag": "ok"}),
-           Reply('{"schedule":{"one":{"query":"select 1","interval":1}},}'), Reply(close=True)]
+    """Whatever comes, the agent lives, and the next good configuration is taken. More shapes in reply_test.cpp and the tests
+    of src/protocol."""
+    bad = [Reply(""), Reply([]), Reply(CONFIG, status=500), Reply({"schedule": 5}), Reply({"schedule": {"x": 7}}), Reply({"packs": {"p": 1}}),
+           Reply("[" * 100_000), Reply({"etag": "ok"}), Reply(CONFIG, cut=3)]
     server.script("/config", *bad)
     agent.start("--config_tls_max_attempts=1")
     wait_for_config(server, len(bad))
@@ -306,8 +304,8 @@ def test_a_configuration_that_turns_bad_leaves_the_last_in_force(server, agent):
         server.always("/config", bad)
         count = len(server.seen("/config"))
         wait_for_config(server, count + 2)
-        had = len(server.lines["result"])
-        wait_for_lines(server, more_than=had)
+    had = len(server.lines["result"])
+    wait_for_lines(server, more_than=had)
     memory = pathlib.Path(f"/proc/{agent.process.pid}/status").read_text()
     assert int(memory.split("VmHWM:")[1].split()[0]) < 128 << 10
     agent.stop()
@@ -339,8 +337,7 @@ def test_a_slow_server_does_not_delay_the_end(server, agent):
 
 def test_what_is_not_acknowledged_is_sent_again(server, agent):
     """SRV-13's other half: no line is lost, whatever the server says instead of taking it."""
-    bad = [Reply("", status=500), Reply("", status=404), Reply({}, status=503), Reply({"error": "full"}), Reply("not json"), Reply([]),
-           Reply({}, cut=1), Reply({"error": "x"}, status=500)]
+    bad = [Reply("", status=500), Reply({}, status=503), Reply({"error": "full"}), Reply([]), Reply({}, cut=1)]
     server.script("/log", *bad)
     server.config = {**CONFIG, "options": {"logger_tls_period": 1, "logger_tls_backoff_max": 1}}
     agent.start("--tls_disable_status_log=true")

@@ -115,7 +115,7 @@ void Carver::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-Result<std::string> Carver::request(const std::vector<std::string>& paths, std::string request_id) {
+Result<Carve> Carver::request(const std::vector<std::string>& paths, std::string request_id) {
   Carve carve;
   std::size_t bytes = 0;
   std::set<std::string_view> known;
@@ -135,10 +135,9 @@ Result<std::string> Carver::request(const std::vector<std::string>& paths, std::
   store::Batch batch;
   batch.put(Family::carves, carve_key(carve.guid), encode(carve));
   TRY(parts_.store.write(batch));
-  auto guid = carve.guid;
-  carves_.insert_or_assign(guid, std::move(carve));
+  carves_.insert_or_assign(carve.guid, carve);
   wake_.notify_all();
-  return guid;
+  return carve;
 }
 
 std::vector<Carve> Carver::list() const {

@@ -74,8 +74,9 @@ class Carver {
   // Ends what is under way within a moment; it goes on with the next process.
   void stop();
 
-  // Asks for these paths as one carve. `request_id` names what asked; one is drawn where it is empty. Returns its guid.
-  Result<std::string> request(const std::vector<std::string>& paths, std::string request_id);
+  // Asks for these paths as one carve. `request_id` names what asked; one is drawn where it is empty. Returns it as it
+  // stands before anything is done.
+  Result<Carve> request(const std::vector<std::string>& paths, std::string request_id);
   // By guid.
   std::vector<Carve> list() const;
   bool has_function() const noexcept { return parts_.options.function; }
@@ -120,8 +121,7 @@ class CarveDesk final : public sql::Carving {
   // The request that carves are part of from now on; empty: each is one of its own.
   void set_request(std::string id) { request_id_ = std::move(id); }
   Result<void> carve(const std::vector<std::string>& paths) override;
-  // Returns the guid.
-  Result<std::string> request(const std::vector<std::string>& paths) { return carver_->request(paths, request_id_); }
+  Result<Carve> request(const std::vector<std::string>& paths) { return carver_->request(paths, request_id_); }
   std::vector<Carve> list() const { return carver_->list(); }
 
  private:

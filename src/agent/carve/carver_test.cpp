@@ -65,9 +65,9 @@ class CarverTest : public TemporaryTree {
   }
   Carve request(const std::vector<std::string>& paths, const std::string& request_id = "q") {
     if (!carver_) restart();
-    const auto guid = carver_->request(paths, request_id);
-    EXPECT_TRUE(guid);
-    return find(*guid);
+    const auto made = carver_->request(paths, request_id);
+    EXPECT_TRUE(made);
+    return *made;
   }
   Carve find(const std::string& guid) {
     for (const auto& carve : carver_->list())

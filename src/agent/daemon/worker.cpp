@@ -22,12 +22,14 @@
 #include <thread>
 #include <utility>
 
+#include "agent/carve/carver.h"
 #include "agent/config/config_manager.h"
 #include "agent/config/config_refresh.h"
 #include "agent/daemon/host_identity.h"
 #include "agent/daemon/program_text.h"
 #include "agent/daemon/service_manager.h"
 #include "agent/differential/differential.h"
+#include "agent/distributed/distributed.h"
 #include "agent/limits/group_monitor.h"
 #include "agent/limits/io_limits.h"
 #include "agent/limits/limits.h"
@@ -96,7 +98,7 @@ class Worker {
     if (server_stop_.requested()) return 0;
     if (const auto started = start_sinks(); !started) return fail(started.error().text());
     if (server_stop_.requested()) return 0;
-    start_scheduler();
+    start_queries();
     notify_service_manager("READY=1");
     const int status = loop();
     notify_service_manager("STOPPING=1");
@@ -304,14 +306,18 @@ class Worker {
 
   std::string host_identifier() const { return identity_->identifier(configuration_->current()->flags); }
 
-  void start_scheduler() {
-    auto root = Root::host();
-    if (const auto directory = flags_.text("root"); !directory.empty()) {
-      if (auto opened = Root::at(std::string(directory)))
-        root = std::move(*opened);
-      else
-        status_.error(fmt::format("--root {}", opened.error().text()));
-    }
+  Root root_to_look_at() {
+    const auto directory = flags_.text("root");
+    if (directory.empty()) return Root::host();
+    auto opened = Root::at(std::string(directory));
+    if (opened) return *opened;
+    status_.error(fmt::format("--root {}", opened.error().text()));
+    return Root::host();
+  }
+
+  void start_queries() {
+    const auto root = root_to_look_at();
+    start_carver(root);
     scheduler_.emplace(SchedulerParts{
         .program = program_,
         .registry = registry_,
@@ -328,8 +334,42 @@ class Worker {
         .last_death = last_death(),
     });
     running_scheduler_ = &*scheduler_;
+    make_distributed(root);
     apply(configuration_->current());
     refresh_.emplace(*configuration_, refresh_times(flags_, program_));
+  }
+
+  void start_carver(const Root& root) {
+    if (flags_.boolean("disable_carver")) return;
+    carver_.emplace(CarverParts{.program = program_,
+                                .store = *store_,
+                                .remote = *remote_,
+                                .status = status_,
+                                .budget = &*io_budget_,
+                                .root = root,
+                                .options = carver_options(flags_)});
+    carves_.emplace(&*carver_);
+    carver_->start();
+  }
+
+  void make_distributed(const Root& root) {
+    if (const auto plugin = flags_.text("distributed_plugin"); plugin != "tls")
+      return status_.error(fmt::format("--distributed_plugin={}: there is only tls: no live queries", plugin));
+    distributed_.emplace(DistributedParts{.program = program_,
+                                          .registry = registry_,
+                                          .store = *store_,
+                                          .remote = *remote_,
+                                          .status = status_,
+                                          .scan_errors = scan_errors_,
+                                          .losses = *losses_,
+                                          .limits = limits_,
+                                          .root = root,
+                                          .provide =
+                                              [this](sql::Services& services) {
+                                                provide(services);
+                                                services.provide(*scheduler_);
+                                              },
+                                          .carver = carver_ ? &*carver_ : nullptr});
   }
 
   void provide(sql::Services& services) {
@@ -343,6 +383,7 @@ class Worker {
     services.provide(*identity_);
     services.provide(*io_budget_);
     if (!flags_.boolean("disable_hash_cache")) services.provide(*digests_);
+    if (carves_) carves_->provide(services);
   }
 
   void apply(const ConfigurationPtr& configuration) {
@@ -351,6 +392,7 @@ class Worker {
     buffer_->set_options(buffer_options(configuration->flags));
     sinks_->configure(configuration);
     scheduler_->apply(configuration);
+    if (distributed_) distributed_->apply(configuration);
   }
 
   void wake() const noexcept {
@@ -372,6 +414,7 @@ class Worker {
             break;
           case SIGUSR1:
             scheduler_->limit_hit();
+            if (distributed_) distributed_->limit_hit();
             break;
           default:
             return 0;
@@ -421,6 +464,8 @@ class Worker {
     server_stop_.request();
     refresh_.reset();
     scheduler_->stop();
+    if (distributed_) distributed_->stop();
+    if (carver_) carver_->stop();
     status_.set_receiver(nullptr);
     const bool all_left = sinks_->stop();
     save();
@@ -452,8 +497,11 @@ class Worker {
   std::unique_ptr<LogBuffer> buffer_;
   std::optional<SinkRunners> sinks_;
   std::unique_ptr<Differential> differential_;
+  std::optional<Carver> carver_;
+  std::optional<CarveDesk> carves_;
   std::optional<Scheduler> scheduler_;
   std::atomic<const Scheduler*> running_scheduler_ = nullptr;  // for who may ask before it is there
+  std::optional<Distributed> distributed_;
   std::optional<ConfigRefresh> refresh_;
 };
 

@@ -18,12 +18,14 @@ void Distributed::apply(ConfigurationPtr configuration) {
   const std::lock_guard lock(mutex_);
   if (stopping_) return;
   configuration_ = std::move(configuration);
-  if (!thread_.joinable()) {
+  if (!thread_.joinable() && !is_off()) {
     thread_ = std::thread([this] { work(); });
     ::pthread_setname_np(thread_.native_handle(), "distributed");
   }
   wake_.notify_all();
 }
+
+bool Distributed::is_off() const { return configuration_->flags.boolean("disable_distributed"); }
 
 void Distributed::stop() {
   {
@@ -40,9 +42,12 @@ void Distributed::work() {
   std::optional<milliseconds> next;  // of the clock's uptime
   while (!stopping_) {
     const auto now = clock_.uptime();
-    const bool off = configuration_->flags.boolean("disable_distributed");
-    if (off || (next && now < *next)) {
-      wake_.wait_for(lock, off ? kLongestWait : std::min(*next - now, kLongestWait));
+    if (is_off()) {
+      wake_.wait(lock);
+      continue;
+    }
+    if (next && now < *next) {
+      wake_.wait_for(lock, std::min(*next - now, kLongestWait));
       continue;
     }
     const auto configuration = configuration_;

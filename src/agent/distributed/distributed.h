@@ -17,8 +17,8 @@ class Distributed {
   Distributed(const Distributed&) = delete;
   Distributed& operator=(const Distributed&) = delete;
 
-  // Goes by this configuration from now on; the first starts the thread. While it says disable_distributed nothing is
-  // asked.
+  // Goes by this configuration from now on. While it says disable_distributed nothing is asked; the first that does not
+  // starts the thread.
   void apply(ConfigurationPtr configuration);
   // Ends a query or request that is under way within a moment, and the thread.
   void stop();
@@ -27,6 +27,7 @@ class Distributed {
 
  private:
   void work();
+  bool is_off() const;  // under the lock
 
   const Clock& clock_;
   DistributedRounds rounds_;

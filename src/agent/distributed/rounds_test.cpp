@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <regex>
 
@@ -27,10 +28,6 @@ constexpr auto kEndless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x +
 constexpr auto kRead = "/read";
 constexpr auto kWrite = "/write";
 
-struct Number {
-  std::int64_t value;
-};
-
 int runs = 0;  // of the table `counted`
 sql::Rows<Number> count_runs(const sql::Scan&) {
   Number number{++runs};
@@ -40,30 +37,17 @@ sql::Table counted_table() {
   return sql::table<Number>("counted", "Counts.", count_runs).column("value", &Number::value, "1.");
 }
 
-sql::Rows<Number> warn(const sql::Scan& scan) {
-  scan.warn(Error{EACCES, "/secret", "Permission denied"});
-  Number number{1};
-  co_yield number;
-}
-sql::Table warner_table() { return sql::table<Number>("warner", "Warns.", warn).column("value", &Number::value, "1."); }
-
-sql::Rows<Number> throw_up(const sql::Scan&) {
-  Number number{1};
-  co_yield number;
-  throw std::runtime_error("a fault of mine");
-}
-sql::Table thrower_table() {
-  return sql::table<Number>("thrower", "Throws.", throw_up).column("value", &Number::value, "1.");
-}
-
 constexpr sql::TableEntry kTables[] = {
     {"counted", counted_table}, {"warner", warner_table}, {"thrower", thrower_table}};
 
 class DistributedRoundsTest : public testing::Test {
  public:
+  static void SetUpTestSuite() {
+    sqlite3_shutdown();  // other tests have used it
+    ASSERT_TRUE(sql::account_for_memory());
+  }
+
   DistributedRoundsTest() {
-    static const bool accounted = (sql::account_for_memory(), true);
-    (void)accounted;
     registry_.add(kTables);
     runs = 0;
     configuration_.flags.set("distributed_tls_read_endpoint", kRead);

@@ -1,7 +1,9 @@
-// What the schedule's tests are made of: a clock that is turned by hand, a differential that remembers, configurations.
+// What the schedule's tests are made of: a clock that is turned by hand, a differential that remembers, configurations,
+// tables.
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -14,6 +16,7 @@
 #include "agent/config/configuration.h"
 #include "agent/differential/differential.h"
 #include "agent/schedule/clock.h"
+#include "sql/table.h"
 
 namespace osprey::agent {
 
@@ -133,6 +136,29 @@ class FakeDifferential final : public Differential {
   std::atomic<bool> throws_ = false;
   std::string refusal_;
 };
+
+// Tables of one number that throw or warn.
+struct Number {
+  std::int64_t value;
+};
+
+inline sql::Rows<Number> throw_up(const sql::Scan&) {
+  Number number{1};
+  co_yield number;
+  throw std::runtime_error("a fault of mine");
+}
+inline sql::Table thrower_table() {
+  return sql::table<Number>("thrower", "Throws.", throw_up).column("value", &Number::value, "1.");
+}
+
+inline sql::Rows<Number> warn(const sql::Scan& scan) {
+  scan.warn(Error{EACCES, "/secret", "Permission denied"});
+  Number number{1};
+  co_yield number;
+}
+inline sql::Table warner_table() {
+  return sql::table<Number>("warner", "Warns.", warn).column("value", &Number::value, "1.");
+}
 
 inline protocol::Query query(std::string name, std::string sql, std::uint64_t interval) {
   protocol::Query one;

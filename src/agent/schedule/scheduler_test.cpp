@@ -27,10 +27,6 @@ using testing::Pair;
 constexpr std::int64_t kStart = 1'800'000'001;  // no multiple of 10
 constexpr auto kEndless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c";
 
-struct Number {
-  std::int64_t value;
-};
-
 // Opens and shuts on order: a query on the table `gate` waits at it.
 struct Gate {
   std::atomic<bool> open = false;
@@ -48,22 +44,6 @@ sql::Rows<Number> wait_at_gate(const sql::Scan& scan) {
 sql::Table gate_table() {
   return sql::table<Number>("gate", "Waits.", wait_at_gate).column("value", &Number::value, "1.");
 }
-
-sql::Rows<Number> throw_up(const sql::Scan&) {
-  Number number{1};
-  co_yield number;
-  throw std::runtime_error("a fault of mine");
-}
-sql::Table thrower_table() {
-  return sql::table<Number>("thrower", "Throws.", throw_up).column("value", &Number::value, "1.");
-}
-
-sql::Rows<Number> warn(const sql::Scan& scan) {
-  scan.warn(Error{EACCES, "/secret", "Permission denied"});
-  Number number{1};
-  co_yield number;
-}
-sql::Table warner_table() { return sql::table<Number>("warner", "Warns.", warn).column("value", &Number::value, "1."); }
 
 sql::Rows<Number> some_events(const sql::Scan&) {
   Number number{1};

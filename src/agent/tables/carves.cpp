@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "agent/carve/carver.h"
 #include "agent/tables/table.h"
@@ -59,14 +60,6 @@ std::vector<std::vector<std::string>> asked_paths(const Scan& scan) {
   return asked;
 }
 
-// Their guids.
-std::vector<std::string> request_carves(const Scan& scan, CarveDesk& desk) {
-  std::vector<std::string> guids;
-  for (const auto& paths : asked_paths(scan))
-    if (auto guid = scan.take(desk.request(paths))) guids.push_back(std::move(*guid));
-  return guids;
-}
-
 Rows<Row> scan(const Scan& scan) {
   const auto carve = scan.integers("carve");
   const bool wanted = carve && std::ranges::find(*carve, 1) != carve->end();
@@ -75,12 +68,21 @@ Rows<Row> scan(const Scan& scan) {
     if (wanted) scan.warn({0, {}, "nothing is carved here: the agent does with --disable_carver=false and a server"});
     co_return;
   }
-  std::vector<std::string> requested;
-  if (wanted) requested = request_carves(scan, *desk);
+  std::set<std::string> requested;
+  if (wanted) {
+    const auto asked = asked_paths(scan);
+    for (const auto& paths : asked) {
+      auto made = scan.take(desk->request(paths));
+      if (!made) continue;
+      requested.insert(made->guid);
+      Row row{std::move(*made), true};
+      co_yield row;
+    }
+  }
   auto carves = desk->list();
   for (auto& one : carves) {
-    Row row{std::move(one), false};
-    row.requested = std::ranges::find(requested, row.carve.guid) != requested.end();
+    if (requested.contains(one.guid)) continue;
+    Row row{std::move(one)};
     co_yield row;
   }
 }

@@ -24,7 +24,7 @@ CREATE INDEX idempotency_keys_used_at ON idempotency_keys (used_at);
 )"}};
 
 // How long one waits for the answer to the same request that another worker or server has just carried out.
-constexpr int kLooks = 40;
+constexpr int kLooks = 20;
 constexpr std::chrono::milliseconds kLookEvery{50};
 
 struct Use {
@@ -65,28 +65,21 @@ http::Response read(std::string_view text) {
   return response;
 }
 
-// The answer to a request whose key was used before.
-http::Response again(const Found& found, const Use& use) {
-  if (found.request != use.request)
-    return problem_response(422, "this Idempotency-Key was used for another request; take a new one");
-  const auto answer = unseal(use.cipher, found.answer);
-  if (answer) return read(*answer);
+// The answer to a request whose key was used before, perhaps a moment ago by another worker or server that has not
+// answered yet.
+http::Response again(db::Database& database, const Use& use, Timestamp now) {
+  for (int i = 0; i < kLooks; ++i) {
+    if (i > 0) std::this_thread::sleep_for(kLookEvery);
+    const auto found = database.read([&](soci::session& sql) { return look(sql, use, now); });
+    if (!found) return problem_response(found.error());
+    if (found->request != use.request)
+      return problem_response(422, "this Idempotency-Key was used for another request; take a new one");
+    if (const auto answer = unseal(use.cipher, found->answer)) return read(*answer);
+  }
   return problem_response(
       409,
       "the request with this Idempotency-Key was carried out, or is being so, and its answer is not "
-      "there yet; try again, and if that goes on look whether what it makes is there");
-}
-
-// That of another worker or server, which is just carrying it out.
-http::Response wait_for_other(db::Database& database, const Use& use, Timestamp now) {
-  Found found;
-  for (int i = 0; i < kLooks && found.answer.empty(); ++i) {
-    if (i > 0) std::this_thread::sleep_for(kLookEvery);
-    auto looked = database.read([&](soci::session& sql) { return look(sql, use, now); });
-    if (!looked) return problem_response(looked.error());
-    found = std::move(*looked);
-  }
-  return again(found, use);
+      "there; try again, and if that goes on look whether what it makes is there");
 }
 
 }  // namespace
@@ -100,7 +93,7 @@ http::Response once(db::Database& database, const identity::Caller& caller, std:
       .request = sha256_hex(fmt::format("{}\n{}\n{}", http::name_of(request.method), request.target, request.body))};
   const auto before = database.read([&](soci::session& sql) { return look(sql, use, now); });
   if (!before) return problem_response(before.error());
-  if (!before->request.empty()) return again(*before, use);
+  if (!before->request.empty()) return again(database, use, now);
 
   bool other_was_first = false;
   db::Rider rider([&](db::Transaction& transaction) -> Result<void> {
@@ -116,7 +109,7 @@ http::Response once(db::Database& database, const identity::Caller& caller, std:
     return {};
   });
   auto response = run();
-  if (other_was_first) return wait_for_other(database, use, now);
+  if (other_was_first) return again(database, use, now);
   if (!rider.arrived()) return response;  // nothing was made
   const auto answer = seal(use.cipher, written(response));
   // Without it the request is still never carried out twice.

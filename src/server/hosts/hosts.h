@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,8 +61,8 @@ class Hosts {
 
   // Gives and takes tags for one reason, in the transaction of the act. Hosts that are gone are left out.
   virtual Result<void> change_tags(db::Transaction&, Origin, std::span<const TagChange>, Timestamp) { return {}; }
-  // Nobody has this tag any more.
-  virtual Result<void> drop_tag(db::Transaction&, TagId) { return {}; }
+  // Nobody has this tag any more, or not for this reason.
+  virtual Result<void> drop_tag(db::Transaction&, TagId, std::optional<Origin> = {}) { return {}; }
 
   // Calls whenever a host's snapshot has changed (tags, platform…) or it is gone. On any thread; must not wait.
   virtual void add_listener(std::function<void(HostId)> changed) = 0;

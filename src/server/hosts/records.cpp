@@ -264,27 +264,48 @@ void write_troubles(soci::session& sql, HostId host, std::span<const QueryTroubl
   }
 }
 
-bool write_tag(soci::session& sql, Origin origin, const TagChange& change, Timestamp now) {
+std::vector<HostId> write_tag(soci::session& sql, Origin origin, TagId tag, bool has, std::span<const HostId> hosts,
+                              Timestamp now) {
+  constexpr std::size_t kHosts = 1000;  // a statement
   const int reason = static_cast<int>(origin);
-  soci::statement statement =
-      change.has ? (sql.prepare << "INSERT INTO host_tags (host_id, tag_id, origin, since_at)"
-                                   " SELECT id, :tag, :origin, :now FROM hosts WHERE id = :host"
-                                   " ON CONFLICT (host_id, tag_id, origin) DO NOTHING",
-                    use(change.tag), use(reason), use(now.ms), use(change.host))
-                 : (sql.prepare << "DELETE FROM host_tags WHERE tag_id = :tag AND origin = :origin AND host_id = :host",
-                    use(change.tag), use(reason), use(change.host));
-  statement.execute(true);
-  return statement.get_affected_rows() > 0;
+  std::vector<HostId> sorted(hosts.begin(), hosts.end());
+  std::ranges::sort(sorted);
+  std::vector<HostId> changed;
+  for (std::span<const HostId> rest = sorted; !rest.empty();) {
+    const auto some = rest.first(std::min(kHosts, rest.size()));
+    rest = rest.subspan(some.size());
+    HostId host = 0;
+    const auto list = fmt::format("({}) ", fmt::join(some, ","));
+    soci::statement statement =
+        has ? (sql.prepare << "INSERT INTO host_tags (host_id, tag_id, origin, since_at) SELECT id, CAST(:tag AS"
+                              " BIGINT), CAST(:origin AS SMALLINT), CAST(:now AS BIGINT) FROM hosts WHERE id IN " +
+                                  list +
+                                  "ORDER BY id ON CONFLICT (host_id, tag_id, origin) DO NOTHING RETURNING host_id",
+               use(tag), use(reason), use(now.ms), into(host))
+            : (sql.prepare << "DELETE FROM host_tags WHERE tag_id = :tag AND origin = :origin AND host_id IN " + list +
+                                  "RETURNING host_id",
+               use(tag), use(reason), into(host));
+    statement.execute();
+    while (statement.fetch()) changed.push_back(host);
+  }
+  std::ranges::sort(changed);
+  return changed;
 }
 
-void delete_tag(soci::session& sql, TagId tag) { sql << "DELETE FROM host_tags WHERE tag_id = :tag", use(tag); }
+void delete_tag(soci::session& sql, TagId tag, std::optional<Origin> origin) {
+  const auto only = origin ? fmt::format(" AND origin = {}", static_cast<int>(*origin)) : std::string();
+  sql << "DELETE FROM host_tags WHERE tag_id = :tag" + only, use(tag);
+}
 
-std::vector<TagReason> load_tag_reasons(soci::session& sql, HostId host) {
+std::vector<TagReason> load_tag_reasons(soci::session& sql, std::span<const HostId> hosts) {
+  if (hosts.empty()) return {};
   TagReason read;
   int origin = 0;
-  soci::statement statement = (sql.prepare << "SELECT tag_id, origin, since_at FROM host_tags WHERE host_id = :host"
-                                              " ORDER BY tag_id, origin",
-                               use(host), into(read.tag), into(origin), into(read.since.ms));
+  soci::statement statement =
+      (sql.prepare << fmt::format("SELECT host_id, tag_id, origin, since_at FROM host_tags WHERE host_id IN ({})"
+                                  " ORDER BY host_id, tag_id, origin",
+                                  fmt::join(hosts, ",")),
+       into(read.host), into(read.tag), into(origin), into(read.since.ms));
   statement.execute();
   std::vector<TagReason> reasons;
   while (statement.fetch()) {

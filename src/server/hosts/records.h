@@ -7,8 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/hosts/query_health.h"
-#include "server/hosts/roster.h"
+#include "server/hosts/service.h"
 
 namespace osprey::server::hosts {
 
@@ -64,14 +63,10 @@ std::vector<Detail> load_details(soci::session& sql, HostId host);
 
 void write_troubles(soci::session& sql, HostId host, std::span<const QueryTrouble> troubles);
 
-// False: the host has the tag for this reason already, or had it not, or is gone.
-bool write_tag(soci::session& sql, Origin origin, const TagChange& change, Timestamp now);
-void delete_tag(soci::session& sql, TagId tag);
-struct TagReason {
-  TagId tag = 0;
-  Origin origin = Origin::hand;
-  Timestamp since;
-};
-std::vector<TagReason> load_tag_reasons(soci::session& sql, HostId host);
+// Those of the hosts for which that changed something, ascending. Hosts that are gone are left out.
+std::vector<HostId> write_tag(soci::session& sql, Origin origin, TagId tag, bool has, std::span<const HostId> hosts,
+                              Timestamp now);
+void delete_tag(soci::session& sql, TagId tag, std::optional<Origin> origin);
+std::vector<TagReason> load_tag_reasons(soci::session& sql, std::span<const HostId> hosts);
 
 }  // namespace osprey::server::hosts

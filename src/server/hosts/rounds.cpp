@@ -15,8 +15,8 @@ std::int64_t Rounds::part_of_interval(HostId host) const {
   return static_cast<std::int64_t>(mixed * static_cast<std::uint64_t>(interval_) >> 32);
 }
 
-void Rounds::start(HostId host, Timestamp done, Timestamp now) {
-  State state{.done = done.ms};
+void Rounds::start(HostId host, Timestamp done, Timestamp now, std::int64_t revision) {
+  State state{.ended = {done, revision}};
   if (done.ms != 0) {
     state.due = done.ms + interval_;
     if (state.due <= now.ms || done.ms > now.ms) state.due = now.ms + part_of_interval(host);
@@ -30,6 +30,12 @@ void Rounds::forget(HostId host) {
   auto& at = shard(host);
   const std::lock_guard lock(at.mutex);
   at.states.erase(host);
+}
+
+bool Rounds::knows(HostId host) const {
+  auto& at = shard(host);
+  const std::lock_guard lock(at.mutex);
+  return at.states.contains(host);
 }
 
 bool Rounds::is_due(const State& state, Timestamp now) const {
@@ -56,13 +62,13 @@ bool Rounds::ask(HostId host, Timestamp now) {
   return true;
 }
 
-void Rounds::finish(HostId host, Timestamp now) {
+void Rounds::finish(HostId host, Timestamp now, std::int64_t revision) {
   auto& at = shard(host);
   const std::lock_guard lock(at.mutex);
   const auto found = at.states.find(host);
   if (found == at.states.end()) return;
   const auto jitter = part_of_interval(host) / 5 - interval_ / 10;
-  found->second = {.due = now.ms + interval_ + jitter, .done = now.ms};
+  found->second = {.due = now.ms + interval_ + jitter, .ended = {now, revision}};
 }
 
 bool Rounds::hurry(HostId host) {
@@ -75,11 +81,11 @@ bool Rounds::hurry(HostId host) {
   return true;
 }
 
-Timestamp Rounds::done(HostId host) const {
+Rounds::Ended Rounds::ended(HostId host) const {
   auto& at = shard(host);
   const std::lock_guard lock(at.mutex);
   const auto found = at.states.find(host);
-  return {found == at.states.end() ? 0 : found->second.done};
+  return found == at.states.end() ? Ended{} : found->second.ended;
 }
 
 }  // namespace osprey::server::hosts

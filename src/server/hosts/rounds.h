@@ -19,24 +19,31 @@ class Rounds {
 
   // Takes the host in. `done`: when its last round ended, 0 for never. Hosts whose round is overdue are spread over the
   // interval, since after a stop of the server that is all of them.
-  void start(HostId host, Timestamp done, Timestamp now);
+  // `revision`: of the questions, as they were then.
+  void start(HostId host, Timestamp done, Timestamp now, std::int64_t revision = 0);
   void forget(HostId host);
+  bool knows(HostId host) const;
 
   // False for hosts that were not taken in.
   bool due(HostId host, Timestamp now) const;
   // Counts as asked; false: not due.
   bool ask(HostId host, Timestamp now);
-  void finish(HostId host, Timestamp now);
+  void finish(HostId host, Timestamp now, std::int64_t revision = 0);
   // Due now, whatever was asked. False: there is no such host.
   bool hurry(HostId host);
-  // When the last round ended; 0: never.
-  Timestamp done(HostId host) const;
+
+  // The last round that ended.
+  struct Ended {
+    Timestamp at;  // 0: none has
+    std::int64_t revision = 0;
+  };
+  Ended ended(HostId host) const;
 
  private:
   struct State {
     std::int64_t due = 0;
     std::int64_t asked = 0;  // 0: not since the last answer
-    std::int64_t done = 0;
+    Ended ended;
     unsigned tries = 0;
   };
   struct alignas(64) Shard {

@@ -11,7 +11,8 @@ namespace {
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 bool contains(std::string_view text, std::string_view lower_word) {
-  return !std::ranges::search(text, lower_word, {}, lower).empty();
+  const auto same = [](char a, char b) { return lower(a) == b; };
+  return std::search(text.begin(), text.end(), lower_word.begin(), lower_word.end(), same) != text.end();
 }
 
 class Matcher {
@@ -127,15 +128,17 @@ FoundPage search(const Roster& roster, const Wanted& wanted, const StatusRule& r
 HostCounts count(const Roster& roster, const Filter& filter, const StatusRule& rule, Timestamp now) {
   const Matcher matches(filter, rule, now);
   HostCounts counts;
-  for (const auto& [status, name] : api::EnumNames<Status>::kNames) counts.status[std::string(name)] = 0;
+  std::array<std::int64_t, api::EnumNames<Status>::kNames.size()> by_status{};
   roster.visit([&](const HostPtr& host, const Signs& signs) {
     const auto seen = last_of(signs);
     if (!matches(*host, seen)) return;
     ++counts.total;
-    ++counts.status[std::string(api::name_of(rule.status(host->promise, seen, now)))];
+    ++by_status[static_cast<std::size_t>(rule.status(host->promise, seen, now))];
     ++counts.platform[host->platform];
     ++counts.version[host->version];
   });
+  for (const auto& [status, name] : api::EnumNames<Status>::kNames)
+    counts.status[std::string(name)] = by_status[static_cast<std::size_t>(status)];
   return counts;
 }
 

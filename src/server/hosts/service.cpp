@@ -142,7 +142,7 @@ class HostService final : public Service {
     host.id = insert_host(sql, host);
     insert_enrolment(sql, host, now);
     write_details(sql, host.id, details, now);
-    for (const auto tag : tags) write_tag(sql, Origin::secret, {.host = host.id, .tag = tag}, now);
+    for (const auto tag : tags) write_tag(sql, Origin::secret, tag, true, {&host.id, 1}, now);
     tell(transaction, {.verb = Verb::enrolled, .numbers = {host.id}, .from = kNobody});
     return host.id;
   }
@@ -163,16 +163,20 @@ class HostService final : public Service {
 
   Result<void> change_tags(db::Transaction& transaction, Origin origin, std::span<const TagChange> changes,
                            Timestamp now) override {
+    std::map<std::pair<TagId, bool>, std::vector<HostId>> by_tag;
+    for (const auto& change : changes) by_tag[{change.tag, change.has}].push_back(change.host);
     std::vector<std::int64_t> changed;
-    for (const auto& change : changes)
-      if (write_tag(transaction.sql(), origin, change, now)) changed.push_back(change.host);
+    for (const auto& [tag, hosts] : by_tag) {
+      const auto written = write_tag(transaction.sql(), origin, tag.first, tag.second, hosts, now);
+      changed.insert(changed.end(), written.begin(), written.end());
+    }
     // Whoever changes tags reloads the hosts after the commit; the others, this one too where it did not, are told.
     tell(transaction, {.verb = Verb::changed, .numbers = std::move(changed), .from = kNobody});
     return {};
   }
 
-  Result<void> drop_tag(db::Transaction& transaction, TagId tag) override {
-    delete_tag(transaction.sql(), tag);
+  Result<void> drop_tag(db::Transaction& transaction, TagId tag, std::optional<Origin> origin) override {
+    delete_tag(transaction.sql(), tag, origin);
     tell(transaction, {.verb = Verb::tag, .numbers = {tag}, .from = kNobody});
     return {};
   }
@@ -204,7 +208,7 @@ class HostService final : public Service {
   void accept(HostId host, std::vector<agents::Answer> answers,
               std::function<void(const Result<void>&)> done) override {
     const auto now = services_.clock();
-    const auto before = rounds_.done(host);
+    const auto before = rounds_.ended(host).at;
     Refresh refresh{.host = host, .at = now};
     for (auto& answer : answers) {
       const auto* query =
@@ -225,7 +229,7 @@ class HostService final : public Service {
 
   const Roster& roster() const override { return roster_; }
   const Options& options() const override { return options_; }
-  Timestamp refreshed(HostId host) const override { return rounds_.done(host); }
+  Timestamp refreshed(HostId host) const override { return rounds_.ended(host).at; }
 
   Result<void> refresh(std::span<const HostId> hosts, const identity::Caller& caller, Timestamp now) override {
     const auto known = those_known(hosts);
@@ -248,6 +252,10 @@ class HostService final : public Service {
       forget(host);
     }
     return removed;
+  }
+
+  Result<std::vector<TagReason>> tag_reasons(std::span<const HostId> hosts) override {
+    return database_.read([&](soci::session& sql) { return load_tag_reasons(sql, hosts); });
   }
 
   void reload(std::span<const HostId> hosts) override {
@@ -386,8 +394,7 @@ class HostService final : public Service {
       for (const auto& payload : taken.payloads)
         if (const auto message = read_message(payload); message && message->from != name_) act(*message);
       reload(changed);
-      for (const auto host : enrolled_) rounds_.hurry(host);
-      enrolled_.clear();
+      hurry(std::exchange(enrolled_, {}));
       if (steady_clock::now() < next_flush) continue;
       (void)flush();
       next_flush = steady_clock::now() + options_.flush;

@@ -25,6 +25,13 @@ struct Options {
   HealthRule health;
 };
 
+struct TagReason {
+  HostId host = 0;
+  TagId tag = 0;
+  Origin origin = Origin::hand;
+  Timestamp since;
+};
+
 // Thread-safe. Also the source of the detail queries ("detail:NAME"). Answers are taken whenever they come: what was
 // asked through one server may be answered through another.
 class Service : public Hosts, public agents::QuerySource {
@@ -38,6 +45,9 @@ class Service : public Hosts, public agents::QuerySource {
   virtual Result<void> refresh(std::span<const HostId> hosts, const identity::Caller& caller, Timestamp now) = 0;
   // Those that are gone already are left out; how many there were.
   virtual Result<std::int64_t> remove(std::span<const HostId> hosts, const identity::Caller& caller, Timestamp now) = 0;
+
+  // Why these hosts have their tags, by host and tag.
+  virtual Result<std::vector<TagReason>> tag_reasons(std::span<const HostId> hosts) = 0;
 
   // What other writers of the slice's tables do after their commit, so that whoever asked sees it at once: takes these
   // hosts, or all that have or had the tag, over from the database.

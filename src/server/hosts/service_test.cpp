@@ -5,15 +5,12 @@
 #include <soci/soci.h>
 
 #include <atomic>
-#include <future>
-#include <mutex>
 #include <thread>
 
-#include "server/activity/activity.h"
-#include "server/db/test_database.h"
 #include "server/hosts/detail_queries.h"
 #include "server/hosts/records.h"
 #include "server/hosts/search.h"
+#include "server/hosts/testing.h"
 
 namespace osprey::server::hosts {
 namespace {
@@ -23,74 +20,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr std::int64_t kStart = 1'795'000'000'000;
-const identity::Caller kCaller{.administrator = 1, .name = "admin"};
-
-// Waits for what another thread brings about.
-template <class F>
-bool eventually(const F& holds) {
-  for (int i = 0; i < 1000; ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
-
-struct Woken : agents::HeldReads {
-  void wake(std::span<const HostId> hosts) override {
-    const std::lock_guard lock(mutex);
-    woken.insert(woken.end(), hosts.begin(), hosts.end());
-  }
-  std::mutex mutex;
-  std::vector<HostId> woken;
-};
-
-// One server.
-struct Server {
-  Server(db::Database& database, const std::atomic<std::int64_t>& now, Options options = {}) {
-    services.clock = [&now] { return Timestamp{now}; };
-    services.database = &database;
-    services.held_reads = &held_reads;
-    options.flush = std::chrono::hours(1);  // tests flush
-    auto started = start(services, options);
-    if (!started) throw std::runtime_error(started.error().text());
-    hosts = std::move(*started);
-    services.hosts = hosts.get();
-  }
-  Woken held_reads;
-  Services services;
-  std::unique_ptr<Service> hosts;
-};
-
-Details details_of(const std::string& name) {
-  return {{"os_version", {{"platform", "debian"}, {"name", "Debian GNU/Linux"}, {"version", "12 (bookworm)"}}},
-          {"osquery_info", {{"version", "5.23.0"}, {"instance_id", "i-" + name}}},
-          {"system_info",
-           {{"hostname", name},
-            {"uuid", "u-" + name},
-            {"physical_memory", "25276510208"},
-            {"cpu_brand", std::string("EPYC\0\0", 6)}}},
-          {"platform_info", {{"vendor", "x"}}}};
-}
-
-class HostsTest : public db::DatabaseTest {
+class HostsTest : public ServerTest {
  protected:
   HostsTest() { migrate(hosts::schema(), activity::schema()); }
-
-  Server& server() {
-    if (!server_) server_ = std::make_unique<Server>(database(), now);
-    return *server_;
-  }
-  Service& hosts() { return *server().hosts; }
-
-  HostId add(const std::string& name, std::vector<TagId> tags = {}) {
-    auto id = database().write([&](db::Transaction& transaction) {
-      return hosts().add(transaction, name, details_of(name), tags, Timestamp{now});
-    });
-    EXPECT_TRUE(id) << id.error().text();
-    EXPECT_TRUE(*hosts().look_up(*id));
-    return *id;
-  }
 
   void change_tag(HostId host, TagId tag, bool has, Origin origin = Origin::hand) {
     const TagChange change{.host = host, .tag = tag, .has = has};
@@ -100,24 +32,13 @@ class HostsTest : public db::DatabaseTest {
     hosts().reload({&host, 1});
   }
 
-  // Answers of a host, as a worker gives them; waits until they are kept.
   Result<void> answer(HostId host, std::vector<agents::Answer> answers) {
-    return answer(hosts(), host, std::move(answers));
-  }
-  static Result<void> answer(Service& hosts, HostId host, std::vector<agents::Answer> answers) {
-    std::promise<Result<void>> kept;
-    hosts.accept(host, std::move(answers), [&](const Result<void>& result) { kept.set_value(result); });
-    return kept.get_future().get();
+    return hosts::answer(hosts(), host, std::move(answers));
   }
 
   std::vector<Detail> details(HostId host) {
     return *database().read([&](soci::session& sql) { return load_details(sql, host); });
   }
-
-  std::atomic<std::int64_t> now = kStart;
-
- private:
-  std::unique_ptr<Server> server_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Databases, HostsTest, db::both_dialects(), db::dialect_name);
@@ -362,7 +283,7 @@ TEST_P(HostsTest, RefreshAsksAtOnceAndWakesTheHeldRead) {
   EXPECT_FALSE(hosts().has(id));
   ASSERT_TRUE(hosts().refresh({&id, 1}, kCaller, Timestamp{now}));
   EXPECT_TRUE(hosts().has(id));
-  EXPECT_THAT(server().held_reads.woken, ElementsAre(id));
+  EXPECT_THAT(server().held_reads.all(), Contains(id));
 }
 
 TEST_P(HostsTest, SearchesSortsAndPages) {
@@ -451,14 +372,11 @@ TEST_P(TwoServersTest, EachSeesWhatTheOtherChanges) {
 
   // Asked by one, answered through the other: both know that it is done.
   EXPECT_TRUE(other.hosts->has(id));
-  ASSERT_TRUE(answer(*other.hosts, id, {{.id = "detail:kernel_info", .rows = R"([{"version":"6.1.0"}])"}}));
+  ASSERT_TRUE(hosts::answer(*other.hosts, id, {{.id = "detail:kernel_info", .rows = R"([{"version":"6.1.0"}])"}}));
   EXPECT_TRUE(eventually([&] { return hosts().find(id)->kernel == "6.1.0" && !hosts().has(id); }));
 
   ASSERT_TRUE(hosts().refresh({&id, 1}, kCaller, Timestamp{now}));
-  EXPECT_TRUE(eventually([&] {
-    const std::lock_guard lock(other.held_reads.mutex);
-    return other.hosts->has(id) && !other.held_reads.woken.empty();
-  }));
+  EXPECT_TRUE(eventually([&] { return other.hosts->has(id) && !other.held_reads.all().empty(); }));
 
   ASSERT_TRUE(other.hosts->remove({&id, 1}, kCaller, Timestamp{now}));
   EXPECT_TRUE(eventually([&] { return hosts().find(id) == nullptr; }));

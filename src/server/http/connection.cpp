@@ -102,58 +102,57 @@ void Connection::advance() {
   wants_.turn = true;
 }
 
+bool Connection::waits(Io io) {
+  wants_.read |= io == Io::wants_read;
+  wants_.write |= io == Io::wants_write;
+  const bool waits = io == Io::wants_read || io == Io::wants_write;
+  if (!waits) close();
+  return waits;
+}
+
 bool Connection::shake_hands() {
-  switch (transport_.handshake()) {
-    case Io::done:
-      ++shared_.counts.handshakes;
-      if (transport_.resumed()) ++shared_.counts.resumed;
-      if (shared_.options.client_certificates != ClientCertificates::none) {
-        client_certificate_ = transport_.peer_subject();
-      }
-      enter(Stage::idle, shared_.options.idle_time);
-      return true;
-    case Io::wants_read:
-      wants_.read = true;
-      return false;
-    case Io::wants_write:
-      wants_.write = true;
-      return false;
-    default:
-      ++shared_.counts.handshake_failures;
-      close();
-      return false;
+  if (const Io io = transport_.handshake(); io != Io::done) {
+    if (!waits(io)) ++shared_.counts.handshake_failures;
+    return false;
   }
+  ++shared_.counts.handshakes;
+  if (transport_.resumed()) ++shared_.counts.resumed;
+  if (shared_.options.client_certificates != ClientCertificates::none) {
+    client_certificate_ = transport_.peer_subject();
+  }
+  enter(Stage::idle, shared_.options.idle_time);
+  return true;
 }
 
 bool Connection::read_some(std::string_view& bytes) {
   const auto outcome = transport_.read(thread_.scratch);
-  switch (outcome.io) {
-    case Io::done:
-      shared_.counts.bytes_in += outcome.bytes;
-      bytes = {thread_.scratch.data(), outcome.bytes};
-      return true;
-    case Io::wants_read:
-      wants_.read = true;
-      return false;
-    case Io::wants_write:
-      wants_.write = true;
-      return false;
-    default:
-      close();
-      return false;
+  if (outcome.io != Io::done) {
+    waits(outcome.io);
+    return false;
   }
+  shared_.counts.bytes_in += outcome.bytes;
+  bytes = {thread_.scratch.data(), outcome.bytes};
+  return true;
 }
 
 bool Connection::read_request() {
   const std::string ahead = std::exchange(ahead_, {});
   std::string_view bytes = ahead;
-  if (ahead.empty() && !read_some(bytes)) return false;
-  if (!reader_) {
-    reader_ = std::make_unique<RequestReader>();
-    enter(Stage::request, shared_.options.head_time);
+  if (ahead.empty() && !read_some(bytes)) {
+    // A part of a TLS record: from here on the peer has as little time as with a part of a head.
+    if (stage_ == Stage::idle && transport_.buffered()) begin_request();
+    return false;
   }
+  if (!reader_) begin_request();
   take(reader_->feed(bytes));
   return true;
+}
+
+void Connection::begin_request() {
+  reader_ = std::make_unique<RequestReader>();
+  keep_alive_ = true;
+  http_1_0_ = head_only_ = false;
+  enter(Stage::request, shared_.options.head_time);
 }
 
 void Connection::take(RequestReader::State state) {
@@ -354,13 +353,10 @@ bool Connection::flush() {
         return false;
       }
       const auto outcome = transport_.write(piece.unsent());
-      if (outcome.io == Io::wants_write) {
-        wants_.write = true;
-        untaken_ = transport_.unacknowledged();
+      if (outcome.io != Io::done) {
+        if (waits(outcome.io)) untaken_ = transport_.unacknowledged();
+        return false;
       }
-      if (outcome.io == Io::wants_read) wants_.read = true;
-      if (outcome.io == Io::end || outcome.io == Io::failed) close();
-      if (outcome.io != Io::done) return false;
       shared_.counts.bytes_out += outcome.bytes;
       piece.sent += outcome.bytes;
       deadline_ = thread_.now + shared_.options.write_time;
@@ -403,13 +399,8 @@ bool Connection::watch() {
 
 bool Connection::linger() {
   const Io io = transport_.drain();
-  if (io == Io::done) return true;
-  if (io == Io::wants_read) {
-    wants_.read = true;
-  } else {
-    close();
-  }
-  return false;
+  if (io != Io::done) waits(io);
+  return io == Io::done;
 }
 
 bool Connection::after_answer() {

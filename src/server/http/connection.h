@@ -2,6 +2,7 @@
 // does what can be done now and leaves in `wants` what it waits for. All on one thread, its IoThread's.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -31,7 +32,7 @@ struct Shared {
       : options(given),
         router(routes),
         budget(counts.body_bytes, options.body_memory),
-        workers(std::make_shared<WorkerPool>(options.workers, options.queued_requests)) {}
+        workers(std::make_shared<WorkerPool>(std::max(1U, options.workers), options.queued_requests)) {}
 
   const ListenerOptions options;
   const Router& router;
@@ -109,6 +110,9 @@ class Connection {
 
   bool read_some(std::string_view& bytes);
 
+  // For what `io` wants; false: that is nothing, and the connection is closed.
+  bool waits(Io io);
+  void begin_request();
   void take(RequestReader::State state);
   void begin_body();
   void decline(Response response);  // whose head was read whole

@@ -1,55 +1,53 @@
 #include "server/http/forwarded.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ip/network_v4.hpp>
-#include <boost/asio/ip/network_v6.hpp>
 #include <optional>
 #include <ranges>
-#include <variant>
+#include <utility>
 
 #include "base/text.h"
 
 namespace osprey::server::http {
 namespace {
 
-namespace ip = boost::asio::ip;
+using Address = TrustedBalancers::Address;
 
-std::optional<ip::address> address_of(std::string_view text) {
-  boost::system::error_code error;
-  const auto address = ip::make_address(std::string(text), error);
-  if (error) return std::nullopt;
+constexpr unsigned kMappedBits = 96;
+
+bool is_v4(std::string_view text) { return text.find(':') == std::string_view::npos; }
+
+std::optional<Address> address_of(const std::string& text) {
+  Address address{};
+  if (!is_v4(text)) {
+    if (::inet_pton(AF_INET6, text.c_str(), address.data()) != 1) return std::nullopt;
+    return address;
+  }
+  address[10] = address[11] = 0xFF;
+  if (::inet_pton(AF_INET, text.c_str(), &address[12]) != 1) return std::nullopt;
   return address;
+}
+
+bool same_beginning(const Address& a, const Address& b, unsigned bits) {
+  const auto whole = bits / 8;
+  if (!std::equal(a.begin(), a.begin() + whole, b.begin())) return false;
+  const auto rest = bits % 8;
+  return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
 }
 
 }  // namespace
 
-struct TrustedBalancers::Network {
-  std::variant<ip::network_v4, ip::network_v6> range;
-
-  bool holds(const ip::address& address) const {
-    if (const auto* v4 = std::get_if<ip::network_v4>(&range)) {
-      return address.is_v4() && ip::network_v4(address.to_v4(), v4->prefix_length()).canonical() == v4->canonical();
-    }
-    const auto& v6 = std::get<ip::network_v6>(range);
-    return address.is_v6() && ip::network_v6(address.to_v6(), v6.prefix_length()).canonical() == v6.canonical();
-  }
-};
-
-TrustedBalancers::TrustedBalancers() = default;
-TrustedBalancers::~TrustedBalancers() = default;
-
 Result<void> TrustedBalancers::add(const std::string& text) {
-  boost::system::error_code error;
-  const bool whole = text.find('/') == std::string::npos;
-  if (text.find(':') == std::string::npos) {
-    const auto network = ip::make_network_v4(whole ? text + "/32" : text, error);
-    if (!error) networks_.push_back({network});
-  } else {
-    const auto network = ip::make_network_v6(whole ? text + "/128" : text, error);
-    if (!error) networks_.push_back({network});
+  std::string_view prefix = text;
+  const std::string base(take_until(prefix, '/'));
+  const auto address = address_of(base);
+  const unsigned most = is_v4(base) ? 32 : 128;
+  const auto bits = base.size() == text.size() ? std::optional(most) : parse<unsigned>(prefix);
+  if (!address || !bits || *bits > most) {
+    return failure(text, "a trusted balancer is an address or a network, such as 10.0.0.0/8");
   }
-  if (error) return failure(text, "a trusted balancer is an address or a network, such as 10.0.0.0/8");
+  networks_.push_back({.address = *address, .bits = *bits + (most == 32 ? kMappedBits : 0)});
   return {};
 }
 
@@ -58,17 +56,19 @@ std::string TrustedBalancers::client(const std::string& peer, std::string_view f
   std::string client = peer;
   const auto hops = split(forwarded_for, ',');
   for (const auto hop : hops | std::views::reverse) {
-    const auto address = address_of(trim(hop));
-    if (!address) break;
-    client = address->to_string();
+    std::string address(trim(hop));
+    if (!address_of(address)) break;
+    client = std::move(address);
     if (!trusts(client)) break;
   }
   return client;
 }
 
-bool TrustedBalancers::trusts(std::string_view text) const {
+bool TrustedBalancers::trusts(const std::string& text) const {
   const auto address = address_of(text);
-  return address && std::ranges::any_of(networks_, [&](const Network& network) { return network.holds(*address); });
+  return address && std::ranges::any_of(networks_, [&](const Network& network) {
+           return same_beginning(network.address, *address, network.bits);
+         });
 }
 
 }  // namespace osprey::server::http

@@ -1,7 +1,7 @@
 // Forwarded: whose word on a client's address counts.
 #pragma once
 
-#include <memory>
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,8 +12,8 @@ namespace osprey::server::http {
 
 class TrustedBalancers {
  public:
-  TrustedBalancers();
-  ~TrustedBalancers();
+  using Address = std::array<unsigned char, 16>;  // IPv4 as ::ffff:a.b.c.d
+
   // Addresses or networks ("10.0.0.0/8").
   Result<void> add(const std::string& text);
   // The client's address behind `peer`: the last one in X-Forwarded-For that no trusted balancer has, as far as trusted
@@ -21,8 +21,11 @@ class TrustedBalancers {
   std::string client(const std::string& peer, std::string_view forwarded_for) const;
 
  private:
-  struct Network;
-  bool trusts(std::string_view address) const;
+  struct Network {
+    Address address;
+    unsigned bits;
+  };
+  bool trusts(const std::string& address) const;
   std::vector<Network> networks_;
 };
 

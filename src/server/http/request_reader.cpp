@@ -192,6 +192,10 @@ struct RequestReader::Parser final : beast::http::basic_parser<true> {
     refuse(413, "the body is larger than the " + std::to_string(rules.cap) + " bytes that are taken here", error);
   }
 
+  // How many bytes Beast may be given. Its reader of a last chunk takes it amiss to be asked again with less than the
+  // shortest there is, "0\r\n\r\n"; with less there is never an end.
+  std::size_t least() const { return state == State::wants_body && chunked() ? 5 : 1; }
+
   // Reads what of `bytes` it can; returns how many.
   std::size_t read(std::string_view bytes) {
     std::size_t used = 0;
@@ -199,7 +203,7 @@ struct RequestReader::Parser final : beast::http::basic_parser<true> {
       if (!got_some()) {  // RFC 9112, 2.2: an empty line before a request is none
         while (bytes.substr(used).starts_with("\r\n")) used += 2;
       }
-      if (used == bytes.size()) break;
+      if (bytes.size() - used < least()) break;
       error_code error;
       used += put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
       if (error == beast::http::error::need_more) break;

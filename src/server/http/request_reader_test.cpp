@@ -99,6 +99,14 @@ TEST_F(RequestReaderTest, ReadsChunksWithExtensionsAndTrailers) {
   }
 }
 
+TEST_F(RequestReaderTest, ReadsABodyOfNoChunksHoweverItIsCut) {
+  for (const std::size_t step : {1UZ, 2UZ, 3UZ, 4UZ, 1000UZ}) {
+    const auto outcome = read(post("Transfer-Encoding: chunked\r\n", "0\r\n\r\nrest"), step);
+    EXPECT_EQ(outcome.state, State::complete) << step;
+    EXPECT_EQ(outcome.rest, "rest");
+  }
+}
+
 TEST_F(RequestReaderTest, SkipsEmptyLinesBeforeARequestAndTakesTheAbsoluteForm) {
   const auto outcome = read("\r\n\r\nGET http://h:1/x?y HTTP/1.1\r\nHost: h\r\n\r\n");
   ASSERT_EQ(outcome.state, State::complete);

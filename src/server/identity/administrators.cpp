@@ -203,7 +203,9 @@ Result<std::optional<std::string>> make_first_administrator(db::Database& databa
   return database.write([&](db::Transaction& transaction) -> Result<std::optional<std::string>> {
     lock(transaction);
     if (count(transaction.sql()) > 0) return std::nullopt;  // another server was first
-    TRY(create(transaction, {.name = "admin", .role = Role::administer, .password_hash = hash}, now));
+    // Nobody but who starts the server has seen it.
+    const NewAdministrator first{"admin", Role::administer, hash, /*must_change_password=*/false};
+    TRY(create(transaction, first, now));
     return password;
   });
 }

@@ -8,7 +8,6 @@
 #include <array>
 #include <cstring>
 
-#include "base/utf8.h"
 #include "server/api/problem.h"
 
 namespace osprey::server::identity {
@@ -36,7 +35,8 @@ std::string name_bucket(soci::session& sql, const Attempt& attempt, Timestamp no
   int own = 0;
   sql << "SELECT count(*) FROM sign_in_addresses WHERE name_key = :name AND address = :address AND seen_at > :since",
       soci::use(attempt.name_key), soci::use(source), soci::use(since), soci::into(own);
-  return own > 0 ? fmt::format("name {} from {}", attempt.name_key, source) : fmt::format("name {}", attempt.name_key);
+  // The name comes last: it may be anything.
+  return own > 0 ? fmt::format("own {} {}", source, attempt.name_key) : "name " + attempt.name_key;
 }
 
 // The name's first: in one order everywhere.
@@ -121,11 +121,9 @@ void attempt_succeeded(db::Transaction& transaction, const Attempt& attempt, Tim
 }
 
 void forget_attempts(db::Transaction& transaction, const std::string& name_key) {
-  const auto bucket = "name " + name_key;
-  const auto from = bucket + " from ";
-  const auto length = static_cast<std::int64_t>(characters(from));
-  transaction.sql() << "DELETE FROM sign_in_attempts WHERE bucket = :bucket OR substr(bucket, 1, :length) = :from",
-      soci::use(bucket), soci::use(length), soci::use(from);
+  transaction.sql() << "DELETE FROM sign_in_attempts WHERE bucket = 'name ' || :name OR bucket IN (SELECT 'own ' || "
+                       "address || ' ' || name_key FROM sign_in_addresses WHERE name_key = :same)",
+      soci::use(name_key), soci::use(name_key);
 }
 
 }  // namespace osprey::server::identity

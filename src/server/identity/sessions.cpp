@@ -15,8 +15,8 @@ constexpr std::string_view kCookie = "osprey_session";
 constexpr std::size_t kMostUserAgent = 200;
 
 http::Headers cookie(std::string_view value, std::int64_t seconds) {
-  return {{"set-cookie", fmt::format("{}={}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Strict", kCookie, value,
-                                     seconds)}};
+  return {{"set-cookie",
+           fmt::format("{}={}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Strict", kCookie, value, seconds)}};
 }
 
 }  // namespace

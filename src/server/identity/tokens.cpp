@@ -21,7 +21,7 @@ struct Row {
   template <class Statement>
   Statement&& into(Statement&& statement) {
     statement, soci::into(token.id), soci::into(token.administrator), soci::into(token.name), soci::into(scope),
-                      soci::into(token.created.ms), soci::into(used), soci::into(expires), soci::into(revoked);
+        soci::into(token.created.ms), soci::into(used), soci::into(expires), soci::into(revoked);
     return std::forward<Statement>(statement);
   }
   ApiToken take() {

@@ -18,6 +18,7 @@ class StoredResults final : public Results {
  public:
   StoredResults(db::Database& database, Options options)
       : database_(database),
+        default_retention_(options.retention),
         group_({.most_items = 8192, .queue_bytes = options.queue_bytes, .linger = options.linger},
                [this](std::span<Prepared> batches) { return commit(batches); }) {}
 
@@ -42,9 +43,13 @@ class StoredResults final : public Results {
     return results::facets(database_, filter, options);
   }
 
-  Result<Retention> retention() const override { return read_retention(database_); }
+  Result<Retention> retention() const override { return read_retention(database_, default_retention_); }
   Result<void> set_retention(db::Transaction& transaction, const Retention& retention) override {
     return write_retention(transaction, retention);
+  }
+  Result<void> remove_host(db::Transaction& transaction, std::int64_t host) override {
+    transaction.sql() << "DELETE FROM result_line WHERE host = :host", soci::use(host);
+    return {};
   }
   Result<Statistics> statistics() const override { return read_statistics(database_); }
 
@@ -101,6 +106,7 @@ class StoredResults final : public Results {
   }
 
   db::Database& database_;
+  const Retention default_retention_;
   std::atomic<std::uint64_t> lines_{0}, rows_{0}, raw_{0}, commits_{0}, refused_{0}, failed_{0};
   std::mutex mutex_;
   std::set<std::int32_t> days_;  // that are there

@@ -29,9 +29,11 @@ struct LogBatch {
 // How long lines are kept. What is dropped is dropped by days: whole ones on PostgreSQL.
 struct Retention {
   std::int64_t days = 30;
-  std::int64_t bytes = 100LL << 30;  // that the lines take in the database, indexes included
+  std::int64_t bytes = 0;  // that the lines may take in the database, indexes included; 0: as much as there is
   bool operator==(const Retention&) const = default;
 };
+
+inline constexpr std::int64_t kMostDays = 36'500;
 
 struct Statistics {
   std::int64_t rows = 0;  // about
@@ -57,6 +59,7 @@ struct Counts {
 struct Options {
   std::size_t queue_bytes = 64 << 20;  // waiting to be stored
   std::chrono::milliseconds linger{5};
+  Retention retention;  // as long as nobody has set another
 };
 
 // Thread-safe.
@@ -77,6 +80,8 @@ class Results {
 
   virtual Result<Retention> retention() const = 0;
   virtual Result<void> set_retention(db::Transaction& transaction, const Retention& retention) = 0;
+  // Drops what a host has sent, in the transaction that removes it.
+  virtual Result<void> remove_host(db::Transaction& transaction, std::int64_t host) = 0;
   virtual Result<Statistics> statistics() const = 0;
   virtual Counts counts() const = 0;
 

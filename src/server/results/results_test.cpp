@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <soci/soci.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include <future>
 #include <random>
+#include <set>
+#include <thread>
 
 #include "server/db/test_database.h"
 #include "server/results/segment.h"
@@ -332,7 +336,7 @@ TEST_P(ResultsTest, TheOldestDaysGoWhenThereIsTooMuch) {
 }
 
 TEST_P(ResultsTest, RetentionIsChecked) {
-  for (const Retention& bad : {Retention{.days = 0}, Retention{.days = 1, .bytes = 0}, Retention{.days = 1'000'000}})
+  for (const Retention& bad : {Retention{.days = 0}, Retention{.days = 1, .bytes = -1}, Retention{.days = 1'000'000}})
     EXPECT_FALSE(
         database().write([&](db::Transaction& transaction) { return results().set_retention(transaction, bad); }));
 }
@@ -365,6 +369,60 @@ TEST_P(ResultsTest, ManyHostsAtOnceShareCommits) {
   restart();  // waits for what is queued
   EXPECT_EQ(stored, kBatches);
   EXPECT_EQ(find({}, 300).size(), 2U * kBatches);
+}
+
+TEST_P(ResultsTest, WhatAHostSentGoesWithIt) {
+  for (int host = 1; host <= 3; ++host) ASSERT_TRUE(store({event("q", "{}")}, host));
+  ASSERT_TRUE(database().write([&](db::Transaction& transaction) { return results().remove_host(transaction, 2); }));
+  EXPECT_EQ(find({.hosts = {2}}).size(), 0U);
+  EXPECT_EQ(find({}).size(), 2U);
+}
+
+class KilledWriterTest : public db::DatabaseTest {
+ protected:
+  // Stores line after line and says over the pipe which have been acknowledged, until it is killed.
+  [[noreturn]] void store_until_killed(int pipe) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const auto own = make_results(database());
+    for (std::int32_t i = 0;; ++i) {
+      const auto told = [pipe, i](const Result<void>& result) {
+        if (result) (void)!::write(pipe, &i, sizeof i);
+      };
+      LogBatch batch{.host = 1, .received = kNoon, .lines = {event("q", fmt::format(R"({{"n":"{}"}})", i))}};
+      while (!own->store(batch, told)) std::this_thread::sleep_for(1ms);
+      if (i % 50 == 0) std::this_thread::sleep_for(1ms);
+    }
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Databases, KilledWriterTest, db::both_dialects(), db::dialect_name);
+
+TEST_P(KilledWriterTest, EveryAcknowledgedLineIsInTheDatabase) {
+  int pipe[2];
+  ASSERT_EQ(::pipe(pipe), 0);
+  const pid_t writer = ::fork();
+  if (writer == 0) {
+    migrate(schema());
+    store_until_killed(pipe[1]);
+  }
+  ::close(pipe[1]);
+  std::set<std::int32_t> acknowledged;
+  for (std::int32_t number; ::read(pipe[0], &number, sizeof number) == sizeof number;) {
+    acknowledged.insert(number);
+    if (acknowledged.size() == 500) ::kill(writer, SIGKILL);
+  }
+  ::close(pipe[0]);
+  ::waitpid(writer, nullptr, 0);
+  ASSERT_GE(acknowledged.size(), 500U);
+
+  const auto results = make_results(database());
+  std::optional<std::int64_t> before;
+  do {
+    const auto page = results->search({}, before, 1000, 10s);
+    ASSERT_TRUE(page) << page.error().text();
+    for (const Line& line : page->lines) acknowledged.erase(std::stoi(columns_of(line.row.columns).at(0).second));
+    before = page->next;
+  } while (before);
+  EXPECT_THAT(acknowledged, testing::IsEmpty());
 }
 
 class PostgresqlResultsTest : public ResultsTest {};

@@ -15,6 +15,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
+bool too_much(long long bytes, const Retention& retention) { return retention.bytes > 0 && bytes > retention.bytes; }
+bool too_old(std::int32_t day, const Retention& retention, std::int32_t today) { return day <= today - retention.days; }
+
 // A transaction that stores is over long before: no number below a segment of this age is still to come.
 constexpr std::int64_t kSettledMs = 60'000;
 // When a filter is made however few rows there are.
@@ -61,7 +64,7 @@ Result<void> drop_days(db::Database& database, const Retention& retention, std::
   for (const DayTable& table : tables) bytes += table.bytes;
   for (const DayTable& table : tables) {
     if (table.day >= today) break;
-    if (table.day > today - retention.days && bytes <= retention.bytes) break;
+    if (!too_old(table.day, retention, today) && !too_much(bytes, retention)) break;
     TRY(drop_day(database, table.day));
     bytes -= table.bytes;
   }
@@ -84,7 +87,7 @@ Result<bool> drop_oldest_segment(db::Database& database, const Retention& retent
     int day = 0;
     sql << "SELECT id, COALESCE(first, id), day FROM result_segment ORDER BY id LIMIT 1", soci::into(id),
         soci::into(first), soci::into(day);
-    if (!sql.got_data() || (day > today - retention.days && sqlite_bytes(sql) <= retention.bytes)) return false;
+    if (!sql.got_data() || (!too_old(day, retention, today) && !too_much(sqlite_bytes(sql), retention))) return false;
     const std::int64_t from = first_row_of(first), to = last_row_of(id);
     sql << "DELETE FROM result_line WHERE id BETWEEN :from AND :to", soci::use(from), soci::use(to);
     sql << "DELETE FROM result_segment WHERE id = :id", soci::use(id);
@@ -169,18 +172,18 @@ Result<void> join(db::Database& database, std::span<const Small> run) {
 
 }  // namespace
 
-Result<Retention> read_retention(db::Database& database) {
-  return database.read([](soci::session& sql) {
-    Retention retention;
-    long long days = retention.days, bytes = retention.bytes;
-    sql << "SELECT days, bytes FROM result_retention WHERE id = 1", soci::into(days), soci::into(bytes);
-    return Retention{days, bytes};
+Result<Retention> read_retention(db::Database& database, const Retention& fallback) {
+  return database.read([&](soci::session& sql) {
+    Retention kept = fallback;
+    sql << "SELECT days, bytes FROM result_retention WHERE id = 1", soci::into(kept.days), soci::into(kept.bytes);
+    return kept;
   });
 }
 
 Result<void> write_retention(db::Transaction& transaction, const Retention& retention) {
-  if (retention.days < 1 || retention.days > 36'500) return failure("days", "must be from 1 to 36500");
-  if (retention.bytes < 1 << 20) return failure("bytes", "must be at least 1048576 (1 MiB)");
+  if (retention.days < 1 || retention.days > kMostDays)
+    return failure("days", fmt::format("must be from 1 to {}", kMostDays));
+  if (retention.bytes < 0) return failure("bytes", "must not be negative");
   transaction.sql() << "INSERT INTO result_retention (id, days, bytes) VALUES (1, :days, :bytes) "
                        "ON CONFLICT (id) DO UPDATE SET days = excluded.days, bytes = excluded.bytes",
       soci::use(retention.days), soci::use(retention.bytes);

@@ -7,7 +7,8 @@
 
 namespace osprey::server::results {
 
-Result<Retention> read_retention(db::Database& database);
+// As it has been set, else `fallback`.
+Result<Retention> read_retention(db::Database& database, const Retention& fallback);
 Result<void> write_retention(db::Transaction& transaction, const Retention& retention);
 Result<Statistics> read_statistics(db::Database& database);
 

@@ -21,19 +21,6 @@ struct Seen {
   }
 };
 
-struct GivenTag {
-  std::int64_t id = 0;
-  std::string name;
-  std::vector<hosts::Origin> because;
-  Timestamp since;
-  static constexpr auto fields() {
-    return std::tuple(api::field("id", &GivenTag::id, "Number of the tag."),
-                      api::field("name", &GivenTag::name, "Its name."),
-                      api::field("because", &GivenTag::because, "Why the host has it: every reason."),
-                      api::field("since", &GivenTag::since, "When it came to have it."));
-  }
-};
-
 struct Enrolled {
   Timestamp at;
   std::string identifier, name, platform, os_version, version;
@@ -49,7 +36,7 @@ struct Enrolled {
 
 struct Detail {
   std::string query, help;
-  json::value rows;
+  boost::json::value rows;
   std::optional<Timestamp> changed, failed;
   std::string error;
   static constexpr auto fields() {
@@ -69,7 +56,6 @@ struct Shown {
   Timestamp enrolled_again;
   std::optional<Timestamp> refreshed;
   std::map<std::string, Seen> seen;
-  std::vector<GivenTag> tags;
   std::vector<Enrolled> enrolments;
   std::vector<Detail> details;
   static constexpr std::string_view kTypeName = "Host";
@@ -88,7 +74,6 @@ struct Shown {
         api::field("enrolled_again", &Shown::enrolled_again, "When it last enrolled."),
         api::field("refreshed", &Shown::refreshed, "When its details were last refreshed; null: never."),
         api::field("seen", &Shown::seen, "When each sign of life was seen."),
-        api::field("tags", &Shown::tags, "Its tags, and why it has them."),
         api::field("enrolments", &Shown::enrolments, "When it enrolled, newest first; the last fifty."),
         api::field("details", &Shown::details, "What it answered about itself."));
   }
@@ -97,21 +82,6 @@ struct Shown {
 std::optional<Timestamp> unless_never(Timestamp time) { return time.ms == 0 ? std::nullopt : std::optional(time); }
 
 constexpr std::array<std::string_view, hosts::kSigns> kSignNames = {"enroll", "config", "distributed", "log", "carve"};
-
-std::vector<GivenTag> tags_of(const std::vector<hosts::TagReason>& reasons, const Services& services) {
-  std::vector<GivenTag> given;
-  if (!services.tags) return given;
-  for (const auto& tag : services.tags->all()) {
-    GivenTag made{.id = tag.id, .name = tag.name, .because = {}, .since = {INT64_MAX}};
-    for (const auto& reason : reasons) {
-      if (reason.tag != tag.id) continue;
-      made.because.push_back(reason.origin);
-      made.since = std::min(made.since, reason.since);
-    }
-    if (!made.because.empty()) given.push_back(std::move(made));
-  }
-  return given;
-}
 
 std::vector<Detail> details_of(const std::vector<hosts::Detail>& kept) {
   std::vector<Detail> details;
@@ -125,7 +95,7 @@ std::vector<Detail> details_of(const std::vector<hosts::Detail>& kept) {
                   .failed = {},
                   .error = found->error};
     boost::system::error_code failed;
-    detail.rows = json::parse(found->rows, failed);
+    detail.rows = boost::json::parse(found->rows, failed);
     detail.changed = unless_never(found->changed);
     detail.failed = unless_never(found->failed);
     details.push_back(std::move(detail));
@@ -162,7 +132,6 @@ Result<Shown> handle(const Request& request, const api::Context& context) {
                                                 unless_never(std::max(times[i].last, Timestamp{signs[i]}))};
     for (auto& each : hosts::load_enrolments(sql, host->id))
       shown.enrolments.push_back({each.at, each.identifier, each.name, each.platform, each.os_version, each.version});
-    shown.tags = tags_of(hosts::load_tag_reasons(sql, host->id), context.services);
     shown.details = details_of(hosts::load_details(sql, host->id));
   }));
   return shown;

@@ -13,9 +13,10 @@ struct Request {
   std::string password;
   std::string new_password;
   static constexpr auto fields() {
-    constexpr api::Bounds kBounds{.least = 1, .most = identity::kMostPassword};
-    return std::tuple(field("password", &Request::password, "The one of now.", kBounds),
-                      field("new_password", &Request::new_password, "12 characters or more; not the name.", kBounds));
+    return std::tuple(
+        field("password", &Request::password, "The one of now.", {.least = 1, .most = identity::kMostPassword}),
+        field("new_password", &Request::new_password, "The new one; not the name.",
+              {.least = identity::kLeastPassword, .most = identity::kMostPassword}));
   }
 };
 

@@ -18,8 +18,8 @@ struct Request {
         field("name", &Request::name, "Name to sign in with.", {.least = 1, .most = 100}),
         field("role", &Request::role, "What the administrator may do; each role includes those before it."),
         field("password", &Request::password,
-              "The first password, of 12 characters or more, to be changed on signing in; left out: a random one.",
-              {.least = 1, .most = identity::kMostPassword}));
+              "The first password, to be changed on signing in; left out: a random one.",
+              {.least = identity::kLeastPassword, .most = identity::kMostPassword}));
   }
 };
 

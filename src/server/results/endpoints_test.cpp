@@ -1,0 +1,218 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <boost/json.hpp>
+
+#include <deque>
+#include <future>
+
+#include "server/activity/activity.h"
+#include "server/api/endpoint.h"
+#include "server/db/test_database.h"
+#include "server/results/results.h"
+
+namespace osprey::server {
+
+api::Endpoint search_results();
+api::Endpoint count_results();
+api::Endpoint export_results();
+api::Endpoint show_result_storage();
+api::Endpoint change_result_retention();
+
+namespace results {
+namespace {
+
+using testing::HasSubstr;
+namespace json = boost::json;
+
+// A peer that reads as much as it is let: what stands in `waiting` goes on when the test says so.
+struct Peer {
+  http::Response response;
+  std::string body;
+  std::size_t unsent = 0;
+  bool finished = false;
+  bool gone = false;
+  std::deque<std::function<void()>> waiting;
+
+  void read_all() {
+    while (!waiting.empty()) {
+      auto go_on = std::move(waiting.front());
+      waiting.pop_front();
+      unsent = 0;
+      go_on();
+    }
+  }
+};
+
+struct PeerStream : http::BodyStream::Link {
+  explicit PeerStream(Peer& of) : peer(of) {}
+  bool write(std::string piece) override {
+    peer.body += piece;
+    peer.unsent += piece.size();
+    return !peer.gone;
+  }
+  std::size_t unsent() const override { return peer.unsent; }
+  void when_drained(std::function<void()> go_on) override { peer.waiting.push_back(std::move(go_on)); }
+  void finish() override { peer.finished = true; }
+  Peer& peer;
+};
+
+struct PeerLink : http::Responder::Link {
+  explicit PeerLink(Peer& of) : peer(of) {}
+  bool send(http::Response response) override {
+    peer.response = std::move(response);
+    return true;
+  }
+  http::BodyStream stream(http::Response head) override {
+    peer.response = std::move(head);
+    return http::BodyStream(std::make_shared<PeerStream>(peer));
+  }
+  void park(std::chrono::steady_clock::time_point, http::Response) override {}
+  bool open() const override { return true; }
+  Peer& peer;
+};
+
+class ResultEndpointsTest : public db::DatabaseTest {
+ protected:
+  void SetUp() override {
+    migrate(schema(), activity::schema());
+    results_ = make_results(database());
+    services_.database = &database();
+    services_.results = results_.get();
+  }
+  void store(const std::string& columns, std::int64_t host = 1) {
+    std::promise<bool> done;
+    ASSERT_TRUE(results_->store({.host = host,
+                                 .received = server::system_clock()(),
+                                 .lines = {fmt::format(R"({{"name":"q","columns":{},"action":"added"}})", columns)}},
+                                [&](const Result<void>& result) { done.set_value(result.has_value()); }));
+    ASSERT_TRUE(done.get_future().get());
+  }
+  void ask(const api::Endpoint& endpoint, const std::string& query, Peer& peer, const std::string& body = {}) {
+    http::Request request;
+    request.method = endpoint.method;
+    request.query = query;
+    request.body = body;
+    endpoint.run(request, api::Context{.services = services_, .head = request},
+                 http::Responder(std::make_unique<PeerLink>(peer)));
+  }
+  json::value ask(const api::Endpoint& endpoint, const std::string& query = {}) {
+    Peer peer;
+    ask(endpoint, query, peer);
+    EXPECT_EQ(peer.response.status, 200U) << peer.response.body;
+    return json::parse(peer.response.body);
+  }
+
+  Services services_;
+
+ private:
+  std::unique_ptr<Results> results_;
+};
+INSTANTIATE_TEST_SUITE_P(Databases, ResultEndpointsTest, db::both_dialects(), db::dialect_name);
+
+TEST_P(ResultEndpointsTest, SearchPageByPage) {
+  for (int i = 0; i < 5; ++i) store(fmt::format(R"({{"n":"{}","user":"{}"}})", i, i % 2 ? "bob" : "root"), 7);
+  const json::value first = ask(search_results(), "limit=2&value=user%3Droot&host=7&query=q&action=added");
+  EXPECT_EQ(first.at("items").as_array().size(), 2U);
+  EXPECT_EQ(first.at("items").at(0).at("columns").at("n").as_string(), "4");
+  EXPECT_EQ(first.at("items").at(0).at("host").as_int64(), 7);
+  const json::value second =
+      ask(search_results(), "limit=2&value=user%3Droot&after=" + std::string(first.at("next").as_string()));
+  EXPECT_EQ(second.at("items").as_array().size(), 1U);
+  EXPECT_TRUE(second.at("next").is_null());
+  EXPECT_EQ(ask(search_results(), "value=user~oo").at("items").as_array().size(), 3U);
+  EXPECT_EQ(ask(search_results(), "status=true").at("items").as_array().size(), 0U);
+}
+
+TEST_P(ResultEndpointsTest, WhatIsWrongIsSaid) {
+  for (const char* query : {"value=user", "value=%3Dx", "limit=0", "limit=501", "after=zz", "after=5b5d",
+                            "after=5b222d31225d", "from=now", "action=eaten", "severity=4", "host=a", "nothing=1"}) {
+    Peer peer;
+    ask(search_results(), query, peer);
+    EXPECT_EQ(peer.response.status, 422U) << query;
+    EXPECT_THAT(peer.response.body, testing::Not(testing::IsEmpty())) << query;
+  }
+  Peer peer;
+  ask(export_results(), "value=user", peer);
+  EXPECT_EQ(peer.response.status, 422U);
+}
+
+TEST_P(ResultEndpointsTest, Counts) {
+  for (int i = 0; i < 3; ++i) store(R"({"user":"root"})", i);
+  const json::value counts = ask(count_results(), "column=user&top=2");
+  EXPECT_EQ(counts.at("rows").as_int64(), 3);
+  EXPECT_EQ(counts.at("hosts").as_array().size(), 2U);
+  EXPECT_EQ(counts.at("columns").at("user").at(0).at("rows").as_int64(), 3);
+}
+
+TEST_P(ResultEndpointsTest, ExportsAsCsv) {
+  store(R"({"a":"1","b":"it's, \"quoted\"\nand more"})", 3);
+  Peer peer;
+  ask(export_results(), "format=csv", peer);
+  peer.read_all();
+  EXPECT_TRUE(peer.finished);
+  EXPECT_EQ(peer.response.content_type, "text/csv; charset=utf-8");
+  EXPECT_THAT(peer.body, testing::StartsWith("received,host,host_name,query,action,host_time,severity,a,b,other\r\n"));
+  EXPECT_THAT(peer.body, HasSubstr(",3,,q,added,,,1,\"it's, \"\"quoted\"\"\nand more\",\r\n"));
+}
+
+TEST_P(ResultEndpointsTest, ExportsAsJsonAndLines) {
+  for (int i = 0; i < 3; ++i) store(fmt::format(R"({{"n":{}}})", i));
+  Peer list, lines;
+  ask(export_results(), "format=json", list);
+  list.read_all();
+  EXPECT_EQ(json::parse(list.body).as_array().size(), 3U);
+  ask(export_results(), "", lines);
+  lines.read_all();
+  EXPECT_EQ(std::ranges::count(lines.body, '\n'), 3);
+  EXPECT_EQ(json::parse(lines.body.substr(0, lines.body.find('\n'))).at("columns").at("n").as_int64(), 2);
+  Peer none;
+  ask(export_results(), "format=json&query=none", none);
+  none.read_all();
+  EXPECT_TRUE(none.finished);
+  EXPECT_EQ(json::parse(none.body).as_array().size(), 0U);
+}
+
+TEST_P(ResultEndpointsTest, AnExportWaitsForItsReaderAndEndsWithIt) {
+  std::string snapshot = R"({"name":"q","action":"snapshot","snapshot":[{"n":"0"})";
+  for (int i = 1; i < 6000; ++i) snapshot += fmt::format(R"(,{{"n":"{}","x":"{}"}})", i, std::string(1000, 'x'));
+  std::promise<void> done;
+  ASSERT_TRUE(services_.results->store({.host = 1, .received = server::system_clock()(), .lines = {snapshot + "]}"}},
+                                       [&](const Result<void>&) { done.set_value(); }));
+  done.get_future().wait();
+  Peer slow;
+  ask(export_results(), "", slow);
+  EXPECT_LT(slow.body.size(), 2U << 20);  // the rest is not read before the peer has taken this
+  EXPECT_FALSE(slow.finished);
+  slow.read_all();
+  EXPECT_TRUE(slow.finished);
+  EXPECT_EQ(std::ranges::count(slow.body, '\n'), 6000);
+
+  Peer leaves;
+  leaves.gone = true;
+  ask(export_results(), "", leaves);
+  EXPECT_TRUE(leaves.waiting.empty());
+  EXPECT_FALSE(leaves.finished);
+}
+
+TEST_P(ResultEndpointsTest, StorageAndRetention) {
+  store("{}");
+  Peer peer;
+  ask(change_result_retention(), "", peer, R"({"keep_days":7,"keep_bytes":1000000000})");
+  EXPECT_EQ(peer.response.status, 204U) << peer.response.body;
+  const json::value storage = ask(show_result_storage());
+  EXPECT_EQ(storage.at("rows").as_int64(), 1);
+  EXPECT_EQ(storage.at("keep_days").as_int64(), 7);
+  EXPECT_EQ(storage.at("days").as_array().size(), 1U);
+  ask(change_result_retention(), "", peer, R"({"keep_days":0,"keep_bytes":-1})");
+  EXPECT_EQ(peer.response.status, 422U);
+}
+
+TEST(ResultEndpoints, NeedAPermission) {
+  for (const auto make : {search_results, count_results, export_results, show_result_storage})
+    EXPECT_EQ(make().permission, api::Permission::view);
+  EXPECT_EQ(change_result_retention().permission, api::Permission::administer);
+}
+
+}  // namespace
+}  // namespace results
+}  // namespace osprey::server

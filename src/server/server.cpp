@@ -1,0 +1,387 @@
+#include "server/server.h"
+
+#include <fmt/format.h>
+#include <malloc.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/version.h"
+#include "server/activity/activity.h"
+#include "server/agents/agents.h"
+#include "server/api/api.h"
+#include "server/api/counts.h"
+#include "server/api/idempotency.h"
+#include "server/carves/carves.h"
+#include "server/certificates.h"
+#include "server/db/database.h"
+#include "server/enrollment/enrollment.h"
+#include "server/hosts/service.h"
+#include "server/http/listener.h"
+#include "server/identity/administrators.h"
+#include "server/identity/authenticator.h"
+#include "server/identity/passwords.h"
+#include "server/live/live.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/queries/queries.h"
+#include "server/results/results.h"
+#include "server/tags/service.h"
+
+namespace osprey::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kUpkeep = 60s;
+constexpr auto kPatience = 5s;  // with requests that are being answered, at the end
+constexpr std::int64_t kHourMs = 3'600'000;
+
+// In the order in which they refer to each other.
+std::vector<db::Schema> schemas() {
+  return {activity::schema(),   api::schema(),     identity::schema(), tags::schema(), hosts::schema(),
+          enrollment::schema(), queries::schema(), results::schema(),  live::schema(), carves::schema()};
+}
+
+Result<std::unique_ptr<db::Database>> open_database(const Options& options) {
+  if (::mkdir(options.data.c_str(), 0700) != 0 && errno != EEXIST) return system_failure(options.data);
+  const auto url = options.database.empty() ? "sqlite:" + options.data + "/osprey.db" : options.database;
+  return db::open({.url = url, .connections = options.database_connections});
+}
+
+Result<std::string> text_of(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return system_failure(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+std::string host_name() {
+  char name[256] = "";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+// Without port; an IPv6 address without its brackets.
+std::string name_part(std::string_view address) {
+  if (address.starts_with('[')) return std::string(address.substr(1, address.find(']') - 1));
+  return std::string(address.substr(0, address.find(':')));
+}
+
+// What the certificate that we make is for.
+std::vector<std::string> certificate_names(const Options& options) {
+  std::vector<std::string> names;
+  if (!options.public_address.empty()) names.push_back(name_part(options.public_address));
+  for (auto name :
+       {std::string("localhost"), host_name(), std::string("127.0.0.1"), std::string("::1"), options.address})
+    if (!name.empty() && name != "0.0.0.0" && name != "::" && std::ranges::find(names, name) == names.end())
+      names.push_back(std::move(name));
+  return names;
+}
+
+class Running final : public Server {
+ public:
+  Running(const Options& options, Clock clock) : options_(options) { services_.clock = std::move(clock); }
+
+  ~Running() override {
+    {
+      const std::scoped_lock lock(mutex_);
+      stopping_ = true;
+    }
+    stopping_changed_.notify_all();
+    if (upkeep_.joinable()) upkeep_.join();
+    if (listener_) listener_->stop(kPatience);
+  }
+
+  Result<void> start() {
+    database_ = TRY(open_database(options_));
+    const auto all = schemas();
+    TRY(database_->migrate(all));
+    services_.database = database_.get();
+    TRY(find_certificates());
+    TRY(start_slices());
+    TRY(start_listening());
+    upkeep_ = std::thread([this] { keep_up(); });
+    return {};
+  }
+
+  std::uint16_t port() const override { return listener_->port(); }
+  std::string url() const override {
+    const auto scheme = options_.insecure_http ? "http" : "https";
+    if (!options_.public_address.empty()) return fmt::format("{}://{}", scheme, options_.public_address);
+    const bool any = options_.address == "0.0.0.0" || options_.address == "::";
+    const auto name = any ? host_name() : options_.address;
+    return fmt::format("{}://{}:{}", scheme, name.find(':') == name.npos ? name : "[" + name + "]", port());
+  }
+  std::string authority() const override { return authority_; }
+  std::string first_password() const override { return first_password_; }
+
+  Result<void> reload_certificate() override {
+    if (!authority_.empty()) TRY(own_certificates(options_.data + "/tls", certificate_names(options_)));
+    return listener_->reload_certificate();
+  }
+
+ private:
+  Result<void> find_certificates() {
+    listener_options_.certificate = options_.certificate;
+    listener_options_.key = options_.key;
+    if (options_.insecure_http || !options_.certificate.empty()) return {};
+    const auto files = TRY(own_certificates(options_.data + "/tls", certificate_names(options_)));
+    listener_options_.certificate = files.certificate;
+    listener_options_.key = files.key;
+    authority_ = files.authority;
+    return {};
+  }
+
+  Result<void> start_slices() {
+    const auto now = services_.clock();
+    services_.passwords = &passwords_;
+    identity_ = std::make_unique<identity::Authenticator>(*database_, services_.clock);
+    services_.identity = identity_.get();
+    first_password_ = TRY(identity::make_first_administrator(*database_, passwords_, now)).value_or("");
+    TRY(enrollment::make_default_secret(*database_, now));
+    hosts_ = TRY(hosts::start(services_));
+    services_.hosts = hosts_.get();
+    tags_ = TRY(tags::start(services_));
+    services_.tags = tags_.get();
+    queries_ = TRY(queries::start({*database_, *hosts_, *tags_}));
+    services_.queries = queries_.get();
+    results_ = results::make_results(*database_);
+    services_.results = results_.get();
+    carves_ = carves::make(*database_);
+    services_.carves = carves_.get();
+    enrollment_ = TRY(enrollment::open(
+        services_, {.server = address_for_hosts(), .certificate = authority_.empty() ? "" : TRY(text_of(authority_))}));
+    services_.enrollment = enrollment_.get();
+    live_ = TRY(live::start({.database = *database_,
+                             .hosts = *hosts_,
+                             .clock = services_.clock,
+                             .tag_by_name = [this](std::string_view name) { return tags_->by_name(name); },
+                             .wake =
+                                 [this](std::span<const hosts::HostId> hosts) {
+                                   if (services_.held_reads) services_.held_reads->wake(hosts);
+                                 }}));
+    services_.live = live_.get();
+    agents_ = agents::make(services_, {live_.get(), hosts_.get(), tags_.get()},
+                           [this](std::function<void()> job) { listener_->post(std::move(job)); },
+                           {.hold = options_.held_read});
+    services_.held_reads = agents_.get();
+    return {};
+  }
+
+  // Before the port is known where any would do.
+  std::string address_for_hosts() const {
+    if (options_.public_address.empty()) return fmt::format("{}:{}", options_.address, options_.port);
+    const bool has_port =
+        options_.public_address.find(':', options_.public_address.rfind(']') + 1) != std::string::npos;
+    return has_port ? options_.public_address : fmt::format("{}:{}", options_.public_address, options_.port);
+  }
+
+  Result<void> start_listening() {
+    router_.error = [](const http::RequestHead& head, unsigned status, std::string what) {
+      return agents::is_agent_path(head.path) ? agents::refusal(status, what) : api::problem_response(status, what);
+    };
+    TRY(agents::mount(router_, *agents_));
+    TRY(api::mount(router_, api::endpoints(), services_,
+                   {.counts = &api_counts_, .log = [](const api::Answered& answered) { log_answer(answered); }}));
+    TRY(router_.add({.pattern = "/metrics", .handle = [this](const http::Request&, http::Responder responder) {
+                       responder.send({.content_type = "text/plain; version=0.0.4", .body = metrics()});
+                     }}));
+    TRY(router_.add({.pattern = "/healthz",
+                     .handle = [this](const http::Request&, http::Responder responder) { responder.send(health()); }}));
+    auto& listener = listener_options_;
+    listener.address = options_.address;
+    listener.port = options_.port;
+    listener.client_authorities = options_.client_authorities;
+    listener.client_certificates = options_.client_certificates;
+    listener.threads = options_.threads;
+    listener.workers = options_.workers;
+    listener.trusted_balancers = options_.trusted_balancers;
+    listener.log = [](const std::string& what) { log(Level::error, "listener", {{"what", what}}); };
+    listener_ = TRY(http::listen(listener, router_));
+    return {};
+  }
+
+  static void log_answer(const api::Answered& answered) {
+    const auto level = answered.status >= 500 ? Level::error : answered.status >= 400 ? Level::info : Level::debug;
+    if (!logs(level)) return;
+    log(level, answered.status >= 400 ? "request failed" : "request",
+        {{"operation", std::string(answered.operation)},
+         {"status", std::to_string(answered.status)},
+         {"administrator", answered.administrator},
+         {"address", answered.address},
+         {"microseconds", std::to_string(answered.microseconds)},
+         {"error", answered.error}});
+  }
+
+  // Well as long as the database answers: a balancer sends its connections elsewhere otherwise.
+  http::Response health() {
+    const auto answers = database_->read([](soci::session&) { return true; });
+    if (!answers) return {.status = 503, .content_type = "text/plain", .body = answers.error().text() + "\n"};
+    return {.content_type = "text/plain", .body = "ok\n"};
+  }
+
+  std::string metrics() const {
+    Metrics made;
+    made.gauge("build_info", "The server's version.", 1, {{"version", version()}});
+    add_listener(made, listener_->counts());
+    add_agents(made, agents_->counts());
+    made.gauge("held_reads", "Distributed reads that are held open.", static_cast<std::int64_t>(agents_->held()));
+    made.gauge("hosts", "Hosts that are known.", static_cast<std::int64_t>(hosts_->all().size()));
+    add_hosts(made, hosts_->counts());
+    add_results(made, results_->counts());
+    add_live(made, live_->counts());
+    add_database(made, database_->counts());
+    return std::move(made).take() + api_counts_.prometheus();
+  }
+
+  static void add_listener(Metrics& made, const http::ListenerCounts& counts) {
+    made.counter("connections_accepted_total", "Connections that were accepted.", counts.accepted);
+    made.counter("connections_refused_total", "Connections that were closed at once: too many.", counts.refused);
+    made.counter("handshakes_total", "TLS handshakes that succeeded.", counts.handshakes);
+    made.counter("handshakes_resumed_total", "Of these, sessions that were resumed.", counts.resumed);
+    made.counter("handshake_failures_total", "TLS handshakes that failed.", counts.handshake_failures);
+    made.counter("requests_total", "Requests on every path.", counts.requests);
+    made.counter("request_errors_total", "Requests that were refused or failed.", counts.errors_4xx,
+                 {{"class", "4xx"}});
+    made.counter("request_errors_total", "", counts.errors_5xx, {{"class", "5xx"}});
+    made.counter("timeouts_total", "Connections that were too slow.", counts.timeouts);
+    made.counter("received_bytes_total", "Bytes received.", counts.bytes_in);
+    made.counter("sent_bytes_total", "Bytes sent.", counts.bytes_out);
+    made.gauge("connections", "Connections that are open.", counts.connections);
+    made.gauge("parked_requests", "Requests that wait for something.", counts.parked);
+    made.gauge("streams", "Answers that are being streamed.", counts.streams);
+    made.gauge("queued_requests", "Requests that wait for a worker.", counts.queued);
+    made.gauge("body_bytes", "Bytes of bodies that are being read.", counts.body_bytes);
+  }
+
+  static void add_agents(Metrics& made, const agents::Counts& counts) {
+    for (std::size_t endpoint = 0; endpoint < agents::kEndpointNames.size(); ++endpoint)
+      for (std::size_t outcome = 0; outcome < agents::kOutcomeNames.size(); ++outcome)
+        made.counter("agent_requests_total", "Requests of agents.", counts.requests[endpoint][outcome],
+                     {{"endpoint", agents::kEndpointNames[endpoint]}, {"outcome", agents::kOutcomeNames[outcome]}});
+    made.counter("agent_key_look_ups_total", "Node keys that memory did not know.", counts.key_look_ups);
+    made.counter("agent_configurations_unchanged_total", "Configurations that the host had already.",
+                 counts.configs_unchanged);
+    made.counter("agent_lines_total", "Log lines received.", counts.lines);
+    made.counter("agent_lines_dropped_total", "Log lines that were no JSON object, or too long.", counts.lines_dropped);
+    made.counter("agent_reads_empty_total", "Distributed reads with nothing to ask.", counts.reads_empty);
+    made.counter("agent_reads_held_total", "Distributed reads that were held open.", counts.reads_held);
+    made.counter("agent_reads_woken_total", "Of these, answered with a query.", counts.reads_woken);
+    made.counter("agent_queries_total", "Queries sent to hosts.", counts.queries_sent);
+    made.counter("agent_answers_total", "Answers to these.", counts.answers);
+    made.counter("agent_answers_unknown_total", "Answers to queries that nobody asked.", counts.answers_unknown);
+  }
+
+  static void add_hosts(Metrics& made, const hosts::Service::Counts& counts) {
+    made.counter("host_details_refreshed_total", "Hosts whose details came.", counts.refreshed);
+    made.counter("host_details_failed_total", "Detail queries that failed on their hosts.", counts.failed_answers);
+  }
+
+  static void add_results(Metrics& made, const results::Counts& counts) {
+    made.counter("result_lines_total", "Lines that were stored.", counts.lines);
+    made.counter("result_rows_total", "Rows that they became.", counts.rows);
+    made.counter("result_lines_raw_total", "Lines that are none of osquery's, kept as they came.", counts.raw);
+    made.counter("result_commits_total", "Transactions that stored lines.", counts.commits);
+    made.counter("result_batches_refused_total", "Batches refused: too much was waiting.", counts.refused);
+    made.counter("result_batches_failed_total", "Batches that the database did not take.", counts.failed);
+  }
+
+  static void add_live(Metrics& made, const live::Counts& counts) {
+    made.counter("live_asked_total", "Hosts that were asked a live query.", counts.asked);
+    made.counter("live_answered_total", "Hosts that answered one.", counts.answered);
+    made.counter("live_failed_total", "Of these, with an error.", counts.failed);
+    made.counter("live_never_asked_total", "Answers to live queries that are none or have ended.", counts.never_asked);
+    made.counter("live_rows_dropped_total", "Rows beyond what is kept of a host.", counts.rows_dropped);
+    made.gauge("live_running", "Live queries that run.", counts.running);
+    made.gauge("live_watchers", "Streams of live queries that are open.", counts.streams);
+  }
+
+  static void add_database(Metrics& made, const db::Database::Counts& counts) {
+    made.counter("database_reads_total", "Reads of the database.", counts.reads);
+    made.counter("database_writes_total", "Transactions.", counts.writes);
+    made.counter("database_retries_total", "Reads and transactions that were run again.", counts.retries);
+    made.counter("database_failures_total", "Reads and transactions that failed.", counts.failures);
+    made.counter("database_wait_microseconds_total", "Time spent waiting for a connection.", counts.waits_us);
+    made.gauge("database_connections", "Connections that are open.", counts.open);
+    made.gauge("database_connections_in_use", "Of these, in use.", counts.in_use);
+  }
+
+  // What is done once a minute.
+  void keep_up() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_changed_.wait_for(lock, kUpkeep, [this] { return stopping_; })) {
+      lock.unlock();
+      const auto now = services_.clock();
+      complain("results", results_->maintain(now));
+      complain("carves", carves_->maintain(now));
+      if (now.ms - certificate_looked_at_ > kHourMs) {
+        certificate_looked_at_ = now.ms;
+        if (!authority_.empty()) complain("certificate", reload_certificate());
+      }
+      ::malloc_trim(0);
+      lock.lock();
+    }
+  }
+
+  static void complain(std::string_view what, const Result<void>& done) {
+    if (!done) log(Level::error, "upkeep failed", {{"of", std::string(what)}, {"why", done.error().text()}});
+  }
+
+  const Options options_;
+  Services services_;
+  identity::Passwords passwords_;
+  std::string authority_;
+  std::string first_password_;
+  http::ListenerOptions listener_options_;
+  api::Counts api_counts_;
+
+  // Each uses those above it.
+  std::unique_ptr<db::Database> database_;
+  std::unique_ptr<identity::Authenticator> identity_;
+  std::unique_ptr<hosts::Service> hosts_;
+  std::unique_ptr<tags::Service> tags_;
+  std::unique_ptr<queries::Queries> queries_;
+  std::unique_ptr<results::Results> results_;
+  std::unique_ptr<carves::Carves> carves_;
+  std::unique_ptr<enrollment::Enrollment> enrollment_;
+  std::unique_ptr<live::Live> live_;
+  std::unique_ptr<agents::Agents> agents_;
+  http::Router router_;
+  std::unique_ptr<http::Listener> listener_;
+
+  std::int64_t certificate_looked_at_ = 0;
+  std::mutex mutex_;
+  std::condition_variable stopping_changed_;
+  bool stopping_ = false;
+  std::thread upkeep_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> serve(const Options& options, Clock clock) {
+  auto server = std::make_unique<Running>(options, std::move(clock));
+  TRY(server->start());
+  return server;
+}
+
+Result<void> migrate(const Options& options) {
+  const auto database = TRY(open_database(options));
+  const auto all = schemas();
+  return database->migrate(all);
+}
+
+Result<std::string> reset_password(const Options& options, Clock clock) {
+  const auto database = TRY(open_database(options));
+  const auto all = schemas();
+  TRY(database->migrate(all));
+  identity::Passwords passwords;
+  return identity::reset_password(*database, passwords, options.administrator, clock());
+}
+
+}  // namespace osprey::server
