@@ -145,6 +145,7 @@ class TheAgents final : public Agents {
   template <class F>
   void identified(const CallPtr& call, hosts::HostId host, F& then);
 
+  void compose_config(const CallPtr& call, hosts::HostId id, std::string_view etag);
   void send_config(const CallPtr& call, std::string_view etag, const queries::Composed& composed);
   http::Response read_response(std::string body) const;
   bool has(hosts::HostId host) const;
@@ -231,7 +232,7 @@ std::optional<http::Response> TheAgents::admit(Endpoint endpoint, const http::Re
   if (endpoint == Endpoint::enroll) return std::nullopt;
   const auto key = header_key(head);
   if (key.empty()) return std::nullopt;
-  const auto known = services_.enrollment->recall(key);
+  const auto known = services_.enrollment->recall(key, head.peer);
   if (!known || known->host != 0) return std::nullopt;
   counts_.count(endpoint, Outcome::node_invalid);
   return node_invalid("the node key is not valid; enroll again");
@@ -246,10 +247,11 @@ void TheAgents::identify(const CallPtr& call, std::string_view body_key, F then)
     return refuse(*call, Outcome::foreign_key, 403, "the node key of the body is not that of the header");
   const auto key = in_header.empty() ? body_key : in_header;
   if (key.empty()) return reply(*call, Outcome::node_invalid, node_invalid("a node key is missing; enroll first"));
-  if (const auto known = services_.enrollment->recall(key)) return identified(call, known->host, then);
+  if (const auto known = services_.enrollment->recall(key, call->request.peer))
+    return identified(call, known->host, then);
   add(counts_.key_look_ups);
   to_worker_([this, call, key = std::string(key), then]() mutable {
-    const auto known = services_.enrollment->look_up(key);
+    const auto known = services_.enrollment->look_up(key, call->request.peer);
     if (known)
       identified(call, known->host, then);
     else
@@ -293,7 +295,7 @@ void TheAgents::enroll(const CallPtr& call) {
   const auto now = services_.clock();
   const auto key = services_.enrollment->enroll(*request, now);
   if (!key) return refuse(*call, key.error());
-  if (const auto known = services_.enrollment->recall(*key); known && known->host != 0)
+  if (const auto known = services_.enrollment->recall(*key, call->request.peer); known && known->host != 0)
     services_.hosts->seen(known->host, hosts::Sign::enroll, call->request.peer, now);
   std::string body = R"({"node_key":)";
   append_json_string(body, *key);
@@ -306,17 +308,20 @@ void TheAgents::config(const CallPtr& call) {
   const auto key = request->node_key;
   identify(call, key, [this, call, etag = std::move(request->etag)](hosts::HostId id) {
     const auto host = services_.hosts->find(id);
-    // Just enrolled through another server, or just removed: known to everyone in a moment.
-    if (!host) return refuse(*call, Outcome::busy, 503, kComeAgain);
-    if (const auto composed = services_.queries->recall(*host)) return send_config(call, etag, *composed);
-    to_worker_([this, call, host, etag] {
-      const auto composed = services_.queries->compose(*host);
-      if (composed)
-        send_config(call, etag, **composed);
-      else
-        refuse(*call, composed.error());
-    });
+    const auto composed = host ? services_.queries->recall(*host) : nullptr;
+    if (composed) return send_config(call, etag, *composed);
+    to_worker_([this, call, id, etag] { compose_config(call, id, etag); });
   });
+}
+
+void TheAgents::compose_config(const CallPtr& call, hosts::HostId id, std::string_view etag) {
+  const auto host = services_.hosts->look_up(id);
+  if (!host) return refuse(*call, host.error());
+  // Being removed: its node key ends in a moment.
+  if (!*host) return refuse(*call, Outcome::busy, 503, kComeAgain);
+  const auto composed = services_.queries->compose(**host);
+  if (!composed) return refuse(*call, composed.error());
+  send_config(call, etag, **composed);
 }
 
 void TheAgents::send_config(const CallPtr& call, std::string_view etag, const queries::Composed& composed) {

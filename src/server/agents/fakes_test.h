@@ -75,13 +75,13 @@ struct FakeEnrollment : enrollment::Enrollment {
     if (request.secret != "right") return api::problem(api::kForbidden, "enrollment", "the secret is not right");
     return "key-" + request.identifier;
   }
-  std::optional<Known> recall(std::string_view key) const override {
+  std::optional<Known> recall(std::string_view key, std::string_view) const override {
     ++recalls;
     const auto found = keys.find(key);
     if (found != keys.end()) return Known{found->second};
     return elsewhere.contains(key) ? std::nullopt : std::optional(Known{});
   }
-  Result<Known> look_up(std::string_view key) override {
+  Result<Known> look_up(std::string_view key, std::string_view) override {
     ++look_ups;
     if (key == "unavailable") return std::unexpected(Error{db::kUnavailable, "database", "gone"});
     return Known{elsewhere.find(key)->second};
@@ -124,20 +124,16 @@ struct FakeHosts : hosts::Hosts {
     ++again;
     return {};
   }
-  void add_listener(std::function<void(hosts::HostId)> changed) override { listeners.push_back(std::move(changed)); }
-  void remove(hosts::HostId host) {
-    {
-      const std::lock_guard lock(mutex);
-      hosts.erase(host);
-    }
-    for (const auto& listener : listeners) listener(host);
+  void add_listener(std::function<void(hosts::HostId)>) override {}
+  void add_remover(std::function<Result<void>(db::Transaction&, hosts::HostId)> remove) override {
+    remover = std::move(remove);
   }
 
   mutable std::mutex mutex;
   std::map<hosts::HostId, hosts::HostPtr> hosts;
   std::map<hosts::HostId, hosts::Details> details_of;
   std::vector<std::tuple<hosts::HostId, hosts::Sign, std::string>> signs;
-  std::vector<std::function<void(hosts::HostId)>> listeners;
+  std::function<Result<void>(db::Transaction&, hosts::HostId)> remover;
   hosts::HostId last = 0;
   int again = 0;
 };
@@ -154,6 +150,19 @@ struct FakeQueries : queries::Queries {
                           .reply = std::make_shared<const std::string>(R"({"schedule":{},"etag":"v1"})"),
                           .gzip_reply = std::make_shared<const std::string>("packed")});
   }
+  Result<queries::Composition> explain(const hosts::Host&) override { return {}; }
+  Result<std::vector<queries::Item>> list(std::optional<queries::Kind>) override { return {}; }
+  Result<queries::Item> find(queries::Kind, const std::string&) override { return {}; }
+  Result<std::vector<queries::Item>> history(queries::Kind, const std::string&) override { return {}; }
+  Result<queries::Saved> save(const queries::Draft&, const identity::Caller&, Timestamp) override { return {}; }
+  Result<void> remove(queries::Kind, const std::string&, const identity::Caller&, Timestamp) override { return {}; }
+  Result<queries::Item> roll_back(queries::Kind, const std::string&, std::int64_t, const identity::Caller&,
+                                  Timestamp) override {
+    return {};
+  }
+  Result<queries::Effect> try_out(queries::Kind, const std::string&, const std::optional<queries::Draft>&) override {
+    return {};
+  }
   std::shared_ptr<const queries::Composed> recalled = make("v1");
   std::shared_ptr<const queries::Composed> composed = make("v1");
 };
@@ -169,6 +178,16 @@ struct FakeResults : results::Results {
   void finish(const Result<void>& result) {
     for (const auto& done : std::exchange(pending, {})) done(result);
   }
+  Result<results::Page> search(const results::Filter&, std::optional<std::int64_t>, std::size_t,
+                               std::chrono::milliseconds) const override {
+    return {};
+  }
+  Result<results::Facets> facets(const results::Filter&, const results::FacetOptions&) const override { return {}; }
+  Result<results::Retention> retention() const override { return {}; }
+  Result<void> set_retention(db::Transaction&, const results::Retention&) override { return {}; }
+  Result<results::Statistics> statistics() const override { return {}; }
+  results::Counts counts() const override { return {}; }
+  Result<void> maintain(Timestamp) override { return {}; }
   bool full = false;
   bool at_once = true;
   std::vector<results::LogBatch> batches;
@@ -185,6 +204,13 @@ struct FakeCarves : carves::Carves {
     blocks[block_id] = data;
     return {};
   }
+  Result<carves::Carve> find(carves::CarveId) override { return {}; }
+  Result<std::vector<carves::Carve>> list(std::optional<hosts::HostId>, carves::CarveId, std::int64_t) override {
+    return {};
+  }
+  Result<std::string> read(carves::CarveId, std::int64_t) override { return {}; }
+  Result<void> remove(db::Transaction&, carves::CarveId) override { return {}; }
+  Result<void> maintain(Timestamp) override { return {}; }
   std::vector<std::pair<hosts::HostId, carves::Start>> starts;
   std::map<std::uint64_t, std::string> blocks;
 };

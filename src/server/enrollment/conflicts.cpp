@@ -9,35 +9,37 @@ namespace osprey::server::enrollment {
 void add_conflict(db::Transaction& transaction, const Conflict& conflict) {
   const long long host = conflict.host, other = conflict.other_host, first = conflict.first_at.ms,
                   last = conflict.last_at.ms;
-  const int same = conflict.same_machine ? 1 : 0;
+  const std::string kind(api::name_of(conflict.kind));
   transaction.sql()
-      << "INSERT INTO enrollment_conflict (identifier, host_id, address, other_host_id, other_address, same_machine, "
-         "first_at, last_at) VALUES (:identifier, :host, :address, :other, :other_address, :same, :first, :last) ON "
+      << "INSERT INTO enrollment_conflict (identifier, host_id, address, other_host_id, other_address, kind, "
+         "first_at, last_at) VALUES (:identifier, :host, :address, :other, :other_address, :kind, :first, :last) ON "
          "CONFLICT "
-         "(host_id, other_host_id) DO UPDATE SET address = excluded.address, other_address = excluded.other_address, "
+         "(host_id, other_host_id) DO UPDATE SET kind = excluded.kind, address = excluded.address, other_address = "
+         "excluded.other_address, "
          "last_at = excluded.last_at",
       soci::use(conflict.identifier), soci::use(host), soci::use(conflict.address), soci::use(other),
-      soci::use(conflict.other_address), soci::use(same), soci::use(first), soci::use(last);
+      soci::use(conflict.other_address), soci::use(kind), soci::use(first), soci::use(last);
 }
 
 Result<api::Page<Conflict>> list_conflicts(db::Database& database, std::int64_t limit, const std::string& after) {
   Conflict row;
   long long host = 0, other = 0, first = 0;
-  int same = 0;
+  std::string kind;
   return latest_first<Conflict>(
       database,
-      "SELECT id, last_at, identifier, host_id, address, other_host_id, other_address, same_machine, first_at FROM "
+      "SELECT id, last_at, identifier, host_id, address, other_host_id, other_address, kind, first_at FROM "
       "enrollment_conflict",
       limit, after,
       [&](auto& statement) -> auto& {
         statement, soci::into(row.identifier), soci::into(host), soci::into(row.address), soci::into(other),
-            soci::into(row.other_address), soci::into(same), soci::into(first);
+            soci::into(row.other_address), soci::into(kind), soci::into(first);
         return statement;
       },
       [&](Timestamp last) {
         row.host = host;
         row.other_host = other;
-        row.same_machine = same != 0;
+        for (const auto& [each, name] : api::EnumNames<ConflictKind>::kNames)
+          if (name == kind) row.kind = each;
         row.first_at.ms = first;
         row.last_at = last;
         return row;

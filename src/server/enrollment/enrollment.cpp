@@ -6,7 +6,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include "base/text.h"
@@ -19,6 +18,7 @@
 #include "server/enrollment/machines.h"
 #include "server/enrollment/node_keys.h"
 #include "server/enrollment/secrets.h"
+#include "server/tags/tags.h"
 
 namespace osprey::server::enrollment {
 namespace {
@@ -62,7 +62,6 @@ struct Shared {
   bool ending = false;
   bool work = false;
   bool reload = false;
-  std::set<hosts::HostId> changed_hosts;
 
   void wake() {
     {
@@ -86,8 +85,8 @@ class TheEnrollment final : public Enrollment {
   Result<void> start();
 
   Result<std::string> enroll(const Request& request, Timestamp now) override;
-  std::optional<Known> recall(std::string_view node_key) const override;
-  Result<Known> look_up(std::string_view node_key) override;
+  std::optional<Known> recall(std::string_view node_key, std::string_view address) const override;
+  Result<Known> look_up(std::string_view node_key, std::string_view address) override;
   Result<void> revoke(db::Transaction& transaction, hosts::HostId host, bool may_enroll_again, Timestamp now) override;
   const Options& options() const override { return options_; }
   void settle() override;
@@ -107,7 +106,8 @@ class TheEnrollment final : public Enrollment {
   void run();
   Result<void> reload();
   void settle_findings(Timestamp now);
-  void settle_removed(Timestamp now);
+  Result<std::vector<NodeKey>> settle(const NodeKeys::Finding& finding, Timestamp now);
+  Result<std::vector<NodeKey>> list_shared(const NodeKeys::Finding& finding, Timestamp now);
   Result<std::vector<NodeKey>> first_use(const Digest& hash, Timestamp now);
   Result<std::vector<NodeKey>> tell_apart(const Digest& hash, const Digest& rival, Timestamp now);
   void put(const std::vector<NodeKey>& keys) {
@@ -129,6 +129,13 @@ void tell(db::Transaction& transaction, const std::vector<NodeKey>& keys) {
   for (const auto& key : keys) transaction.notify(std::string(kChannel), to_message(key));
 }
 
+void end_keys(db::Transaction& transaction, hosts::HostId host) {
+  auto keys = keys_of_host(transaction.sql(), host);
+  remove_keys(transaction.sql(), host);
+  for (auto& key : keys) key.host = 0;
+  tell(transaction, keys);
+}
+
 // In memory
 
 Result<void> TheEnrollment::start() {
@@ -147,10 +154,14 @@ Result<void> TheEnrollment::start() {
         shared->wake();
       });
   TRY(reload());
-  services_.hosts->add_listener([shared](hosts::HostId host) {
-    const std::lock_guard lock(shared->mutex);
-    shared->changed_hosts.insert(host);
+  services_.hosts->add_remover([](db::Transaction& transaction, hosts::HostId host) -> Result<void> {
+    end_keys(transaction, host);
+    remove_machine(transaction.sql(), host);
+    return {};
   });
+  if (services_.tags)
+    services_.tags->add_user(
+        [database = services_.database](hosts::TagId tag) { return secrets_with(*database, tag); });
   thread_ = std::thread([this] { run(); });
   return {};
 }
@@ -184,14 +195,14 @@ void TheEnrollment::run() {
   }
 }
 
-std::optional<Enrollment::Known> TheEnrollment::recall(std::string_view node_key) const {
-  const auto host = shared_->keys.recall(node_key, services_.clock());
+std::optional<Enrollment::Known> TheEnrollment::recall(std::string_view node_key, std::string_view address) const {
+  const auto host = shared_->keys.recall(node_key, address, services_.clock());
   return host ? std::optional(Known{*host}) : std::nullopt;
 }
 
-Result<Enrollment::Known> TheEnrollment::look_up(std::string_view node_key) {
+Result<Enrollment::Known> TheEnrollment::look_up(std::string_view node_key, std::string_view address) {
   const auto now = services_.clock();
-  if (const auto known = recall(node_key)) return *known;
+  if (const auto known = recall(node_key, address)) return *known;
   if (!look_ups_.take(now))
     return std::unexpected(Error{db::kUnavailable, "node key", "too many that nobody knows; send it again later"});
   const auto hash = digest_of(node_key);
@@ -200,7 +211,7 @@ Result<Enrollment::Known> TheEnrollment::look_up(std::string_view node_key) {
     shared_->keys.put(found->key);
   else
     shared_->keys.put_unknown(hash, now);
-  return recall(node_key).value_or(Known{});
+  return recall(node_key, address).value_or(Known{});
 }
 
 // Enrolling
@@ -313,12 +324,8 @@ Result<TheEnrollment::Enrolled> TheEnrollment::enroll_in(db::Transaction& transa
 
 Result<void> TheEnrollment::revoke(db::Transaction& transaction, hosts::HostId host, bool may_enroll_again,
                                    Timestamp now) {
-  auto& sql = transaction.sql();
-  auto keys = keys_of_host(sql, host);
-  remove_keys(sql, host);
-  set_blocked(sql, host, may_enroll_again ? 0 : now.ms);
-  for (auto& key : keys) key.host = 0;
-  tell(transaction, keys);
+  end_keys(transaction, host);
+  set_blocked(transaction.sql(), host, may_enroll_again ? 0 : now.ms);
   return {};
 }
 
@@ -337,13 +344,12 @@ void TheEnrollment::settle() {
     shared_->reload = true;
   }
   settle_findings(now);
-  settle_removed(now);
   (void)failures_.write(*services_.database);
 }
 
 void TheEnrollment::settle_findings(Timestamp now) {
   for (const auto& finding : shared_->keys.take_findings()) {
-    auto keys = finding.rival ? tell_apart(finding.hash, *finding.rival, now) : first_use(finding.hash, now);
+    const auto keys = settle(finding, now);
     // What could not be done is found again: by the next use of the key once it is loaded anew.
     if (keys) {
       put(*keys);
@@ -352,6 +358,33 @@ void TheEnrollment::settle_findings(Timestamp now) {
       shared_->reload = true;
     }
   }
+}
+
+Result<std::vector<NodeKey>> TheEnrollment::settle(const NodeKeys::Finding& finding, Timestamp now) {
+  switch (finding.kind) {
+    case NodeKeys::Finding::Kind::first_use:
+      return first_use(finding.hash, now);
+    case NodeKeys::Finding::Kind::both_alive:
+      return tell_apart(finding.hash, finding.rival, now);
+    case NodeKeys::Finding::Kind::two_addresses:
+      return list_shared(finding, now);
+  }
+  return {};
+}
+
+Result<std::vector<NodeKey>> TheEnrollment::list_shared(const NodeKeys::Finding& finding, Timestamp now) {
+  return services_.database->write([&](db::Transaction& transaction) -> Result<std::vector<NodeKey>> {
+    if (const auto found = find_key(transaction.sql(), finding.hash))
+      add_conflict(transaction, {.identifier = found->machine.identifier,
+                                 .host = found->key.host,
+                                 .address = finding.address,
+                                 .other_host = found->key.host,
+                                 .other_address = finding.other_address,
+                                 .kind = ConflictKind::shared_key,
+                                 .first_at = now,
+                                 .last_at = now});
+    return std::vector<NodeKey>();
+  });
 }
 
 Result<std::vector<NodeKey>> TheEnrollment::first_use(const Digest& hash, Timestamp now) {
@@ -390,35 +423,13 @@ Result<std::vector<NodeKey>> TheEnrollment::tell_apart(const Digest& hash, const
                                .address = former->machine.address,
                                .other_host = later->key.host,
                                .other_address = later->machine.address,
-                               .same_machine = same,
+                               .kind = same ? ConflictKind::same_machine : ConflictKind::same_identifier,
                                .first_at = now,
                                .last_at = now});
     std::vector<NodeKey> keys{former->key, later->key};
     tell(transaction, keys);
     return keys;
   });
-}
-
-// Hosts that were removed must enrol anew. One that memory does not know yet is no removed one.
-void TheEnrollment::settle_removed(Timestamp now) {
-  constexpr std::int64_t kKnownEverywhereMs = 60'000;
-  std::set<hosts::HostId> changed;
-  {
-    const std::lock_guard lock(shared_->mutex);
-    changed.swap(shared_->changed_hosts);
-  }
-  for (const auto host : changed) {
-    if (services_.hosts->find(host)) continue;
-    const auto removed = services_.database->write([&](db::Transaction& transaction) -> Result<bool> {
-      return remove_host(transaction.sql(), host, {now.ms - kKnownEverywhereMs});
-    });
-    if (removed && *removed) {
-      for (const auto& hash : shared_->keys.of_host(host)) shared_->keys.put({.hash = hash});
-    } else {
-      const std::lock_guard lock(shared_->mutex);
-      shared_->changed_hosts.insert(host);
-    }
-  }
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 // A host that enrols again keeps its HostId: the same identifier on the same machine (hardware UUID; where that is not
 // known, osquery's instance id). Its former node key goes on for a while, so that an agent that lost the reply is not
 // stranded. If the former key is still used once the new one is in use, there are two machines: the newer becomes a
-// host of its own, and the conflict is listed. So is the same identifier on two machines that are both alive.
+// host of its own, and the conflict is listed. So is the same identifier on two machines that are both alive, and a
+// node key that is used from two addresses to and fro, as by machines that were cloned after they had enrolled: with
+// their key revoked, they enrol as the hosts that they are.
 #pragma once
 
 #include <chrono>
@@ -64,10 +66,11 @@ class Enrollment {
   struct Known {
     hosts::HostId host = 0;  // 0: no node key of ours, or one that was revoked
   };
-  // From memory, never waits; none: memory cannot tell, ask look_up() on a worker. Counts as a use of the key.
-  virtual std::optional<Known> recall(std::string_view node_key) const = 0;
+  // From memory, never waits; none: memory cannot tell, ask look_up() on a worker. Counts as a use of the key, from
+  // `address`.
+  virtual std::optional<Known> recall(std::string_view node_key, std::string_view address) const = 0;
   // db::kUnavailable too where more unknown keys come than the database is to be asked for.
-  virtual Result<Known> look_up(std::string_view node_key) = 0;
+  virtual Result<Known> look_up(std::string_view node_key, std::string_view address) = 0;
 
   // The host's node keys are of no more use. `may_enroll_again`: with a secret, as the host that it was.
   virtual Result<void> revoke(db::Transaction& transaction, hosts::HostId host, bool may_enroll_again,
@@ -78,8 +81,8 @@ class Enrollment {
   virtual void settle() = 0;
 };
 
-// Loads all node keys (10,000 hosts in about 0.1 s). `services` (database, hosts and clock are used) outlive it; the
-// database may call into it until it is gone.
+// Loads all node keys (10,000 hosts in about 0.1 s). `services` (database, hosts, tags and clock are used) outlive
+// it.
 Result<std::unique_ptr<Enrollment>> open(const Services& services, const Options& options);
 
 // Makes the secret "default" where there has never been one; tells whether it did.

@@ -165,7 +165,7 @@ TEST_P(EnrollmentTest, AClonedMachineThatLooksTheSameBecomesAHostOfItsOwn) {
   EXPECT_EQ(found[0].host, 1);
   EXPECT_EQ(found[0].other_host, 2);
   EXPECT_EQ(found[0].other_address, "192.0.2.2");
-  EXPECT_TRUE(found[0].same_machine);
+  EXPECT_EQ(found[0].kind, ConflictKind::same_machine);
   pass(hours(1));
   EXPECT_EQ(host_of(original), 1);
   EXPECT_EQ(host_of(clone), 2);
@@ -186,9 +186,26 @@ TEST_P(EnrollmentTest, TheSameIdentifierOnOtherHardwareIsAnotherHost) {
   EXPECT_EQ(host_of(first), 1);
   const auto found = conflicts();
   ASSERT_EQ(found.size(), 1U);
-  EXPECT_FALSE(found[0].same_machine);
+  EXPECT_EQ(found[0].kind, ConflictKind::same_identifier);
   EXPECT_EQ(host_of(enroll(request("localhost", kUuid))), 1);
   EXPECT_EQ(host_of(enroll(request("localhost", kOtherUuid))), 2);
+}
+
+TEST_P(EnrollmentTest, AKeyThatTwoMachinesShareIsListed) {
+  add({.text = "right-secret"});
+  const auto key = enroll(request("web-1", kUuid));
+  const auto use = [&](std::string_view address) { EXPECT_EQ(enrollment().recall(key, address)->host, 1); };
+  for (int moves = 0; moves < 100; ++moves) use("192.0.2." + std::to_string(moves));  // a machine on its way
+  for (int times = 0; times < 20; ++times) use(times % 2 == 0 ? "192.0.2.1" : "2001:db8::1");
+  pass(hours(1));
+  for (int times = 0; times < 20; ++times) use(times % 2 == 0 ? "192.0.2.1" : "2001:db8::1");
+  EXPECT_THAT(conflicts(), IsEmpty());
+  for (int times = 0; times < 200; ++times) use(times % 2 == 0 ? "192.0.2.1" : "198.51.100.2");
+  const auto found = conflicts();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].kind, ConflictKind::shared_key);
+  EXPECT_EQ(found[0].host, found[0].other_host);
+  EXPECT_THAT((std::set{found[0].address, found[0].other_address}), ElementsAre("192.0.2.1", "198.51.100.2"));
 }
 
 TEST_P(EnrollmentTest, PlaceholdersOfHardwareTellNobodyApart) {
@@ -224,7 +241,7 @@ TEST_P(EnrollmentTest, ARevokedKeyIsOfNoUseAndMayOrMayNotBeReplaced) {
   const auto stolen = enroll(request("web-1", kUuid));
   revoke(1, true);
   EXPECT_TRUE(eventually([&] { return host_of(stolen) != 1; }));
-  EXPECT_EQ(enrollment().look_up(stolen)->host, 0);
+  EXPECT_EQ(enrollment().look_up(stolen, kAddress)->host, 0);
   EXPECT_EQ(host_of(stolen), 0);
   const auto again = enroll(request("web-1", kUuid));
   EXPECT_EQ(host_of(again), 1);
@@ -245,19 +262,19 @@ TEST_P(EnrollmentTest, AnotherServerKnowsOfKeysAndRevocations) {
   if (theirs) their_services.database = theirs.get();
   const auto other = *open(their_services, {});
   const auto key = enroll(request("web-1", kUuid));
-  EXPECT_TRUE(eventually([&] { return other->recall(key).has_value(); }));
-  EXPECT_EQ(other->recall(key)->host, 1);
+  EXPECT_TRUE(eventually([&] { return other->recall(key, kAddress).has_value(); }));
+  EXPECT_EQ(other->recall(key, kAddress)->host, 1);
   revoke(1, true);
-  EXPECT_TRUE(eventually([&] { return !other->recall(key).has_value(); }));
+  EXPECT_TRUE(eventually([&] { return !other->recall(key, kAddress).has_value(); }));
 }
 
 TEST_P(EnrollmentTest, AKeyIsFoundInTheDatabaseWhereMemoryMissedIt) {
   add({.text = "right-secret"});
   const auto key = enroll(request("web-1"));
   revoke(1, true);
-  EXPECT_TRUE(eventually([&] { return !enrollment().recall(key); }));
-  EXPECT_EQ(enrollment().look_up(key)->host, 0);
-  const auto text = enrollment().look_up("no key of ours");
+  EXPECT_TRUE(eventually([&] { return !enrollment().recall(key, kAddress); }));
+  EXPECT_EQ(enrollment().look_up(key, kAddress)->host, 0);
+  const auto text = enrollment().look_up("no key of ours", kAddress);
   ASSERT_TRUE(text);
   EXPECT_EQ(text->host, 0);
 }
@@ -271,7 +288,7 @@ TEST_P(EnrollmentTest, AFloodOfWrongKeysDoesNotFloodTheDatabase) {
     std::string key(64, 'a');
     key[0] = digits[i % 16], key[1] = digits[i / 16 % 16], key[2] = digits[i / 256 % 16];
     for (int repeated = 0; repeated < 2; ++repeated)
-      if (const auto known = enrollment().look_up(key); !known) {
+      if (const auto known = enrollment().look_up(key, kAddress); !known) {
         ++refused;
         EXPECT_EQ(known.error().code, db::kUnavailable);
       } else {
@@ -361,12 +378,18 @@ TEST_P(EnrollmentTest, WhatHostsSayOfThemselvesIsTextAndNothingElse) {
 TEST_P(EnrollmentTest, AHostThatWasRemovedMustEnrolAnew) {
   add({.text = "right-secret"});
   const auto key = enroll(request("web-1", kUuid));
-  pass(minutes(2));
-  hosts.remove(1);
-  enrollment().settle();
-  EXPECT_NE(host_of(key), 1);
-  EXPECT_EQ(enrollment().look_up(key)->host, 0);
+  ASSERT_TRUE(database().write([&](db::Transaction& transaction) { return hosts.remover(transaction, 1); }));
+  EXPECT_TRUE(eventually([&] { return host_of(key) != 1; }));
+  EXPECT_EQ(enrollment().look_up(key, kAddress)->host, 0);
   EXPECT_EQ(host_of(enroll(request("web-1", kUuid))), 2);
+}
+
+TEST_P(EnrollmentTest, ASecretInUseKeepsItsTags) {
+  const auto id = add({.name = "web", .text = "right-secret", .tags = {3}});
+  EXPECT_THAT(*secrets_with(database(), 3), ElementsAre("enrollment secret 1 «web»"));
+  EXPECT_THAT(*secrets_with(database(), 4), IsEmpty());
+  ASSERT_TRUE(database().write([&](db::Transaction& transaction) { return revoke_secret(transaction, id, now()); }));
+  EXPECT_THAT(*secrets_with(database(), 3), IsEmpty());
 }
 
 TEST_P(EnrollmentTest, TheFirstStartMakesOneSecret) {

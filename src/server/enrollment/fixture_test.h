@@ -10,6 +10,8 @@
 
 namespace osprey::server::enrollment {
 
+inline constexpr std::string_view kAddress = "192.0.2.1";
+
 class EnrollmentFixture : public db::DatabaseTest {
  protected:
   EnrollmentFixture() {
@@ -42,7 +44,7 @@ class EnrollmentFixture : public db::DatabaseTest {
     return *id;
   }
   static Request request(std::string identifier, std::string uuid = "", std::string instance = "") {
-    Request made{.secret = "right-secret", .identifier = std::move(identifier), .address = "192.0.2.1"};
+    Request made{.secret = "right-secret", .identifier = std::move(identifier), .address = std::string(kAddress)};
     if (!uuid.empty()) made.details["system_info"]["uuid"] = uuid;
     if (!instance.empty()) made.details["osquery_info"]["instance_id"] = instance;
     return made;
@@ -55,7 +57,7 @@ class EnrollmentFixture : public db::DatabaseTest {
   }
   // The host that the key is known as; -1: memory cannot tell.
   hosts::HostId host_of(const std::string& key) {
-    return enrollment().recall(key).value_or(Enrollment::Known{-1}).host;
+    return enrollment().recall(key, kAddress).value_or(Enrollment::Known{-1}).host;
   }
   void revoke(hosts::HostId host, bool may_enroll_again) {
     const auto done = database().write(

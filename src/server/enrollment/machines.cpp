@@ -207,15 +207,9 @@ void remove_keys(soci::session& sql, hosts::HostId host) {
   sql << "DELETE FROM enrollment_key WHERE host_id = :host", use(id);
 }
 
-bool remove_host(soci::session& sql, hosts::HostId host, Timestamp before) {
-  const long long id = host, at = before.ms;
-  long long later = 0;
-  sql << "SELECT count(*) FROM enrollment_host WHERE host_id = :host AND enrolled_at >= :at", use(id), use(at),
-      into(later);
-  if (later != 0) return false;
-  remove_keys(sql, host);
+void remove_machine(soci::session& sql, hosts::HostId host) {
+  const long long id = host;
   sql << "DELETE FROM enrollment_host WHERE host_id = :host", use(id);
-  return true;
 }
 
 }  // namespace osprey::server::enrollment

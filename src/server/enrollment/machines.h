@@ -60,7 +60,6 @@ void set_used(soci::session& sql, const Digest& hash, Timestamp now);
 // False: its rival is not that one (any more).
 bool take_rival(soci::session& sql, const Digest& hash, const Digest& rival);
 void remove_keys(soci::session& sql, hosts::HostId host);
-// Of hosts that enrolled before `before`; false: this one did not, and is left alone.
-bool remove_host(soci::session& sql, hosts::HostId host, Timestamp before);
+void remove_machine(soci::session& sql, hosts::HostId host);
 
 }  // namespace osprey::server::enrollment

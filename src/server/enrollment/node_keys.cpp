@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <bit>
 
 #include "base/text.h"
 
@@ -43,19 +44,20 @@ std::optional<NodeKey> from_message(std::string_view message) {
                  .rival_at = *rival_at};
 }
 
-std::optional<hosts::HostId> NodeKeys::recall(std::string_view key, Timestamp now) const {
+std::optional<hosts::HostId> NodeKeys::recall(std::string_view key, std::string_view address, Timestamp now) const {
   if (!is_key(key)) return 0;
   const auto hash = digest_of(key);
   {
     const std::shared_lock lock(mutex_);
     if (const auto entry = keys_.find(hash); entry != keys_.end()) {
       if (!load(entry->second.used) && set(entry->second.used) && rivals_.contains(hash))
-        found({.hash = hash, .rival = std::nullopt});
+        found({.kind = Finding::Kind::first_use, .hash = hash});
+      note_address(hash, entry->second, address, now);
       if (!entry->second.watched) return entry->second.host;
       const auto& watch = watches_.at(hash);
       if (watch.ends_at != 0 && now.ms > watch.ends_at) return 0;
       if (watch.rival && now.ms > watch.rival_at + kOverlapMs && is_used(*watch.rival) && set(watch.told))
-        found({.hash = hash, .rival = watch.rival});
+        found({.kind = Finding::Kind::both_alive, .hash = hash, .rival = *watch.rival});
       return entry->second.host;
     }
   }
@@ -68,10 +70,37 @@ bool NodeKeys::is_used(const Digest& hash) const {
   return entry != keys_.end() && load(entry->second.used);
 }
 
-void NodeKeys::found(const Finding& finding) const {
+// One machine changes its address now and then, or has several connections by two ways; two machines with one key are
+// there all the time. Updates of several threads at once may get lost.
+void NodeKeys::note_address(const Digest& hash, const Entry& entry, std::string_view address, Timestamp now) const {
+  const auto id = static_cast<std::uint16_t>(std::hash<std::string_view>()(address));
+  const std::atomic_ref stored(entry.addresses);
+  auto addresses = std::bit_cast<Addresses>(stored.load(std::memory_order_relaxed));
+  if (addresses.last == id) return;
+  const auto hour = static_cast<std::uint8_t>(now.ms / 3'600'000);
+  if (addresses.other != id || addresses.hour != hour) addresses.changes = 0;
+  addresses.hour = hour;
+  addresses.other = std::exchange(addresses.last, id);
+  if (addresses.changes <= kToAndFro) ++addresses.changes;
+  stored.store(std::bit_cast<std::uint64_t>(addresses), std::memory_order_relaxed);
+  if (addresses.changes == kToAndFro - 1) {
+    const std::lock_guard lock(findings_mutex_);
+    first_of_two_[hash] = address;
+  }
+  if (addresses.changes != kToAndFro) return;
+  Finding finding{.kind = Finding::Kind::two_addresses, .hash = hash, .other_address = std::string(address)};
   {
     const std::lock_guard lock(findings_mutex_);
-    findings_.push_back(finding);
+    finding.address = std::exchange(first_of_two_[hash], {});
+    first_of_two_.erase(hash);
+  }
+  found(std::move(finding));
+}
+
+void NodeKeys::found(Finding finding) const {
+  {
+    const std::lock_guard lock(findings_mutex_);
+    findings_.push_back(std::move(finding));
   }
   if (tell_) tell_();
 }
@@ -99,7 +128,8 @@ void NodeKeys::put_locked(const NodeKey& key) {
   }
   const bool watched = key.ends_at != 0 || key.rival;
   auto& entry =
-      keys_.try_emplace(key.hash, Entry{.host = key.host, .used = key.used, .watched = watched}).first->second;
+      keys_.try_emplace(key.hash, Entry{.host = key.host, .addresses = 0, .used = key.used, .watched = watched})
+          .first->second;
   entry.host = key.host;
   entry.watched = watched;
   if (key.used) entry.used = true;
@@ -129,14 +159,6 @@ bool NodeKeys::unknown(const Digest& hash, Timestamp now) const {
   const std::lock_guard lock(unknown_mutex_);
   const auto entry = unknown_until_.find(hash);
   return entry != unknown_until_.end() && entry->second > now.ms;
-}
-
-std::vector<Digest> NodeKeys::of_host(hosts::HostId host) const {
-  const std::shared_lock lock(mutex_);
-  std::vector<Digest> hashes;
-  for (const auto& [hash, entry] : keys_)
-    if (entry.host == host) hashes.push_back(hash);
-  return hashes;
 }
 
 std::size_t NodeKeys::size() const {

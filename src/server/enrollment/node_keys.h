@@ -1,8 +1,9 @@
-// NodeKeys: every node key of the fleet in memory, by its hash (48 bytes each), so that a request is known by its first
-// header. Thread-safe; recall() from any number of threads at a time.
+// NodeKeys: every node key of the fleet in memory, by its hash (about 60 bytes each), so that a request is known by its
+// first header. Thread-safe; recall() from any number of threads at a time.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -35,13 +36,20 @@ class NodeKeys {
  public:
   // What using keys brings to light.
   struct Finding {
+    enum class Kind : std::uint8_t {
+      first_use,      // of a key that is some other's rival
+      both_alive,     // the key and `rival`
+      two_addresses,  // the key, to and fro
+    };
+    Kind kind;
     Digest hash;
-    std::optional<Digest>
-        rival;  // both are in use; none: `hash`, which is some key's rival, is used for the first time
+    Digest rival{};
+    std::string address{};
+    std::string other_address{};
   };
 
-  // The host, 0 for a key that is none; none: memory cannot tell.
-  std::optional<hosts::HostId> recall(std::string_view key, Timestamp now) const;
+  // The host, 0 for a key that is none; none: memory cannot tell. `address`: where it was used.
+  std::optional<hosts::HostId> recall(std::string_view key, std::string_view address, Timestamp now) const;
   // Calls on the thread of recall() when there is a finding; must not wait.
   void on_finding(std::function<void()> tell) { tell_ = std::move(tell); }
   std::vector<Finding> take_findings();
@@ -50,18 +58,28 @@ class NodeKeys {
   void replace_all(const std::vector<NodeKey>& keys);
   // The database does not know the key either.
   void put_unknown(const Digest& hash, Timestamp now);
-  std::vector<Digest> of_host(hosts::HostId host) const;
   std::size_t size() const;
 
   // Two uses by one machine, before and after it got its new key, are this far apart at most: a request that was on
   // its way or held open.
   static constexpr std::int64_t kOverlapMs = 120'000;
+  // So many times to and fro between two addresses within an hour are told, once.
+  static constexpr std::uint8_t kToAndFro = 30;
 
  private:
+  // The last two addresses of a key, by 16 bits of their hashes.
+  struct Addresses {
+    std::uint16_t last = 0;
+    std::uint16_t other = 0;
+    std::uint8_t changes = 0;  // to and fro, within `hour`
+    std::uint8_t hour = 0;
+    std::uint16_t unused = 0;
+  };
   struct Entry {
     hosts::HostId host;
-    mutable bool used;  // by atomic_ref
-    bool watched;       // there is a Watch
+    mutable std::uint64_t addresses;  // Addresses, by atomic_ref
+    mutable bool used;                // by atomic_ref
+    bool watched;                     // there is a Watch
   };
   struct Watch {
     std::int64_t ends_at;
@@ -70,7 +88,8 @@ class NodeKeys {
     mutable bool told = false;  // by atomic_ref
   };
   void put_locked(const NodeKey& key);
-  void found(const Finding& finding) const;
+  void found(Finding finding) const;
+  void note_address(const Digest& hash, const Entry& entry, std::string_view address, Timestamp now) const;
   bool is_used(const Digest& hash) const;
   bool unknown(const Digest& hash, Timestamp now) const;
 
@@ -87,6 +106,7 @@ class NodeKeys {
   std::function<void()> tell_;
   mutable std::mutex findings_mutex_;
   mutable std::vector<Finding> findings_;
+  mutable std::unordered_map<Digest, std::string, DigestHash> first_of_two_;  // of two addresses, the one before
 };
 
 }  // namespace osprey::server::enrollment

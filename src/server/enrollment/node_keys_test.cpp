@@ -25,19 +25,19 @@ TEST(NodeKeys, MessagesComeBack) {
 
 TEST(NodeKeys, WhatIsNoKeyIsKnownToBeNone) {
   const NodeKeys keys;
-  for (const auto* wrong : {"", "k", "0123", "'; DROP TABLE x"}) EXPECT_EQ(keys.recall(wrong, {}), 0) << wrong;
-  EXPECT_FALSE(keys.recall(random_key(), {}));
+  for (const auto* wrong : {"", "k", "0123", "'; DROP TABLE x"}) EXPECT_EQ(keys.recall(wrong, "", {}), 0) << wrong;
+  EXPECT_FALSE(keys.recall(random_key(), "", {}));
 }
 
 TEST(NodeKeys, UnknownOnesAreRememberedForAWhile) {
   NodeKeys keys;
   const auto key = random_key();
   keys.put_unknown(digest_of(key), {1000});
-  EXPECT_EQ(keys.recall(key, {1001}), 0);
-  EXPECT_FALSE(keys.recall(key, {60'000}));
+  EXPECT_EQ(keys.recall(key, "", {1001}), 0);
+  EXPECT_FALSE(keys.recall(key, "", {60'000}));
   keys.put_unknown(digest_of(key), {1000});
   keys.put({.hash = digest_of(key), .host = 4});
-  EXPECT_EQ(keys.recall(key, {1001}), 4);
+  EXPECT_EQ(keys.recall(key, "", {1001}), 4);
   for (int i = 0; i < 20'000; ++i) keys.put_unknown(digest_of(std::to_string(i)), {1000});
 }
 

@@ -73,7 +73,7 @@ CREATE TABLE enrollment_conflict (
   address TEXT NOT NULL,
   other_host_id BIGINT NOT NULL,
   other_address TEXT NOT NULL,
-  same_machine SMALLINT NOT NULL,
+  kind TEXT NOT NULL,
   first_at BIGINT NOT NULL,
   last_at BIGINT NOT NULL
 );

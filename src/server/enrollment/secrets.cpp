@@ -157,6 +157,14 @@ Result<std::vector<Secret>> list_secrets(db::Database& database) {
   });
 }
 
+Result<std::vector<std::string>> secrets_with(db::Database& database, hosts::TagId tag) {
+  std::vector<std::string> users;
+  for (const auto& secret : TRY(list_secrets(database)))
+    if (!secret.revoked_at && std::ranges::find(secret.tags, tag) != secret.tags.end())
+      users.push_back(subject_of(secret.id, secret.name));
+  return users;
+}
+
 std::optional<Secret> find_secret(db::Transaction& transaction, std::string_view text) {
   const db::Bytes hash{std::string(bytes_of(digest_of(text)))};
   const auto row = row_where(transaction.sql(), "WHERE secret_hash = :key", hash);

@@ -79,6 +79,8 @@ Result<std::int64_t> add_secret(db::Transaction& transaction, const NewSecret& s
 Result<Secret> revoke_secret(db::Transaction& transaction, std::int64_t id, Timestamp now);
 Result<std::pair<Secret, std::string>> read_secret(db::Transaction& transaction, std::int64_t id);  // and its text
 Result<std::vector<Secret>> list_secrets(db::Database& database);
+// What to say of those in use that give this tag.
+Result<std::vector<std::string>> secrets_with(db::Database& database, hosts::TagId tag);
 
 // For an enrolment: the secret with this text, or none.
 std::optional<Secret> find_secret(db::Transaction& transaction, std::string_view text);
