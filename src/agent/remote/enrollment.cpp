@@ -86,6 +86,7 @@ Result<std::string> Enrollment::request_key(const Interrupt& stop) {
   request.target = endpoint_ + TRY(secret_query());
   request.body = body;
   request.evaluate = false;
+  request.secret_reply = true;
   const auto reply = connection_.ask(request, stop);
   if (!reply) return std::unexpected(reply.error().error);
   auto key = read_node_key(reply->body, osquery_);
