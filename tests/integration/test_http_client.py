@@ -42,7 +42,7 @@ class Client:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        self.process.wait(10)
+        assert self.process.wait(10) == 0
         self.process.stdout.close()
 
 
@@ -142,6 +142,7 @@ def test_an_expired_certificate(tmp_path):
         assert "expired" in client.send()["error"]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tls_below_1_2_is_refused(tmp_path):
     with TlsServer(tmp_path) as server:
         context = server._listener.context

@@ -420,10 +420,12 @@ def test_osqueryd_takes_silence_for_success(server, make_agent):
     assert min(line["counter"] for line in server.lines["result"]) > 0
 
 
-def test_osqueryd_can_be_stopped_while_it_enrols(server, make_agent):
+@pytest.mark.parametrize("plugins", [["config", "logger"], ["logger"]])
+def test_osqueryd_can_be_stopped_while_it_enrols(server, make_agent, plugins):
     server.stop()
     agent = make_agent("osqueryd")
-    agent.start(*server.flags("config", "logger"), "--disable_watchdog")
+    agent.configure(CONFIG)
+    agent.start(*server.flags(*plugins), "--disable_watchdog")
     agent.wait_for(lambda: agent.errors().count("Failed enrollment request") == 2)
     begin = time.monotonic()
     assert agent.stop() == 0

@@ -96,8 +96,8 @@ class Worker {
     start_services();
     if (const auto ready = load_configuration(); !ready) return fail(ready.error().text());
     if (server_stop_.requested()) return 0;
-    if (const auto started = start_sinks(); !started) return fail(started.error().text());
-    if (server_stop_.requested()) return 0;
+    if (const auto started = start_sinks(); !started)
+      return server_stop_.requested() ? 0 : fail(started.error().text());
     start_queries();
     notify_service_manager("READY=1");
     const int status = loop();
@@ -289,7 +289,7 @@ class Worker {
     if (std::ranges::find(names, "tls") == names.end()) return {};
     Result<void> enrolled;
     wait_for_server([&] { enrolled = remote_->enrol(server_stop_); });
-    if (enrolled) return {};
+    if (enrolled && !server_stop_.requested()) return {};
     return failure({}, "Cannot activate tls logger plugin: No node key, TLS logging disabled.");
   }
 

@@ -57,11 +57,12 @@ Result<std::string> Enrollment::node_key(const Interrupt& stop) {
 Result<std::string> Enrollment::try_to_enrol(const Interrupt& stop) {
   {
     std::lock_guard lock(mutex_);
-    if (const auto now = parts_.now(); now < next_try_)
+    if (parts_.now() < next_try_) {
+      // The same words each time: who tells failures tells them once.
+      if (last_failure_) return std::unexpected(*last_failure_);
       return failure(server_of(parts_.flags),
-                     fmt::format("{}; the next try is in {} s",
-                                 failures_ > 0 ? last_failure_ : "it does not know the node keys that it gives",
-                                 std::chrono::ceil<seconds>(next_try_ - now).count()));
+                     "does not know the node keys that it gives; this host enrols again later");
+    }
   }
   auto key = request_key(stop);
   if (!key) {
@@ -73,7 +74,7 @@ Result<std::string> Enrollment::try_to_enrol(const Interrupt& stop) {
     parts_.status.info(fmt::format("enrolled with {} as {}{}", server_of(parts_.flags), parts_.host_identifier(),
                                    failures_ > 0 ? fmt::format(", after {} failures", failures_) : ""));
   failures_ = 0;
-  last_failure_.clear();
+  last_failure_.reset();
   return key;
 }
 
@@ -85,6 +86,7 @@ Result<std::string> Enrollment::request_key(const Interrupt& stop) {
   request.target = endpoint_ + TRY(secret_query());
   request.body = body;
   request.evaluate = false;
+  request.secret_reply = true;
   const auto reply = connection_.ask(request, stop);
   if (!reply) return std::unexpected(reply.error().error);
   auto key = read_node_key(reply->body, osquery_);
@@ -160,8 +162,9 @@ void Enrollment::failed(const Error& error) {
     std::lock_guard lock(mutex_);
     next_try_ = parts_.now() + jittered(delay_after(failures_));
   }
-  if (std::exchange(last_failure_, error.message) != error.message)
+  if (!last_failure_ || last_failure_->text() != error.text())
     parts_.status.warning(fmt::format("this host cannot enrol, and tries again: {}", error.text()));
+  last_failure_ = error;
 }
 
 // n² seconds, --tls_enroll_max_interval at most; under our own name only that after --tls_enroll_max_attempts.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "agent/remote/server_connection.h"
@@ -44,7 +45,7 @@ class Enrollment {
 
   std::timed_mutex enrolling_;  // guards what follows
   std::uint64_t failures_ = 0;  // in a row
-  std::string last_failure_;
+  std::optional<Error> last_failure_;
 
   mutable std::mutex mutex_;  // guards what follows; taken for moments, after enrolling_
   std::string key_;

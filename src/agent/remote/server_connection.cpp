@@ -48,11 +48,11 @@ std::expected<ServerReply, ServerFault> ServerConnection::ask(const ServerReques
 Result<net::HttpClientResponse> ServerConnection::send(const ServerRequest& request, const Interrupt& stop) {
   const auto turn = lock_unless_stopped(turn_, stop);
   if (!turn) return failure(server_, "interrupted");
-  const auto options = TRY(client_options(parts_.flags, parts_.program));
-  if (!client_) client_ = TRY(open(options));
+  if (!client_) client_ = TRY(open());
   // In osquery's order.
-  net::HttpHeaders headers{
-      {"Content-Type", "application/json"}, {"Accept", "application/json"}, {"User-Agent", options.user_agent}};
+  net::HttpHeaders headers{{"Content-Type", "application/json"},
+                           {"Accept", "application/json"},
+                           {"User-Agent", user_agent_of(parts_.program)}};
   headers.insert(headers.end(), request.headers.begin(), request.headers.end());
   net::HttpClientRequest sent;
   sent.method = request.method;
@@ -63,7 +63,8 @@ Result<net::HttpClientResponse> ServerConnection::send(const ServerRequest& requ
   return client_->send(sent, stop);
 }
 
-Result<std::unique_ptr<net::HttpClient>> ServerConnection::open(const net::HttpClientOptions& options) const {
+Result<std::unique_ptr<net::HttpClient>> ServerConnection::open() const {
+  const auto options = TRY(client_options(parts_.flags, parts_.program));
   if (parts_.open) return parts_.open(options);
   return TRY(open_module<net::HttpClientModule>())->open(options);
 }
@@ -78,8 +79,9 @@ ServerFault ServerConnection::fault(const ServerRequest& request, std::string re
 // To standard error only: in the log it would be sent to the server itself.
 void ServerConnection::dump(const ServerRequest& request, std::string_view reply) const {
   const bool packed = !request.body.empty() && request.body.front() != '{';
-  const auto text = secrets_.hidden_in(fmt::format("{} {}{}\n{}\n{}\n", request.method, server_, request.target,
-                                                   packed ? "(gzip)" : request.body, reply));
+  const auto text =
+      secrets_.hidden_in(fmt::format("{} {}{}\n{}\n{}\n", request.method, server_, request.target,
+                                     packed ? "(gzip)" : request.body, request.secret_reply ? "(not shown)" : reply));
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 

@@ -20,6 +20,7 @@ struct ServerRequest {
   std::string_view body;
   std::chrono::seconds hold{0};  // how long the server may take besides the usual time
   bool evaluate = true;          // `node_invalid` and `error` in the reply are failures
+  bool secret_reply = false;     // is not to be shown
 };
 
 struct ServerReply {
@@ -45,7 +46,7 @@ class ServerConnection {
 
  private:
   Result<net::HttpClientResponse> send(const ServerRequest& request, const Interrupt& stop);
-  Result<std::unique_ptr<net::HttpClient>> open(const net::HttpClientOptions& options) const;
+  Result<std::unique_ptr<net::HttpClient>> open() const;
   ServerFault fault(const ServerRequest& request, std::string reason, bool node_invalid = false) const;
   void dump(const ServerRequest& request, std::string_view reply) const;
 

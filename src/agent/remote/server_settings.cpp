@@ -34,12 +34,16 @@ std::string in_target(std::string_view text) {
   return target;
 }
 
+std::string user_agent_of(const Program& program) {
+  return fmt::format("{}/{}", program.osquery_compatible ? "osquery" : "osprey", program.version());
+}
+
 Result<net::HttpClientOptions> client_options(const Flags& flags, const Program& program) {
   const auto files = TRY(certificate_files(flags));
   net::HttpClientOptions options;
   options.origin = server_of(flags);
   if (options.origin.empty()) return failure("tls_hostname", "is empty: name the server, as --tls_hostname=HOST:PORT");
-  options.user_agent = fmt::format("{}/{}", program.osquery_compatible ? "osquery" : "osprey", program.version());
+  options.user_agent = user_agent_of(program);
   options.authorities = files.authorities;
   options.certificate = files.certificate;
   options.key = files.key;

@@ -19,6 +19,8 @@ std::string path_of(std::string_view endpoint);
 // `text` as it may stand in a request's target: osquery puts keys there as they are, and so do we, but for what would
 // end the target.
 std::string in_target(std::string_view text);
+// "osprey/VERSION".
+std::string user_agent_of(const Program& program);
 Result<net::HttpClientOptions> client_options(const Flags& flags, const Program& program);
 
 }  // namespace osprey::agent

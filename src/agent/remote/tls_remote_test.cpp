@@ -330,7 +330,7 @@ TEST_F(TlsRemoteSecrets, AreNotInDumps) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
             "POST https://fleet.test/enroll\n"
             "{\"enroll_secret\":\"(not shown)\",\"host_identifier\":\"host-1\",\"platform_type\":\"9\","
-            "\"host_details\":{\"os_version\":{\"name\":\"Debian\"}}}\n{\"node_key\":\"key-1\"}\n"
+            "\"host_details\":{\"os_version\":{\"name\":\"Debian\"}}}\n(not shown)\n"
             "POST https://fleet.test/config\n{\"node_key\":\"(not shown)\"}\n{}\n");
 }
 
