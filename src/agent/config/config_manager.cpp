@@ -113,7 +113,8 @@ Result<void> ConfigManager::update(bool first, bool told_again) {
     return std::unexpected(fetched.error());
   }
   fetched_ = true;
-  told_failure_.clear();
+  if (!std::exchange(told_failure_, {}).empty() && !compatible())
+    parts_.tell(Severity::info, "the configuration can be read again");
   Result<void> result;
   for (const auto& [name, text] : *fetched) {
     auto taken = take(name, text, told_again);

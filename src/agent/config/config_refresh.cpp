@@ -27,6 +27,8 @@ int wait_for(const Moment& a, const Moment& b) {
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
 }
 
+Moment after(const std::optional<milliseconds>& delay) { return delay ? Moment(Clock::now() + *delay) : std::nullopt; }
+
 }  // namespace
 
 ConfigRefreshTimes refresh_times(const Flags& flags, const Program& program) {
@@ -38,6 +40,20 @@ ConfigRefreshTimes refresh_times(const Flags& flags, const Program& program) {
           .accelerated = seconds("config_accelerated_refresh"),
           .on_change = !program.osquery_compatible,
           .shared = !program.osquery_compatible && flags.text("config_plugin") == "tls"};
+}
+
+std::optional<milliseconds> delay_to_next(const ConfigRefreshTimes& times, unsigned failures) {
+  constexpr milliseconds kSoon = std::chrono::seconds(4);
+  constexpr unsigned kMostDoublings = 20;
+  if (times.period.count() == 0 && (failures == 0 || !times.shared)) return std::nullopt;
+  auto delay = failures == 0 ? times.period : times.accelerated;
+  if (times.shared && failures == 0) {
+    delay += jittered(delay) / 5 - delay / 5;
+  } else if (times.shared) {
+    const auto longest = delay.count() > 0 ? delay : kSoon;
+    delay = jittered(std::min(kSoon * (1U << std::min(failures - 1, kMostDoublings)), longest));
+  }
+  return std::max(delay, milliseconds(1));
 }
 
 ConfigRefresh::ConfigRefresh(ConfigManager& manager, const ConfigRefreshTimes& times)
@@ -56,24 +72,12 @@ void ConfigRefresh::now() noexcept {
   ::eventfd_write(wake_.get(), 1);
 }
 
-std::optional<Clock::time_point> ConfigRefresh::next_look(bool good) {
-  constexpr milliseconds kSoon = std::chrono::seconds(4);
-  constexpr unsigned kMostDoublings = 20;
-  failures_ = good ? 0 : failures_ + 1;
-  auto delay = good ? times_.period : times_.accelerated;
-  if (times_.shared && good)
-    delay += jittered(delay) / 5 - delay / 5;
-  else if (times_.shared)
-    delay = jittered(std::min(kSoon * (1U << std::min(failures_ - 1, kMostDoublings)), std::max(delay, kSoon)));
-  const bool never = times_.period.count() == 0 && (good || !times_.shared);
-  return never ? std::nullopt : Moment(Clock::now() + std::max(delay, milliseconds(1)));
-}
-
 void ConfigRefresh::run(const std::stop_token& stop) {
   FileWatch watch;
-  Moment due;       // by the clock
-  Moment settling;  // a change is to be looked at then
-  Moment changed;   // when the first of it was seen
+  Moment due;                                                               // by the clock
+  Moment settling;                                                          // a change is to be looked at then
+  Moment changed;                                                           // when the first of it was seen
+  unsigned failures = times_.shared && !manager_.current()->valid ? 1 : 0;  // in a row
   const auto look = [&](bool told_again) {
     bool good = true;
     for (int looks = 0; looks < kMostLooks; ++looks) {
@@ -81,11 +85,12 @@ void ConfigRefresh::run(const std::stop_token& stop) {
       if (!times_.on_change || !watch.set(manager_.watched())) break;
     }
     settling = changed = std::nullopt;
-    due = next_look(good);
+    failures = good ? 0 : failures + 1;
+    due = after(delay_to_next(times_, failures));
   };
   // What has changed since load() is seen at once; the clock's first look comes after a period.
   if (times_.on_change && watch.set(manager_.watched())) look(false);
-  due = next_look(!times_.shared || manager_.current()->valid);
+  due = after(delay_to_next(times_, failures));
 
   while (!stop.stop_requested()) {
     std::array<pollfd, 2> waited{pollfd{wake_.get(), POLLIN, 0}, pollfd{watch.fd(), POLLIN, 0}};

@@ -23,6 +23,8 @@ struct ConfigRefreshTimes {
 };
 // As the flags have them. Under osquery's names a changed file alone is not looked at, as osquery has it.
 ConfigRefreshTimes refresh_times(const Flags& flags, const Program& program);
+// From a look to the next by the clock, after so many failures in a row; none: there is no next.
+std::optional<std::chrono::milliseconds> delay_to_next(const ConfigRefreshTimes& times, unsigned failures);
 
 class ConfigRefresh {
  public:
@@ -38,14 +40,11 @@ class ConfigRefresh {
 
  private:
   void run(const std::stop_token& stop);
-  // When to look next, after a look that was good or not.
-  std::optional<std::chrono::steady_clock::time_point> next_look(bool good);
 
   ConfigManager& manager_;
   ConfigRefreshTimes times_;
   UniqueFd wake_;  // eventfd(2)
   std::atomic<bool> asked_{false};
-  unsigned failures_ = 0;  // in a row
   std::jthread thread_;
 };
 

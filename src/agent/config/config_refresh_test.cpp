@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <condition_variable>
+#include <set>
 
 #include "agent/config/file_watch.h"
 #include "base/temporary_tree.h"
@@ -259,6 +260,34 @@ TEST(ConfigRefreshTimes, OfTheFlags) {
   EXPECT_TRUE(refresh_times(flags, program).on_change);
   program.osquery_compatible = true;
   EXPECT_FALSE(refresh_times(flags, program).on_change) << "osquery looks by the clock alone";
+}
+
+TEST(DelayToNext, OfFilesIsAsTheFlagsSay) {
+  const ConfigRefreshTimes times{.period = 10s, .accelerated = 3s};
+  EXPECT_EQ(delay_to_next(times, 0), 10s);
+  EXPECT_EQ(delay_to_next(times, 1), 3s);
+  EXPECT_EQ(delay_to_next(times, 9), 3s);
+  EXPECT_EQ(delay_to_next({.period = 0s, .accelerated = 3s}, 0), std::nullopt);
+  EXPECT_EQ(delay_to_next({.period = 0s, .accelerated = 3s}, 1), std::nullopt);
+}
+
+// CFG-03
+TEST(DelayToNext, OfAServerIsSpreadAndGrowsAfterFailures) {
+  const ConfigRefreshTimes times{.period = 100s, .accelerated = 300s, .shared = true};
+  std::set<std::chrono::milliseconds> seen;
+  for (int i = 0; i < 100; ++i) {
+    seen.insert(*delay_to_next(times, 0));
+    EXPECT_LE(*delay_to_next(times, 1), 6s);
+    EXPECT_GE(*delay_to_next(times, 3), 8s);
+    EXPECT_LE(*delay_to_next(times, 1000), 450s);
+  }
+  EXPECT_GE(*seen.begin(), 90s);
+  EXPECT_LE(*seen.rbegin(), 110s);
+  EXPECT_GT(seen.size(), 50u);
+  EXPECT_EQ(delay_to_next({.period = 0s, .accelerated = 300s, .shared = true}, 0), std::nullopt);
+  EXPECT_TRUE(delay_to_next({.period = 0s, .accelerated = 300s, .shared = true}, 1))
+      << "there is no other way to get it";
+  EXPECT_GE(*delay_to_next({.period = 9s, .accelerated = 0s, .shared = true}, 5), 2s) << "no busy loop";
 }
 
 }  // namespace

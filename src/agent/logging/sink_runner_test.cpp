@@ -32,6 +32,9 @@ struct Script {
   bool throws = false;
   bool refuse = false;  // the configuration
   bool status = true;
+  Interrupt::Clock::time_point due{};
+  milliseconds delay{0};  // after a failure; 0: the runner's
+  int deliveries = 0;
 
   template <class F>
   bool wait_for(F&& done) {
@@ -50,6 +53,10 @@ class FakeSink final : public Sink {
   bool wants_status() const override { return script_->status; }
   std::string target() const override { return "nowhere"; }
   std::string mark() const override { return script_->mark; }
+  Interrupt::Clock::time_point due() const override {
+    std::lock_guard lock(script_->mutex);
+    return script_->due;
+  }
   void resume(std::string_view mark) override { script_->resumed = mark; }
   Result<void> configure(const Configuration& configuration) override {
     std::lock_guard lock(script_->mutex);
@@ -62,9 +69,11 @@ class FakeSink final : public Sink {
     std::unique_lock lock(script_->mutex);
     script_->changed.wait(lock, [&] { return !script_->hang; });
     if (script_->throws) throw std::runtime_error("thrown");
+    ++script_->deliveries;
     script_->changed.notify_all();
     if (script_->fail > 0) {
       --script_->fail;
+      if (script_->delay.count() > 0) script_->due = Interrupt::Clock::now() + script_->delay;
       return {0, Error{0, "fake", "broken"}};
     }
     for (const auto& one : records) script_->text += one.record.text;
@@ -157,6 +166,30 @@ TEST_F(SinkRunnersTest, AFailureIsTriedAgainAndToldOnceAndItsEndToo) {
   EXPECT_TRUE(runners.stop());
   EXPECT_THAT(told, ElementsAre(HasSubstr("fake: broken"), HasSubstr("after 5 failures")));
   status.set_receiver(nullptr);
+}
+
+TEST_F(SinkRunnersTest, LinesGatherUntilTheSinkIsDueOrTheAgentStops) {
+  scripts["a"] = std::make_shared<Script>();
+  scripts["a"]->due = Interrupt::Clock::now() + std::chrono::hours(1);
+  start({"a"});
+  commit("one\n");
+  commit("two\n");
+  EXPECT_EQ(report("a").state, SinkState::idle);
+  EXPECT_EQ(report("a").backlog.lines, 2U);
+  EXPECT_TRUE(runners.stop());
+  EXPECT_EQ(scripts["a"]->text, "one\ntwo\n");
+  EXPECT_EQ(scripts["a"]->deliveries, 1);
+}
+
+TEST_F(SinkRunnersTest, TheSinksOwnDelayAfterAFailureHolds) {
+  scripts["a"] = std::make_shared<Script>();
+  scripts["a"]->fail = INT_MAX;
+  scripts["a"]->delay = std::chrono::hours(1);
+  start({"a"});
+  commit("one\n");
+  EXPECT_TRUE(eventually([&] { return report("a").state == SinkState::delayed; }));
+  EXPECT_GT(report("a").delay, std::chrono::minutes(59));
+  EXPECT_EQ(report("a").failures, 1U);
 }
 
 TEST_F(SinkRunnersTest, ADeadAThrowingAndAHangingSinkHoldUpNoOther) {

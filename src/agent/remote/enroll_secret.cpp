@@ -55,6 +55,10 @@ EnrollSecret EnrollSecret::of(const Flags& flags) {
   secret.path_ = flags.text("enroll_secret_path");
   const std::string variable(flags.text("enroll_secret_env"));
   secret.value_ = take_variable(variable.empty() ? kVariable : variable.c_str());
+  if (!secret.path_.empty())
+    secret.source_ = "--enroll_secret_path " + secret.path_;
+  else
+    secret.source_ = variable.empty() ? "--enroll_secret" : "--enroll_secret_env " + variable;
   return secret;
 }
 

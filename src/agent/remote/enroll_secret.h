@@ -22,10 +22,13 @@ class EnrollSecret {
   // A file is read each time, so that a new secret needs no restart. Empty where there is none: some servers enrol by
   // client certificate.
   Result<std::string> read() const;
+  // Where it comes from, for messages: the flag, and its value unless that is the secret.
+  const std::string& source() const noexcept { return source_; }
 
  private:
   std::string path_;
   std::string value_;
+  std::string source_;
 };
 
 }  // namespace osprey::agent

@@ -88,9 +88,15 @@ Result<std::string> Enrollment::request_key(const Interrupt& stop) {
   const auto reply = connection_.ask(request, stop);
   if (!reply) return std::unexpected(reply.error().error);
   auto key = read_node_key(reply->body, osquery_);
-  if (!key) return failure(osquery_ ? "" : server_of(parts_.flags) + endpoint_, secrets_.hidden_in(key.error().reason));
-  secrets_.add(*key);
-  return std::move(*key);
+  if (key) {
+    secrets_.add(*key);
+    return std::move(*key);
+  }
+  if (osquery_) return failure({}, key.error().reason);
+  return failure(server_of(parts_.flags) + endpoint_,
+                 fmt::format("{} ({})", secrets_.hidden_in(key.error().reason),
+                             TRY(secret()).empty() ? "no secret was given: see --enroll_secret_path"
+                                                   : "the secret is that of " + parts_.secret.source()));
 }
 
 Result<std::string> Enrollment::secret() const {
