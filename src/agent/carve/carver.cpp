@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/remote/delays.h"
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -282,7 +283,7 @@ bool Carver::persist(const std::function<Result<void>()>& attempt, Error& last) 
     auto done = attempt();
     if (done) return true;
     last = std::move(done.error());
-    if (compatible() || waited >= parts_.options.patience || !wait(delay)) return false;
+    if (compatible() || waited >= parts_.options.patience || !wait(jittered(delay))) return false;
   }
 }
 

@@ -1,8 +1,6 @@
 #include "agent/distributed/pace.h"
 
 #include <algorithm>
-#include <memory>
-#include <random>
 
 namespace osprey::agent {
 namespace {
@@ -19,23 +17,12 @@ constexpr unsigned kMostDoublings = 10;
 
 }  // namespace
 
-Pace::Random Pace::random() {
-  const auto engine = std::make_shared<std::minstd_rand>(std::random_device{}());
-  return [engine] { return std::uniform_real_distribution<double>()(*engine); };
-}
-
 seconds Pace::hold() const { return in_vain_ < kMostInVain ? std::min(offered_, kLongestHold) : seconds(0); }
-
-// Up to that part longer or shorter.
-milliseconds Pace::spread(milliseconds time, double by) const {
-  const auto factor = 1 + (2 * random_() - 1) * by;
-  return milliseconds(static_cast<std::int64_t>(static_cast<double>(time.count()) * factor));
-}
 
 milliseconds Pace::delay_after_failure(seconds held, seconds interval) {
   if (failures_++ == 0) first_delay_ = held > seconds(0) ? kFirstDelay : milliseconds(interval);
   const auto grown = first_delay_ * (1U << std::min(failures_ - 1, kMostDoublings));
-  return spread(std::min<milliseconds>(grown, std::max(interval, kLongestDelay)), 0.25);
+  return jitter_(std::min<milliseconds>(grown, std::max(interval, kLongestDelay)));
 }
 
 milliseconds Pace::after(const Round& round, seconds interval) {
@@ -49,7 +36,8 @@ milliseconds Pace::after(const Round& round, seconds interval) {
   else
     ++in_vain_;
   if (hold() > seconds(0)) return milliseconds(0);
-  return compatible_ ? milliseconds(interval) : spread(interval, 0.1);
+  const milliseconds part = milliseconds(interval) / 10;
+  return compatible_ ? milliseconds(interval) : interval - part + jitter_(part);
 }
 
 }  // namespace osprey::agent

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <utility>
 
 namespace osprey::agent {
 
@@ -13,10 +14,9 @@ namespace osprey::agent {
 // once; one that offers and then answers at once with nothing is polled for an interval.
 class Pace {
  public:
-  using Random = std::function<double()>;  // from 0 to below 1
-  static Random random();
+  using Jitter = std::function<std::chrono::milliseconds(std::chrono::milliseconds)>;
 
-  Pace(bool compatible, Random random) : compatible_(compatible), random_(std::move(random)) {}
+  Pace(bool compatible, Jitter jitter) : compatible_(compatible), jitter_(std::move(jitter)) {}
 
   // What the next read may be held for; 0: not at all.
   std::chrono::seconds hold() const;
@@ -33,10 +33,9 @@ class Pace {
 
  private:
   std::chrono::milliseconds delay_after_failure(std::chrono::seconds held, std::chrono::seconds interval);
-  std::chrono::milliseconds spread(std::chrono::milliseconds time, double by) const;
 
   const bool compatible_;
-  Random random_;
+  Jitter jitter_;
   std::chrono::seconds offered_{0};
   unsigned in_vain_ = 0;  // held reads in a row that came back at once with nothing
   unsigned failures_ = 0;

@@ -14,17 +14,17 @@ constexpr Pace::Round kFailed{.failed = true, .took = 50ms};
 class PaceTest : public testing::Test {
  public:
   Pace pace(bool compatible = false) {
-    return Pace(compatible, [this] { return random_; });
+    return Pace(compatible, [this](auto delay) { return delay + delay * percent_ / 100; });
   }
-  double random_ = 0.5;  // in the middle: no jitter
+  int percent_ = 0;  // that are added as jitter
 };
 
 TEST_F(PaceTest, AnIntervalHasJitterUnderOurOwnName) {
   EXPECT_EQ(pace().after(kQuiet, kInterval), 60s);
-  random_ = 0;
-  EXPECT_EQ(pace().after(kQuiet, kInterval), 54s);
-  random_ = 1;
-  EXPECT_EQ(pace().after(kQuiet, kInterval), 66s);
+  percent_ = -50;
+  EXPECT_EQ(pace().after(kQuiet, kInterval), 57s);
+  percent_ = 50;
+  EXPECT_EQ(pace().after(kQuiet, kInterval), 63s);
   EXPECT_EQ(pace(true).after(kQuiet, kInterval), 60s);
 }
 
@@ -34,9 +34,9 @@ TEST_F(PaceTest, DelaysGrowWithFailures) {
   EXPECT_EQ(own.after(kFailed, kInterval), 120s);
   for (int i = 0; i < 100; ++i) own.after(kFailed, kInterval);
   EXPECT_EQ(own.after(kFailed, kInterval), 600s);
-  random_ = 1;
-  EXPECT_EQ(own.after(kFailed, kInterval), 750s);
-  random_ = 0.5;
+  percent_ = 50;
+  EXPECT_EQ(own.after(kFailed, kInterval), 900s);
+  percent_ = 0;
   EXPECT_EQ(own.after(kQuiet, kInterval), 60s);
   EXPECT_EQ(own.after(kFailed, kInterval), 60s);
   auto osquery = pace(true);

@@ -19,6 +19,7 @@ constexpr std::string_view kAccelerated = "accelerate";  // until when, Unix sec
 constexpr seconds kAcceleratedInterval{5};
 constexpr std::int64_t kLongestInterval = 86400;
 constexpr std::size_t kMostWarnings = 10;  // that travel with an answer
+constexpr unsigned kMostRefusals = 20;
 constexpr auto kDenied = "distributed query is denylisted";
 constexpr auto kReads = "distributed read";
 constexpr auto kWrites = "distributed write";
@@ -51,7 +52,7 @@ DistributedRounds::DistributedRounds(DistributedParts parts)
       runner_(runner_parts_),
       work_(parts_.store, parts_.losses),
       marks_(parts_.store, parts_.clock),
-      pace_(compatible(), parts_.random) {
+      pace_(compatible(), parts_.jitter) {
   parts_.limits.add([limits = limits_] { return limits->list(); });
   if (const auto kept = parts_.store.get(Family::distributed, kAccelerated); kept && *kept) {
     std::string_view rest = **kept;
@@ -73,6 +74,7 @@ milliseconds DistributedRounds::round(const ConfigurationPtr& configuration) {
 
   Pace::Round round;
   const auto read_well = read(flags, round);
+  if (!read_well) refusals_ = 0;  // it is away
   run_pending(flags);
   const auto written = write(flags);
   marks_.expire(term(flags));
@@ -247,23 +249,32 @@ std::string DistributedRounds::warnings(const std::string& id) {
   return text;
 }
 
+// After some hours of this an answer is too much for the server, and would be in the way of all others.
+void DistributedRounds::refused(const AnswersBody& body, const Error& error) {
+  complain(kWrites, error.text());
+  if (stop_.requested() || ++refusals_ < kMostRefusals) return;
+  refusals_ = 0;
+  work_.fail_largest(body, fmt::format("the server does not take the results: {}", error.text()));
+}
+
 Result<void> DistributedRounds::write(const Flags& flags) {
   while (work_.has_answers()) {
-    const auto body = work_.next_body();
+    auto body = work_.next_body();
     if (!body) {
       complain(kWrites, body.error().text());
       return std::unexpected(body.error());
     }
     RemoteRequest request;
     request.endpoint = flags.text("distributed_tls_write_endpoint");
-    request.members = body->members;
+    request.members = std::move(body->members);
     request.attempts = attempts(flags);
     if (const auto sent = parts_.remote.send(request, stop_); !sent) {
-      complain(kWrites, sent.error().text());
+      refused(*body, sent.error());
       return std::unexpected(sent.error());
     }
     work_.taken(*body);
     errors_.clear(kWrites);
+    refusals_ = 0;
   }
   return {};
 }

@@ -23,6 +23,7 @@
 #include "agent/limits/scan_errors.h"
 #include "agent/logging/status_log.h"
 #include "agent/program.h"
+#include "agent/remote/delays.h"
 #include "agent/remote/remote.h"
 #include "agent/schedule/clock.h"
 #include "agent/schedule/query_limits.h"
@@ -47,7 +48,7 @@ struct DistributedParts {
   std::function<void(sql::Services&)> provide;  // see RunnerParts
   Carver* carver = nullptr;                     // null: nothing is carved
   const Clock& clock = Clock::system();
-  Pace::Random random = Pace::random();
+  Pace::Jitter jitter = jittered;
 };
 
 // Belongs to one thread, but for interrupt() and limit_hit().
@@ -75,6 +76,7 @@ class DistributedRounds {
   void run(const std::string& id, const std::string& sql, const Flags& flags);
   std::string warnings(const std::string& id);
   Result<void> write(const Flags& flags);
+  void refused(const AnswersBody& body, const Error& error);
   void complain(const std::string& subject, const std::string& why);
   void accelerate(std::chrono::seconds time);
   std::chrono::seconds interval(const Flags& flags) const;
@@ -90,6 +92,7 @@ class DistributedRounds {
   Pace pace_;
   RepeatedErrors errors_;
   std::shared_ptr<QueryLimits> limits_ = std::make_shared<QueryLimits>("distributed query");
+  unsigned refusals_ = 0;  // of writes in a row, by a server that answers reads
   Interrupt stop_;
   struct {
     std::int64_t until = 0;  // Unix seconds

@@ -71,7 +71,7 @@ class DistributedRoundsTest : public testing::Test {
             .limits = limits_,
             .provide = {},
             .clock = clock_,
-            .random = [] { return 0.5; }};
+            .jitter = [](auto delay) { return delay; }};
   }
   // As a process that starts now.
   DistributedRounds& restart() {
@@ -233,6 +233,23 @@ TEST_F(DistributedRoundsTest, AnswersAreSentUntilTheyAreTaken) {
   round();
   EXPECT_EQ(remote_.bodies(kWrite).size(), 2U);
   EXPECT_EQ(runs, 1);
+}
+
+TEST_F(DistributedRoundsTest, AnAnswerThatTheServerNeverTakesIsGivenUp) {
+  remote_.always(kWrite, [](const RemoteRequest& request, const Interrupt&) -> Result<RemoteReply> {
+    if (request.members.size() > 1000) return failure("server", "too large");
+    return RemoteReply();
+  });
+  asked(R"x({"queries":{"large":"select hex(zeroblob(1000)) as x","small":"select 1 as x"}})x");
+  for (int i = 0; i < 20; ++i) round();
+  EXPECT_EQ(remote_.requests(kWrite).size(), 20U);
+  round();
+  EXPECT_THAT(last_body(),
+              AllOf(HasSubstr(R"("queries":{"large":[],"small":[{"x":"1"}]},"statuses":{"large":1,"small":0})"),
+                    HasSubstr("the server does not take the results: server: too large")));
+  EXPECT_EQ(losses_.list().at(0).reason, "refused");
+  round();
+  EXPECT_EQ(remote_.requests(kWrite).size(), 21U);
 }
 
 TEST_F(DistributedRoundsTest, AcceleratedReadsAreFiveSecondsApart) {

@@ -22,6 +22,7 @@ constexpr std::string_view kAnswers = "answer.";  // and the query's id: a JSON 
 constexpr std::string_view kRows = "rows.";  // and two ordered numbers, of the answer and of the piece: rows as JSON
 constexpr std::size_t kPiece = 256 << 10;
 constexpr std::uint64_t kBody = 4 << 20;
+constexpr std::size_t kMostAnswers = 10'000;
 
 std::string query_key(std::string_view id) { return fmt::format("{}{}", kQueries, id); }
 std::string answer_key(std::string_view id) { return fmt::format("{}{}", kAnswers, id); }
@@ -171,6 +172,16 @@ void DistributedWork::finish(const std::string& id, Answer answer, const store::
   }
   bytes_ += finished.bytes;
   answers_.insert_or_assign(id, std::move(finished));
+  if (answers_.size() > kMostAnswers) drop_first();
+}
+
+// A server that asks on and takes no answers.
+void DistributedWork::drop_first() {
+  const auto first = answers_.begin();
+  lose(first->second.bytes, true, "cap");
+  AnswersBody body;
+  body.ids.push_back(first->first);
+  taken(body);
 }
 
 void DistributedWork::give_up(const store::Batch& mark) {
@@ -211,6 +222,18 @@ Result<AnswersBody> DistributedWork::next_body() const {
   body.members = fmt::format(R"("queries":{{{}}},"statuses":{{{}}},"messages":{{{}}},"stats":{{{}}})", queries,
                              statuses, messages, stats);
   return body;
+}
+
+void DistributedWork::fail_largest(const AnswersBody& body, std::string why) {
+  const auto bytes = [&](const std::string& id) {
+    const auto waiting = answers_.find(id);
+    return waiting == answers_.end() ? 0 : waiting->second.bytes;
+  };
+  const auto largest = std::ranges::max_element(body.ids, {}, bytes);
+  if (largest == body.ids.end() || bytes(*largest) == 0) return;
+  lose(bytes(*largest), true, "refused");
+  begin();
+  finish(*largest, {1, std::move(why)});
 }
 
 void DistributedWork::taken(const AnswersBody& body) {

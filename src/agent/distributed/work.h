@@ -58,6 +58,8 @@ class DistributedWork {
   Result<AnswersBody> next_body() const;
   // The server has these.
   void taken(const AnswersBody& body);
+  // It will never have the largest of them: that becomes a failure.
+  void fail_largest(const AnswersBody& body, std::string why);
 
  private:
   struct Waiting {
@@ -69,6 +71,7 @@ class DistributedWork {
 
   void load_answers();
   void drop_orphans();
+  void drop_first();
   void lose(std::uint64_t bytes, bool exact, const char* reason);
 
   store::Store& store_;
