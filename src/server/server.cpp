@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <fstream>
 #include <iterator>
@@ -84,9 +85,24 @@ std::vector<std::string> certificate_names(const Options& options) {
   return names;
 }
 
+// Held reads as the slices reach them, which begin before there are any.
+class Waker final : public agents::HeldReads {
+ public:
+  void wake(std::span<const hosts::HostId> hosts) override {
+    if (auto* reads = reads_.load()) reads->wake(hosts);
+  }
+  void set(agents::HeldReads* reads) { reads_ = reads; }
+
+ private:
+  std::atomic<agents::HeldReads*> reads_{nullptr};
+};
+
 class Running final : public Server {
  public:
-  Running(const Options& options, Clock clock) : options_(options) { services_.clock = std::move(clock); }
+  Running(const Options& options, Clock clock) : options_(options) {
+    services_.clock = std::move(clock);
+    services_.held_reads = &waker_;
+  }
 
   ~Running() override {
     {
@@ -155,22 +171,21 @@ class Running final : public Server {
     services_.results = results_.get();
     carves_ = carves::make(*database_);
     services_.carves = carves_.get();
-    enrollment_ = TRY(enrollment::open(
-        services_, {.server = address_for_hosts(), .certificate = authority_.empty() ? "" : TRY(text_of(authority_))}));
+    enrollment::Options enrolling;
+    enrolling.server = address_for_hosts();
+    if (!authority_.empty()) enrolling.certificate = TRY(text_of(authority_));
+    enrollment_ = TRY(enrollment::open(services_, enrolling));
     services_.enrollment = enrollment_.get();
     live_ = TRY(live::start({.database = *database_,
                              .hosts = *hosts_,
                              .clock = services_.clock,
                              .tag_by_name = [this](std::string_view name) { return tags_->by_name(name); },
-                             .wake =
-                                 [this](std::span<const hosts::HostId> hosts) {
-                                   if (services_.held_reads) services_.held_reads->wake(hosts);
-                                 }}));
+                             .wake = [this](std::span<const hosts::HostId> hosts) { waker_.wake(hosts); }}));
     services_.live = live_.get();
     agents_ = agents::make(services_, {live_.get(), hosts_.get(), tags_.get()},
                            [this](std::function<void()> job) { listener_->post(std::move(job)); },
                            {.hold = options_.held_read});
-    services_.held_reads = agents_.get();
+    waker_.set(agents_.get());
     return {};
   }
 
@@ -334,6 +349,7 @@ class Running final : public Server {
   }
 
   const Options options_;
+  Waker waker_;
   Services services_;
   identity::Passwords passwords_;
   std::string authority_;
@@ -341,7 +357,8 @@ class Running final : public Server {
   http::ListenerOptions listener_options_;
   api::Counts api_counts_;
 
-  // Each uses those above it.
+  // Each uses those above it; all may wake reads that are held.
+  std::unique_ptr<agents::Agents> agents_;
   std::unique_ptr<db::Database> database_;
   std::unique_ptr<identity::Authenticator> identity_;
   std::unique_ptr<hosts::Service> hosts_;
@@ -351,7 +368,6 @@ class Running final : public Server {
   std::unique_ptr<carves::Carves> carves_;
   std::unique_ptr<enrollment::Enrollment> enrollment_;
   std::unique_ptr<live::Live> live_;
-  std::unique_ptr<agents::Agents> agents_;
   http::Router router_;
   std::unique_ptr<http::Listener> listener_;
 

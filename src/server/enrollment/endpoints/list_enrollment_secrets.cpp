@@ -4,11 +4,18 @@
 namespace osprey::server {
 namespace {
 
-Result<std::vector<enrollment::ShownSecret>> handle(const api::Nothing&, const api::Context& context) {
-  std::vector<enrollment::ShownSecret> shown;
-  for (const auto& secret : TRY(enrollment::list_secrets(*context.services.database)))
-    shown.push_back(enrollment::shown(secret, *context.services.tags));
-  return shown;
+struct Response {
+  std::vector<enrollment::ShownSecret> items;
+  static constexpr auto fields() {
+    return std::tuple(api::field("items", &Response::items, "All there are, the oldest first."));
+  }
+};
+
+Result<Response> handle(const api::Nothing&, const api::Context& context) {
+  Response response;
+  const auto secrets = TRY(enrollment::list_secrets(*context.services.database));
+  for (const auto& secret : secrets) response.items.push_back(enrollment::shown(secret, *context.services.tags));
+  return response;
 }
 
 }  // namespace
