@@ -127,7 +127,7 @@ class TheAgents final : public Agents {
  private:
   using Handle = void (TheAgents::*)(const CallPtr& call);
   using Known = void (TheAgents::*)(const CallPtr& call, hosts::HostId host);
-  http::Route route(Path path) const;
+  http::Route route(Path path);
   http::Route served(http::Route route, Endpoint endpoint, Handle handle);
   std::optional<http::Response> admit(Endpoint endpoint, const http::RequestHead& head);
 
@@ -198,24 +198,23 @@ std::vector<http::Route> TheAgents::routes() {
   return routes;
 }
 
-http::Route TheAgents::route(Path path) const {
-  auto* self = const_cast<TheAgents*>(this);
+http::Route TheAgents::route(Path path) {
   const auto listener = http::Runs::on_listener;
   switch (path.endpoint) {
     case Endpoint::enroll:
-      return self->served({.body_cap = kEnrollBody}, path.endpoint, &TheAgents::enroll);
+      return served({.body_cap = kEnrollBody}, path.endpoint, &TheAgents::enroll);
     case Endpoint::config:
-      return self->served({.runs = listener, .body_cap = kSmallBody}, path.endpoint, &TheAgents::config);
+      return served({.runs = listener, .body_cap = kSmallBody}, path.endpoint, &TheAgents::config);
     case Endpoint::log:
-      return self->served({.body_cap = options_.log_body, .gzip_body = true}, path.endpoint, &TheAgents::log);
+      return served({.body_cap = options_.log_body, .gzip_body = true}, path.endpoint, &TheAgents::log);
     case Endpoint::distributed_read:
-      return self->served({.runs = listener, .body_cap = kSmallBody}, path.endpoint, &TheAgents::read);
+      return served({.runs = listener, .body_cap = kSmallBody}, path.endpoint, &TheAgents::read);
     case Endpoint::distributed_write:
-      return self->served({.body_cap = options_.write_body, .gzip_body = true}, path.endpoint, &TheAgents::write);
+      return served({.body_cap = options_.write_body, .gzip_body = true}, path.endpoint, &TheAgents::write);
     case Endpoint::carve_begin:
-      return self->served({.body_cap = kSmallBody}, path.endpoint, &TheAgents::carve_begin);
+      return served({.body_cap = kSmallBody}, path.endpoint, &TheAgents::carve_begin);
     case Endpoint::carve_block:
-      return self->served({.body_cap = options_.carve_body}, path.endpoint, &TheAgents::carve_block);
+      return served({.body_cap = options_.carve_body}, path.endpoint, &TheAgents::carve_block);
   }
   return {};
 }

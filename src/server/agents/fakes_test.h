@@ -185,6 +185,7 @@ struct FakeResults : results::Results {
   Result<results::Facets> facets(const results::Filter&, const results::FacetOptions&) const override { return {}; }
   Result<results::Retention> retention() const override { return {}; }
   Result<void> set_retention(db::Transaction&, const results::Retention&) override { return {}; }
+  Result<void> remove_host(db::Transaction&, std::int64_t) override { return {}; }
   Result<results::Statistics> statistics() const override { return {}; }
   results::Counts counts() const override { return {}; }
   Result<void> maintain(Timestamp) override { return {}; }

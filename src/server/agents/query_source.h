@@ -48,7 +48,8 @@ class QuerySource {
 class HeldReads {
  public:
   virtual ~HeldReads() = default;
-  // Some source has something for these hosts: reads of theirs that are held here are answered.
+  // Some source has something for these hosts: reads of theirs that are held here are answered, by calls of has() and
+  // take() on this very thread: not under a lock that these want.
   virtual void wake(std::span<const hosts::HostId> hosts) = 0;
 };
 

@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "server/agents/agents.h"
+#include "server/activity/activity.h"
 #include "server/api/endpoint.h"
 #include "server/enrollment/enroll_line.h"
 #include "server/enrollment/fixture_test.h"
@@ -38,7 +38,10 @@ MIIBdTCCARugAwIBAgIUKKtl7bSxZkQ0rK1Pq0hlqvbF5EUwCgYIKoZIzj0EAwIw
 
 class EnrollmentEndpoints : public EnrollmentFixture {
  protected:
-  EnrollmentEndpoints() { services.tags = &tags; }
+  EnrollmentEndpoints() {
+    migrate(activity::schema());
+    services.tags = &tags;
+  }
 
   http::Response ask(api::Endpoint (*endpoint)(), std::string body = "", std::vector<std::string> parameters = {},
                      std::string query = "") {
