@@ -111,12 +111,13 @@ class Played:
             assert form_of_ours(ours) == form_of_theirs(theirs)
 
     def same_log(self, kind):
-        """The first log request of a kind."""
+        """The first log request of a kind, and with lines of the same kinds."""
         theirs = next(event for event in self.theirs("/log") if json.loads(event["body"])["log_type"] == kind)
 
         def found():
             return next((request for request in list(self.server.requests)
-                         if "/log" in request.target and request.json["log_type"] == kind), None)
+                         if "/log" in request.target and request.json["log_type"] == kind
+                         and len(members(request.body.decode())) == len(members(theirs["body"]))), None)
         ours = self.server.wait_for(found, what=f"{kind} lines")
         assert form_of_ours(ours) == form_of_theirs(theirs)
 
@@ -227,7 +228,7 @@ def test_logger_errors(play):
             taken.append((reply.body, [line["counter"] for line in request.json["data"]]))
         return reply
     played.server._scripts.clear()
-    played.server.config = {"schedule": {"t": {"query": "select unix_time as v from time", "interval": 1, "removed": False}}}
+    played.server.always("/config", {"schedule": {"t": {"query": "select unix_time as v from time", "interval": 1, "removed": False}}})
     played.server.always("/log", answer)
     with played:
         played.server.wait_for(lambda: not by_kind["result"], timeout=60)
