@@ -296,7 +296,7 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Log the SQL of live queries."},
     {"distributed_plugin", FlagType::text, "tls", FlagKind::option, FlagGroup::distributed, FlagState::built,
      "Where live queries come from."},
-    {"distributed_results_mb", FlagType::uint64, "64", FlagKind::agent_option, FlagGroup::distributed, FlagState::built,
+    {"distributed_results_mb", FlagType::uint64, "32", FlagKind::agent_option, FlagGroup::distributed, FlagState::built,
      "Megabytes of results of live queries that are kept until the server has taken them; 0 for no bound."},
     {"distributed_tls_max_attempts", FlagType::uint64, "3", FlagKind::option, FlagGroup::distributed, FlagState::built,
      "Tries for one such request."},
