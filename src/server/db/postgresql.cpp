@@ -16,6 +16,7 @@
 #include "base/unique_fd.h"
 #include "server/db/listeners.h"
 #include "server/db/migrate.h"
+#include "server/db/noting_transaction.h"
 #include "server/db/pool.h"
 #include "server/db/session.h"
 
@@ -111,19 +112,6 @@ Result<std::string> conninfo_of(const DatabaseOptions& options) {
   }
   return conninfo;
 }
-
-class PostgresqlTransaction final : public Transaction {
- public:
-  explicit PostgresqlTransaction(soci::session& sql) : sql_(sql) {}
-  soci::session& sql() override { return sql_; }
-  void notify(std::string channel, std::string payload) override {
-    notifications.push_back({std::move(channel), std::move(payload)});
-  }
-  std::vector<Notification> notifications;
-
- private:
-  soci::session& sql_;
-};
 
 // Listens on a connection and a thread of its own, and connects again when that is lost.
 class ListeningConnection {
@@ -379,7 +367,7 @@ class PostgresqlDatabase final : public Database {
       return std::unexpected(std::move(failure));
     };
     if (auto begun = execute(connection, "BEGIN"); !begun) return again(std::move(begun.error()));
-    PostgresqlTransaction transaction(sql);
+    NotingTransaction transaction(sql);
     try {
       if (auto done = work(transaction); !done) return std::unexpected(Failure{std::move(done.error())});
     } catch (const soci::soci_error& error) {

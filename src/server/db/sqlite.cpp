@@ -13,6 +13,7 @@
 #include "base/unique_fd.h"
 #include "server/db/listeners.h"
 #include "server/db/migrate.h"
+#include "server/db/noting_transaction.h"
 #include "server/db/pool.h"
 #include "server/db/session.h"
 
@@ -118,19 +119,6 @@ class Teller {
   std::thread thread_;
 };
 
-class SqliteTransaction final : public Transaction {
- public:
-  explicit SqliteTransaction(soci::session& sql) : sql_(sql) {}
-  soci::session& sql() override { return sql_; }
-  void notify(std::string channel, std::string payload) override {
-    notifications.push_back({std::move(channel), std::move(payload)});
-  }
-  std::vector<Notification> notifications;
-
- private:
-  soci::session& sql_;
-};
-
 Result<std::unique_ptr<soci::session>> open_session(const std::string& path, const std::string& pragmas,
                                                     milliseconds wait) {
   try {
@@ -202,7 +190,7 @@ class SqliteDatabase final : public Database {
     ++counters_.writes;
     std::unique_lock lock(writing_, options_.wait);
     if (!lock) return std::unexpected(Error{kUnavailable, "database", "others are writing"});
-    SqliteTransaction transaction(*writer_);
+    NotingTransaction transaction(*writer_);
     auto done = within_transaction([&]() -> Result<void> {
       TRY(work(transaction));
       for (const Notification& notification : transaction.notifications) TRY(check(notification));

@@ -34,6 +34,10 @@ std::string fraction_text(double fraction) {
   return text;
 }
 
+// Boost's own writer passes on bytes that are not UTF-8. The parser has bounded the depth.
+std::string array_text(const json::array& array);
+std::string object_text(const json::object& object, Tokens* tokens);
+
 // A value as people see it: text without quotes, numbers as JSON writes them.
 std::string text_of(const json::value& value) {
   switch (value.kind()) {
@@ -51,8 +55,10 @@ std::string text_of(const json::value& value) {
       return value.get_bool() ? "true" : "false";
     case json::kind::null:
       return "";
+    case json::kind::array:
+      return array_text(value.get_array());
     default:
-      return db::storable_json(json::serialize(value));
+      return object_text(value.get_object(), nullptr);
   }
 }
 
@@ -68,16 +74,21 @@ void append_value(std::string& out, const json::value& value, const std::string&
     case json::kind::null:
       out += "null";
       break;
-    case json::kind::array:
-    case json::kind::object:
-      out += db::storable_json(json::serialize(value));
-      break;
     default:
       out += text;
   }
 }
 
 std::string key_text(std::string_view key) { return db::is_storable(key) ? std::string(key) : db::storable(key); }
+
+std::string array_text(const json::array& array) {
+  std::string out = "[";
+  for (const json::value& element : array) {
+    if (out.size() > 1) out += ',';
+    append_value(out, element, text_of(element));
+  }
+  return out += ']';
+}
 
 // The object as compact JSON of ours, the tokens of its members beside it.
 std::string object_text(const json::object& object, Tokens* tokens) {

@@ -114,6 +114,9 @@ TEST(StoredLine, BytesThatADatabaseWouldNotTakeAreEscaped) {
   EXPECT_EQ(split.rows[0].name, "q\\xFF");
   EXPECT_EQ(split.rows[0].columns, R"({"a\\x00b":"c\\x00d","e":"\\xC3("})");
   EXPECT_THAT(split.tokens, Contains(token_of_column("a\\x00b", "c\\x00d")));
+  EXPECT_EQ(
+      split_line("{\"name\":\"q\",\"action\":\"added\",\"columns\":{\"a\":[{\"\xff\":\"\\u0000\"}]}}").rows[0].columns,
+      R"({"a":[{"\\xFF":"\\x00"}]})");
   using namespace std::string_literals;
   EXPECT_EQ(split_line("not\0json\xff"s).rows[0].columns, "not\\x00json\\xFF");
 }

@@ -20,8 +20,10 @@ using std::chrono::steady_clock;
 
 // So many hosts are looked up one by one in their index; more are looked for among all rows.
 constexpr std::size_t kHostsByIndex = 16;
-constexpr std::size_t kSegmentsOfStep = 512;
-// Of neighbouring segments, rows that one statement looks at: few at first, since newest lines often suffice.
+// Few at first, since newest lines often suffice.
+constexpr std::size_t kFirstSegments = 256;
+constexpr std::size_t kMostSegments = 8192;
+// Of neighbouring segments, rows that one statement looks at.
 constexpr std::int64_t kFirstRows = 16'384;
 constexpr std::int64_t kMostRows = 131'072;
 constexpr milliseconds kLeastTime{50};
@@ -187,7 +189,7 @@ class Search {
     // What takes too long where nothing has been found yet is the caller's to know; later the page says where to go on.
     if (!done && (done.error().code != db::kTimeout || !progress_)) return std::unexpected(std::move(done.error()));
     if (!done) page_.next = before_;
-    if (first_page_) TRY(estimate());
+    if (first_page_) (void)estimate();  // without time for it the lines found are the estimate
     return std::move(page_);
   }
 
@@ -271,7 +273,9 @@ class Search {
                                text.value(((before_ - 1) >> kSegmentBits) + 1));
       if (filter_.from) text.text += " AND last_received_at >= " + text.value(filter_.from->ms);
       if (filter_.to) text.text += " AND first_received_at < " + text.value(filter_.to->ms);
-      text.text += fmt::format(" ORDER BY id DESC LIMIT {}", kSegmentsOfStep);
+      // Those that have been seen need not be passed again.
+      text.text += " AND id < " + text.value(below_segment_);
+      text.text += fmt::format(" ORDER BY id DESC LIMIT {}", segments_of_step_);
 
       std::vector<Range> ranges;
       std::int64_t id = 0, first = 0;
@@ -289,13 +293,17 @@ class Search {
       statement.prepare(text.text, soci::details::st_one_time_query);
       statement.define_and_bind();
       statement.execute();
+      std::int64_t below = below_segment_;
       while (statement.fetch()) {
+        below = id;
         range.from = first_row_of(first);
         range.to = last_row_of(id);
         Range& added = ranges.emplace_back(range);
         for (std::size_t i = 0; i < blocks.size(); ++i)
           if (has_filter[i] == soci::i_ok && !may_have(blocks[i].value, tokens_[i])) added.rows = 0;
       }
+      below_segment_ = below;
+      segments_of_step_ = std::min(segments_of_step_ * 4, kMostSegments);
       return ranges;
     });
   }
@@ -361,6 +369,8 @@ class Search {
   const bool first_page_;
   const std::size_t limit_;
   const steady_clock::time_point end_;
+  std::int64_t below_segment_ = INT64_MAX;
+  std::size_t segments_of_step_ = kFirstSegments;
   std::int64_t rows_of_statement_ = kFirstRows;
   std::int64_t last_ = 0;
   bool progress_ = false;
