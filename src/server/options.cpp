@@ -104,7 +104,7 @@ struct Parser {
                                                                : http::ClientCertificates::none;
     options.held_read = std::chrono::seconds(held);
     options.keep_results = std::chrono::hours(24 * days);
-    options.keep_results_bytes = static_cast<std::uint64_t>(gigabytes * 1e9);
+    options.keep_results_bytes = static_cast<std::int64_t>(gigabytes * 1e9);
     if (app.got_subcommand("migrate")) options.command = Options::Command::migrate;
     if (app.got_subcommand("openapi")) options.command = Options::Command::openapi;
     if (app.got_subcommand("reset_password")) options.command = Options::Command::reset_password;

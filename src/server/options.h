@@ -38,7 +38,7 @@ struct Options {
   unsigned workers = 8;
   std::chrono::seconds held_read{55};
   std::chrono::hours keep_results{24 * 30};
-  std::uint64_t keep_results_bytes = 0;  // 0: as much as there is
+  std::int64_t keep_results_bytes = 0;  // 0: as much as there is
   std::string log_level = "info";
   bool log_json = false;
   bool insecure_http = false;  // plain HTTP, on loopback only: for a balancer that ends TLS

@@ -167,8 +167,11 @@ class Running final : public Server {
     services_.tags = tags_.get();
     queries_ = TRY(queries::start({*database_, *hosts_, *tags_}));
     services_.queries = queries_.get();
-    results_ = results::make_results(*database_);
+    results_ = results::make_results(
+        *database_, {.retention = {.days = options_.keep_results.count() / 24, .bytes = options_.keep_results_bytes}});
     services_.results = results_.get();
+    hosts_->add_remover(
+        [this](db::Transaction& transaction, hosts::HostId host) { return results_->remove_host(transaction, host); });
     carves_ = carves::make(*database_);
     services_.carves = carves_.get();
     enrollment::Options enrolling;

@@ -36,7 +36,7 @@ Result<void> handle(const Request& request, const api::Context& context) {
 }  // namespace
 
 api::Endpoint revoke_node_key() {
-  return api::endpoint(http::Method::post, "/api/v1/hosts/{host}/revoke-node-key", api::Permission::manage,
+  return api::endpoint(http::Method::post, "/api/v1/hosts/{host}/revoke_node_key", api::Permission::manage,
                        "Ends a host's node key: nothing that shows it is listened to any more.", handle);
 }
 

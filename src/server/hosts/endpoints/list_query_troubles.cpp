@@ -49,7 +49,7 @@ Result<Listed> handle(const api::Nothing&, const api::Context& context) {
 }  // namespace
 
 api::Endpoint list_query_troubles() {
-  return api::endpoint(http::Method::get, "/api/v1/query-troubles", api::Permission::view,
+  return api::endpoint(http::Method::get, "/api/v1/query_troubles", api::Permission::view,
                        "Scheduled queries that hosts denylist, do not run or pay too much for.", handle);
 }
 

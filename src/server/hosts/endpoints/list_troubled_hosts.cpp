@@ -88,7 +88,7 @@ Result<api::Page<TroubledHost>> handle(const Request& request, const api::Contex
 }  // namespace
 
 api::Endpoint list_troubled_hosts() {
-  return api::endpoint(http::Method::get, "/api/v1/query-troubles/hosts", api::Permission::view,
+  return api::endpoint(http::Method::get, "/api/v1/query_troubles/hosts", api::Permission::view,
                        "Hosts on which a scheduled query is in trouble, and how.", handle);
 }
 
