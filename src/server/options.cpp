@@ -24,7 +24,7 @@ struct Parser {
   CLI::Option* flag(const std::string& name, T& value, const std::string& help) {
     std::string variable = "OSPREY_" + name;
     for (char& c : variable) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    return app.add_option("--" + name, value, help)->envname(variable)->group(group);
+    return app.add_option("--" + name, value, help)->take_last()->envname(variable)->group(group);
   }
 
   void declare() {
@@ -53,6 +53,7 @@ struct Parser {
         ->check(CLI::IsMember({"none", "optional", "required"}))
         ->capture_default_str();
     flag("trusted_balancers", options.trusted_balancers, "Addresses whose X-Forwarded-For is believed.")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->delimiter(',');
     app.add_flag("--insecure_http", options.insecure_http,
                  "Plain HTTP, on loopback only: for a balancer on this machine that ends TLS.")

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
+#include <soci/soci.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -202,7 +203,9 @@ class Running final : public Server {
 
   Result<void> start_listening() {
     router_.error = [](const http::RequestHead& head, unsigned status, std::string what) {
-      return agents::is_agent_path(head.path) ? agents::refusal(status, what) : api::problem_response(status, what);
+      // An agent that was given a wrong path would take an answer without "error" for yes.
+      const bool administration = head.path.starts_with("/api/v1/") && !head.path.starts_with("/api/v1/osquery/");
+      return administration ? api::problem_response(status, what) : agents::refusal(status, what);
     };
     TRY(agents::mount(router_, *agents_));
     TRY(api::mount(router_, api::endpoints(), services_,
@@ -239,7 +242,7 @@ class Running final : public Server {
 
   // Well as long as the database answers: a balancer sends its connections elsewhere otherwise.
   http::Response health() {
-    const auto answers = database_->read([](soci::session&) { return true; });
+    const auto answers = database_->read([](soci::session& sql) { sql << "SELECT 1"; });
     if (!answers) return {.status = 503, .content_type = "text/plain", .body = answers.error().text() + "\n"};
     return {.content_type = "text/plain", .body = "ok\n"};
   }

@@ -529,15 +529,6 @@ Result<void> mount(http::Router& router, Agents& agents) {
   return {};
 }
 
-bool is_agent_path(std::string_view path) {
-  for (const auto prefix : kPrefixes) {
-    if (!path.starts_with(prefix)) continue;
-    const auto name = path.substr(prefix.size());
-    return std::ranges::find(kPaths, name, &Path::name) != kPaths.end();
-  }
-  return false;
-}
-
 http::Response refusal(unsigned status, std::string_view what) {
   std::string body = R"({"error":)";
   append_json_string(body, what.empty() ? kOurFault : what);

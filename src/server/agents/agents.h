@@ -45,8 +45,6 @@ std::unique_ptr<Agents> make(const Services& services, std::vector<QuerySource*>
 // Adds the routes of `agents`, which outlives the router.
 Result<void> mount(http::Router& router, Agents& agents);
 
-// A request to one of the agents' paths, where errors must look as refusal() makes them.
-bool is_agent_path(std::string_view path);
 // {"error":what}.
 http::Response refusal(unsigned status, std::string_view what);
 
