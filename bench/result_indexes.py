@@ -2,7 +2,7 @@
 """What an index for column values costs PostgreSQL: bench/result_indexes.py [rows]
 
 Copies the same rows, 4,000 a transaction, into a table of its own for each kind of index, the second half of them timed,
-and looks for a value that one row has. docs/decisions/0006-result-search.md has what came out.
+and looks for a value that one row has. docs/decisions/0002-result-search.md has what came out.
 """
 
 import pathlib

@@ -19,17 +19,17 @@ namespace osprey::net {
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpClientOptions {
-  std::string origin;       // "https://host[:port]"; "http://" only where the host is a loopback address or localhost
+  std::string origin;  // "https://host[:port]"; "http://" only where the host is a loopback address or localhost
   std::string user_agent;
   std::string authorities;  // PEM file of those who may vouch for the server; empty: the system's
   std::string certificate;  // PEM files of what we show of ourselves; both empty: nothing
   std::string key;
-  std::string proxy;                        // "host[:port]" of a CONNECT proxy, port 3128; empty: none, the environment's least
-  bool keep_alive = true;                   // false: a connection for each request
-  std::chrono::seconds connection_age{0};   // after which the connection is made anew; 0: never
+  std::string proxy;       // "host[:port]" of a CONNECT proxy, port 3128; empty: none, the environment's least
+  bool keep_alive = true;  // false: a connection for each request
+  std::chrono::seconds connection_age{0};  // after which the connection is made anew; 0: never
   bool accept_gzip = false;
-  std::size_t body_cap = 16 << 20;          // bytes of a reply, unpacked; more is an error
-  unsigned redirects = 10;                  // followed within the origin only: headers hold a secret
+  std::size_t body_cap = 16 << 20;  // bytes of a reply, unpacked; more is an error
+  unsigned redirects = 10;          // followed within the origin only: headers hold a secret
 };
 
 struct HttpClientRequest {

@@ -1,6 +1,6 @@
 // ValueFilter: which column values a few thousand stored rows have, in two bytes a value (a Bloom filter in blocks):
 // "no" is certain, "yes" is wrong about once in a thousand. A search asks the filters and reads only the rows behind
-// those that say yes; docs/decisions/0006-result-search.md tells why.
+// those that say yes; docs/decisions/0002-result-search.md tells why.
 //
 // In the database it is a string of blocks of kBlock bytes. All that a token sets is in one block, so that the database
 // need only hand out that block:  substr(filter, (block_number % (length(filter) / 64)) * 64 + 1, 64).
