@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kMostTries = 6;
+constexpr const char* kLargestPage = "500";  // items, as the server allows
 constexpr std::int64_t kLongestWait = 60;  // seconds, whatever the server says
 constexpr int kNoEntry = 2;                // ENOENT
 
@@ -134,6 +135,8 @@ Result<json::value> Api::call(const std::string& method, const std::string& targ
 
 Result<void> Api::each(std::initializer_list<std::string_view> path, Parameters parameters,
                        const std::function<bool(const json::value&)>& take) {
+  const bool has_limit = std::ranges::any_of(parameters, [](const auto& each) { return each.first == "limit"; });
+  if (!has_limit) parameters.emplace_back("limit", kLargestPage);
   parameters.emplace_back("after", "");
   for (;;) {
     const auto page = TRY(get(path_of(path, parameters)));

@@ -34,6 +34,9 @@ bool truth_at(const json::value& object, std::string_view name);
 const json::value& member_at(const json::value& object, std::string_view name);
 // "items" of a page, or the array itself.
 const json::array& items_of(const json::value& answer);
+// They refer to their argument.
+const json::value& member_at(json::value&&, std::string_view) = delete;
+const json::array& items_of(json::value&&) = delete;
 
 // Belongs to one thread.
 class Api {

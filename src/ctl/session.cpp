@@ -76,6 +76,12 @@ Result<int> Session::list(std::initializer_list<std::string_view> path, const Pa
   return kDone;
 }
 
+Result<int> Session::list_whole(const std::string& target, const std::vector<Column>& columns) {
+  auto* api = TRY(this->api());
+  const auto answer = TRY(api->get(target));
+  return show_list(items_of(answer), columns);
+}
+
 Result<int> Session::show_list(const json::array& items, const std::vector<Column>& columns) {
   Rows rows(terminal, format);
   rows.keep_until_finish();
@@ -148,7 +154,8 @@ Result<json::value> find_named(const json::array& items, std::string_view what, 
 }
 
 Result<json::value> find_tag(Api& api, const std::string& name) {
-  return find_named(items_of(TRY(api.get(path_of({"tags"})))), "tag", name);
+  const auto tags = TRY(api.get(path_of({"tags"})));
+  return find_named(items_of(tags), "tag", name);
 }
 
 Result<json::value> find_host(Api& api, const std::string& name) {
@@ -160,7 +167,7 @@ Result<json::value> find_host(Api& api, const std::string& name) {
     near.emplace_back(text_at(host, "name"));
     return true;
   };
-  TRY(api.each({"hosts"}, {{"text", name}, {"limit", "1000"}}, look));
+  TRY(api.each({"hosts"}, {{"text", name}}, look));
   if (found.size() == 1) return found.front();
   if (found.size() > 1) {
     std::string numbers;
@@ -174,7 +181,7 @@ Result<json::value> find_host(Api& api, const std::string& name) {
   }
   if (near.empty()) {
     constexpr std::size_t kLooked = 1000;
-    TRY(api.each({"hosts"}, {{"limit", "1000"}}, [&](const json::value& host) {
+    TRY(api.each({"hosts"}, {}, [&](const json::value& host) {
       near.emplace_back(text_at(host, "name"));
       return near.size() < kLooked;
     }));

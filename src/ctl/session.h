@@ -40,9 +40,11 @@ class Session {
   // Without a token.
   Result<Api> anonymous(const Settings& settings) const;
 
-  // Once for a list that ends soon.
+  // Of a list that the server gives page by page; `most` of 0: all.
   Result<int> list(std::initializer_list<std::string_view> path, const Parameters& parameters,
                    const std::vector<Column>& columns, std::int64_t most = 0);
+  // Of a list that the server gives in one piece.
+  Result<int> list_whole(const std::string& target, const std::vector<Column>& columns);
   Result<int> show_list(const json::array& items, const std::vector<Column>& columns);
   // One thing: YAML, or JSON where that is wanted.
   Result<int> show(const json::value& thing);

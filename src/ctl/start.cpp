@@ -27,7 +27,8 @@ void set_up(CLI::App& app, Session& session) {
              "  ospreyctl secrets line | ssh root@web-1 sh\n"
              "  ospreyctl live \"SELECT name, version FROM os_version\" --all\n"
              "  ospreyctl diff fleet/ && ospreyctl apply fleet/");
-  for (const auto add : {add_login, add_live, add_hosts, add_tags, add_items, add_secrets})
+  for (const auto add : {add_login, add_live, add_hosts, add_tags, add_items, add_folder, add_results, add_carves, add_secrets,
+                         add_users, add_activity, add_export, add_completion})
     add(app, session);
 }
 
@@ -39,10 +40,9 @@ const CLI::App& deepest(const CLI::App& app) {
 // What CLI11 says of a word that is nothing, with the nearest that is something.
 std::string explained(const CLI::App& app, const CLI::ParseError& error) {
   std::string message = error.what();
-  const auto colon = message.rfind(": ");
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || colon == message.npos) return message;
-  const auto said = message.substr(colon + 2);
-  const auto word = fields(said).empty() ? std::string_view() : fields(said).front();
+  const auto extra = app.remaining(true);
+  if (extra.empty()) return message;
+  const auto& word = extra.front();
   std::vector<std::string> names;
   for (const CLI::App* at = &deepest(app); at; at = at->get_parent()) {
     for (const auto* each : at->get_subcommands([](const CLI::App*) { return true; })) names.push_back(each->get_name());

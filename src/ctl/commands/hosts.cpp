@@ -25,7 +25,7 @@ const std::vector<Column> kColumns{{"ID", "id"},           {"NAME", "name"},    
 Result<int> list(Session& session, const Filter& filter) {
   auto* api = TRY(session.api());
   Parameters parameters{{"text", filter.text},       {"status", filter.status}, {"platform", filter.platform},
-                        {"version", filter.version}, {"sort", filter.sort},     {"limit", "1000"}};
+                        {"version", filter.version}, {"sort", filter.sort},     {}};
   if (filter.descending) parameters.emplace_back("descending", "true");
   for (const auto& tag : filter.tags) {
     const auto found = TRY(find_tag(*api, tag));
@@ -134,7 +134,7 @@ void add_hosts(CLI::App& app, Session& session) {
   }
 
   command(*hosts, session, "conflicts", "Machines that are alive under one identifier: cloned images", [&session] {
-    return session.list({"enrollment", "conflicts"}, {{"limit", "1000"}},
+    return session.list({"enrollment", "conflicts"}, {},
                         {{"IDENTIFIER", "identifier"},
                          {"HOST", "host"},
                          {"ADDRESS", "address"},

@@ -27,7 +27,8 @@ Result<json::value> find_item(Api& api, const Wanted& wanted) {
   auto found = api.get(item_path(wanted));
   if (found || !found.error().absent()) return found;
   std::vector<std::string> names;
-  for (const auto& item : items_of(TRY(api.get(path_of({"items"}, {{"kind", wanted.kind}})))))
+  const auto all = TRY(api.get(path_of({"items"}, {{"kind", wanted.kind}})));
+  for (const auto& item : items_of(all))
     names.emplace_back(text_at(item, "name"));
   return there_is_no(wanted.kind, wanted.name, names);
 }
@@ -93,7 +94,7 @@ void add_kind(CLI::App& app, Session& session, const std::string& family, const 
   };
 
   command(*items, session, "list", "All of them",
-          [&session, wanted] { return session.list({"items"}, {{"kind", wanted->kind}}, kColumns); });
+          [&session, wanted] { return session.list_whole(path_of({"items"}, {{"kind", wanted->kind}}), kColumns); });
   named(command(*items, session, "show", "One, as it is now", [&session, wanted]() -> Result<int> {
     auto* api = TRY(session.api());
     return session.show(TRY(find_item(*api, *wanted)));

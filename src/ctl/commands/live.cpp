@@ -179,7 +179,7 @@ class Watch {
   Result<void> name_missing() {
     for (const auto* state : {"expired", "cancelled"}) {
       std::vector<std::string> names;
-      TRY(api_.each({"live", id_, "hosts"}, {{"state", state}, {"limit", "100"}}, [&](const json::value& host) {
+      TRY(api_.each({"live", id_, "hosts"}, {{"state", state}}, [&](const json::value& host) {
         names.emplace_back(text_at(host, "host_name"));
         return true;
       }));
@@ -264,7 +264,7 @@ void add_live(CLI::App& app, Session& session) {
     const auto number = std::to_string(*id);
     const auto stands = TRY(api->get(path_of({"live", number})));
     if (session.format == Format::table) TRY(session.show(stands));
-    return session.list({"live", number, "hosts"}, {{"limit", "1000"}}, kHostColumns);
+    return session.list({"live", number, "hosts"}, {}, kHostColumns);
   });
   auto* watch = command(*live, session, "watch", "The rows of a live query, of one that has ended too",
                         [&session, id]() -> Result<int> {

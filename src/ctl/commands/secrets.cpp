@@ -61,7 +61,7 @@ Result<int> show_line(Session& session, const Wanted& wanted) {
 void add_secrets(CLI::App& app, Session& session) {
   auto* secrets = group(app, "secrets", "Secrets that hosts enrol with");
   command(*secrets, session, "list", "All of them, revoked ones too; without their texts", [&session] {
-    return session.list({"enrollment", "secrets"}, {},
+    return session.list_whole(path_of({"enrollment", "secrets"}),
                         {{"ID", "id"},
                          {"NAME", "name"},
                          {"TAGS", "tags"},
@@ -100,7 +100,7 @@ void add_secrets(CLI::App& app, Session& session) {
       ->required();
 
   command(*secrets, session, "failures", "Enrolments that were refused, and why", [&session] {
-    return session.list({"enrollment", "failures"}, {{"limit", "1000"}},
+    return session.list({"enrollment", "failures"}, {},
                         {{"SECRET", "secret"},
                          {"ADDRESS", "address"},
                          {"REASON", "reason"},

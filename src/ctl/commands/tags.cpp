@@ -52,7 +52,7 @@ void add_fields(CLI::App& app, Draft& draft) {
 void add_tags(CLI::App& app, Session& session) {
   auto* tags = group(app, "tags", "Tags: by hand, or by a rule");
   command(*tags, session, "list", "All tags, in the order of their rank",
-          [&session] { return session.list({"tags"}, {}, kColumns); });
+          [&session] { return session.list_whole(path_of({"tags"}), kColumns); });
 
   auto draft = std::make_shared<Draft>();
   command(*tags, session, "show", "A tag, how far its rule is evaluated, and what uses it",
@@ -112,7 +112,7 @@ void add_tags(CLI::App& app, Session& session) {
   command(*tags, session, "faults", "Hosts on which a tag's query failed", [&session, draft]() -> Result<int> {
     auto* api = TRY(session.api());
     const auto tag = std::to_string(number_at(TRY(find_tag(*api, draft->name)), "id"));
-    return session.list({"tags", tag, "faults"}, {{"limit", "1000"}},
+    return session.list({"tags", tag, "faults"}, {},
                         {{"HOST", "name"}, {"FAILED", "failed"}, {"ERROR", "error"}});
   })->add_option("name", draft->name, "Its name")->required();
 }
