@@ -1,0 +1,424 @@
+"""ospreyctl against a server of the test's own. Issue 5: login, hosts, tags, queries, packs, live, apply and diff of a
+folder, export, users, secrets. SRV-05: everything can be exported."""
+
+import csv
+import io
+import json
+import os
+import pathlib
+import pty
+import select
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from fleet_server import FleetServer, osprey_server  # noqa: F401
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+CTL = pathlib.Path(os.environ.get("OSPREY_BIN", PROJECT / "build" / "bin")) / "ospreyctl"
+
+
+class Ctl:
+    """ospreyctl with a home of the test's own."""
+
+    def __init__(self, server, home):
+        self.server = server
+        self.home = home
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "xterm"}
+
+    def __call__(self, *words, status=0, input=None, environment=None):
+        done = subprocess.run([CTL, *map(str, words)], input=input, capture_output=True, text=True, timeout=60,
+                              env=self.environment | (environment or {}), start_new_session=True)
+        assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
+        return done
+
+    def start(self, *words, **more):
+        return subprocess.Popen([CTL, *map(str, words)], env=self.environment, text=True, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **more)
+
+    def json(self, *words, **more):
+        return json.loads(self(*words, "--format", "json", **more).stdout)
+
+    def sign_in(self, *flags, **more):
+        self.server.wait_for(lambda: self.server.password, what="the password")
+        return self("login", self.server.url, "--user", "admin", "--password-file", "-", *flags,
+                    input=self.server.password + "\n", **more)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One server for the tests that do not disturb each other."""
+    with FleetServer(tmp_path_factory.mktemp("ctl") / "server") as server:
+        yield server
+
+
+@pytest.fixture
+def ctl(shared, tmp_path):
+    ctl = Ctl(shared, tmp_path)
+    ctl.sign_in("--authority", shared.authority)
+    return ctl
+
+
+class Host(threading.Thread):
+    """An agent that answers live queries as it is told to."""
+
+    def __init__(self, server, name, answer=None, status=0, message=""):
+        super().__init__(daemon=True)
+        self.server, self.name_, self.answer, self.status, self.message = server, name, answer, status, message
+        self.key = server.enroll(name)
+        self.over = threading.Event()
+        self.asked = 0
+
+    def run(self):
+        while not self.over.is_set():
+            read = self.server.agent("distributed/read", {"node_key": self.key})
+            for query in read.get("queries", {}):
+                if not query.startswith("live"):
+                    continue
+                self.asked += 1
+                if self.answer is None and not self.status:
+                    continue
+                self.server.agent("distributed/write",
+                                  {"node_key": self.key, "queries": {query: self.answer or []},
+                                   "statuses": {query: self.status}, "messages": {query: self.message}})
+            time.sleep(0.05)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join(10)
+
+
+def test_signs_in_keeps_a_token_for_its_owner_only_and_signs_out(osprey_server, tmp_path):
+    ctl = Ctl(osprey_server, tmp_path)
+    assert "ospreyctl login" in ctl("hosts", "list", status=1).stderr
+    assert osprey_server.wait_for(lambda: osprey_server.password) not in ctl.sign_in(
+        "--authority", osprey_server.authority).stderr
+    kept = tmp_path / ".config" / "osprey" / "ctl.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert osprey_server.password not in kept.read_text()
+    assert ctl.json("whoami")["permission"] == "administer"
+    kept.chmod(0o644)
+    assert "others can read" in ctl("whoami", status=1).stderr
+    kept.chmod(0o600)
+    token = json.loads(kept.read_text())["token"]
+    ctl("logout")
+    assert not kept.exists()
+    answer = osprey_server.request("GET", "/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status == 401
+
+
+def test_a_wrong_password_is_told_and_nothing_kept(shared, tmp_path):
+    ctl = Ctl(shared, tmp_path)
+    done = ctl("login", shared.url, "--authority", shared.authority, "--user", "nobody", "--password-file", "-",
+               input="not this one\n", status=1)
+    assert "ospreyctl: " in done.stderr and "not this one" not in done.stderr
+    assert not (tmp_path / ".config" / "osprey" / "ctl.json").exists()
+
+
+def test_trust_on_first_use_wants_the_fingerprint(shared, tmp_path):
+    ctl = Ctl(shared, tmp_path)
+    assert "nobody can be asked" in ctl.sign_in(status=1).stderr
+    shown = ctl.sign_in("--fingerprint", "00" * 32, status=1).stderr
+    fingerprint = shown.split("another: ")[1].strip()
+    ctl.sign_in("--fingerprint", fingerprint.lower().replace(":", ""))
+    assert ctl.json("whoami")["user"] == "admin"
+
+
+def test_a_token_goes_to_no_other_server(ctl):
+    assert "nobody is signed in" in ctl("whoami", "--server", "https://127.0.0.1:1", status=1).stderr
+    assert "nobody is signed in" in ctl("whoami", status=1, environment={"OSPREY_SERVER": "https://other:8443"}).stderr
+
+
+def test_environment_does_for_programs(shared, ctl, tmp_path):
+    token = json.loads((tmp_path / ".config/osprey/ctl.json").read_text())["token"]
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    me = Ctl(shared, home).json("whoami", environment={
+        "OSPREY_SERVER": shared.url, "OSPREY_AUTHORITY": str(shared.authority), "OSPREY_TOKEN": token})
+    assert me["user"] == "admin"
+
+
+def test_rows_come_with_the_hosts_name_in_every_format(shared, ctl):
+    rows = [{"pid": "1", "name": 'init, "the first"'}, {"pid": "2", "name": "kthreadd"}]
+    with Host(shared, "live-1", rows), Host(shared, "live-2", rows[:1]):
+        words = ["live", "SELECT pid, name FROM processes", "--host", "live-1", "--host", "live-2"]
+        lines = ctl(*words).stdout.splitlines()
+        assert lines[0].split() == ["host_name", "pid", "name"] and len(lines) == 4
+        read = list(csv.DictReader(io.StringIO(ctl(*words, "--format", "csv").stdout)))
+        assert {"host_name": "live-1", "pid": "1", "name": rows[0]["name"]} in read and len(read) == 3
+        whole = ctl.json(*words)
+        assert len(whole) == 3 and {each["host_name"] for each in whole} == {"live-1", "live-2"}
+        jsonl = [json.loads(line) for line in ctl(*words, "--format", "jsonl").stdout.splitlines()]
+        assert [each["columns"] for each in jsonl if each["host_name"] == "live-2"] == rows[:1]
+
+
+def test_failed_hosts_are_named_with_why_and_the_status_is_2(shared, ctl):
+    with Host(shared, "good", [{"a": "1"}]), Host(shared, "broken", status=1, message="denylisted: it did harm"):
+        done = ctl("live", "SELECT 1 AS a", "--host", "good", "--host", "broken", status=2)
+        assert "broken: denylisted: it did harm" in done.stderr and "1 of 2 hosts answered, 1 failed" in done.stderr
+        number = done.stderr.split("live query ")[1].split(")")[0]
+        again = ctl("live", "watch", number, "--format", "jsonl", status=2)
+        assert json.loads(again.stdout)["host_name"] == "good"
+        assert {host["state"] for host in ctl.json("live", "show", number)} == {"answered", "failed"}
+        assert any(str(query["id"]) == number for query in ctl.json("live", "list"))
+
+
+def test_hosts_that_are_away_expire(shared, ctl):
+    shared.enroll("away")
+    done = ctl("live", "SELECT 1", "--host", "away", "--expire", "1s", status=2)
+    assert "away: expired before an answer" in done.stderr
+
+
+def test_control_c_cancels_the_query(shared, ctl):
+    with Host(shared, "silent") as host:
+        run = ctl.start("live", "SELECT 1", "--host", "silent")
+        shared.wait_for(lambda: host.asked, what="the question")
+        run.send_signal(signal.SIGINT)
+        out, errors = run.communicate(timeout=30)
+        assert run.returncode == 130, errors
+        number = errors.split("live query ")[1].split(")")[0]
+        assert shared.get(f"/api/v1/live/{number}")["query"]["state"] == "cancelled"
+
+
+def test_a_stream_that_breaks_is_begun_anew_and_no_host_is_shown_twice(osprey_server, tmp_path):
+    ctl = Ctl(osprey_server, tmp_path)
+    ctl.sign_in("--authority", osprey_server.authority)
+    slow_key = osprey_server.enroll("slow")
+    with Host(osprey_server, "quick", [{"a": "1"}]):
+        run = ctl.start("live", "SELECT 1 AS a", "--all", "--format", "jsonl")
+        first = run.stdout.readline()
+    assert json.loads(first)["host_name"] == "quick"
+    osprey_server.kill()
+    osprey_server.start()
+    query = osprey_server.wait_for(
+        lambda: list(osprey_server.agent("distributed/read", {"node_key": slow_key}).get("queries", {})))
+    for name in query:
+        osprey_server.agent("distributed/write", {"node_key": slow_key, "queries": {name: [{"a": "2"}]},
+                                                  "statuses": {name: 0}})
+    out, errors = run.communicate(timeout=30)
+    assert run.returncode == 0, errors
+    assert [json.loads(line)["host_name"] for line in out.splitlines()] == ["slow"]
+
+
+def test_wrong_sql_and_wrong_words_tell_the_right_ones(shared, ctl):
+    shared.enroll("some")
+    assert "processes" in ctl("live", "SELECT * FROM proceses", "--host", "some", status=1).stderr
+    assert '"hosts" is near' in ctl("hots", status=1).stderr
+    assert '"list" is near' in ctl("hosts", "lits", status=1).stderr
+    ctl("tags", "create", "webservers")
+    assert '"webservers" is near' in ctl("tags", "show", "webserver", status=1).stderr
+    assert "--all" in ctl("live", "SELECT 1", status=1).stderr
+
+
+def on_a_terminal(ctl, *words, seconds=20):
+    """What a terminal is sent."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(CTL, ["ospreyctl", *words], ctl.environment)
+    shown = b""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(terminal)
+    return shown, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_hostile_text_of_hosts_never_reaches_the_terminal_raw(shared, ctl):
+    evil = "\x1b]0;owned\x07\x1b[2J\u202e\u009b31m"
+    with Host(shared, "evil\x1b[31m", [{"a": evil, "b\x1b[1m": "x"}]):
+        shown, status = on_a_terminal(ctl, "live", "SELECT 1", "--platform", "debian", "--expire", "2s")
+        listed, _ = on_a_terminal(ctl, "hosts", "list", "evil")
+        as_json, _ = on_a_terminal(ctl, "hosts", "list", "evil", "--format", "jsonl")
+    assert b"owned" in shown and b"evil" in listed and b"evil" in as_json
+    for text in (shown, listed, as_json):
+        for bad in (b"\x1b]", b"\x1b[2J", b"\x1b[31m]", b"\x07", "\u202e".encode(), "\u009b".encode()):
+            assert bad not in text, bad
+    assert b"\x1b[K" in shown  # the progress line
+
+
+def test_no_colour_and_no_progress_away_from_a_terminal(shared, ctl):
+    with Host(shared, "piped", [{"a": "1"}]):
+        done = ctl("live", "SELECT 1 AS a", "--host", "piped")
+    assert "\x1b" not in done.stdout + done.stderr and "\r" not in done.stderr
+    plain = dict(ctl.environment)
+    ctl.environment["NO_COLOR"] = "1"
+    shown, _ = on_a_terminal(ctl, "hosts", "list")
+    ctl.environment = plain
+    assert b"\x1b[1m" not in shown
+
+
+def test_hosts_are_found_tagged_and_removed(shared, ctl):
+    for name in ("web-1", "web-2"):
+        shared.enroll(name)
+    ctl("tags", "create", "tagged", "--rank", 7)
+    ctl("hosts", "tag", "tagged", "web-1", "web-2")
+    assert [host["name"] for host in ctl.json("hosts", "list", "--tag", "tagged")] == ["web-1", "web-2"]
+    ctl("hosts", "untag", "tagged", "web-2")
+    assert "tagged" in ctl("hosts", "tags", "web-1").stdout
+    assert ctl.json("hosts", "show", "web-1")["host"]["name"] == "web-1"
+    assert "--yes" in ctl("hosts", "remove", "web-2", status=1).stderr
+    ctl("hosts", "remove", "web-2", "--yes")
+    assert "there is none" in ctl("hosts", "show", "web-2", status=1).stderr
+    ctl("hosts", "refresh", "web-1")
+    ctl("hosts", "remove", "web-1", "--yes")
+    ctl("tags", "edit", "tagged", "--rank", 8, "--condition", '{"fact": "platform", "is": "debian"}')
+    assert ctl.json("tags", "show", "tagged")["tag"]["rank"] == 8
+    ctl("tags", "delete", "tagged", "--yes")
+
+
+def test_items_are_saved_rolled_back_and_removed(shared, ctl):
+    shared.enroll("told")
+    file = ctl.home / "up.yaml"
+    for interval in (60, 90):
+        file.write_text(f"query: SELECT * FROM uptime\ninterval: {interval}\n")
+        ctl("queries", "save", "up", "--file", file)
+    assert "hosts would change" in ctl("queries", "save", "up", "-f", "-", "--dry-run",
+                                       input='{"query": "SELECT 1", "interval": 5}').stderr
+    ctl("queries", "rollback", "up", "--to", 1)
+    assert ctl.json("queries", "show", "up")["content"]["interval"] == 60
+    assert [item["version"] for item in ctl.json("queries", "history", "up")] == [3, 2, 1]
+    assert '"uptime"' in ctl("hosts", "configuration", "told").stdout or "uptime" in ctl("hosts", "configuration", "told").stdout
+    assert ctl.json("hosts", "configuration", "told", "--origins")
+    ctl("queries", "remove", "up", "--yes")
+    assert "there is none" in ctl("queries", "show", "up", status=1).stderr
+
+
+FOLDER = {
+    "all.yaml": """\
+kind: query
+name: ports
+tags: [prod]
+content:
+  query: |
+    SELECT *
+    FROM listening_ports
+  interval: 3600
+---
+kind: tag
+name: prod
+rank: 4
+condition: {fact: platform, is: debian}
+""",
+    "packs/it.conf": '{ // osquery\'s own\n "queries": {"users": {"query": "select * from users", "interval": "60"}}}',
+    "osquery.json": '{"schedule": {"os": {"query": "select * from os_version", "interval": 10}},'
+                    ' "options": {"logger_min_status": 1}, "file_paths": {"etc": ["/etc/%%"]}}',
+}
+
+
+def write_folder(folder, files):
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+def test_a_fleet_lives_in_a_folder(osprey_server, tmp_path):
+    ctl = Ctl(osprey_server, tmp_path)
+    ctl.sign_in("--authority", osprey_server.authority)
+    osprey_server.enroll("host-1")
+    folder = write_folder(tmp_path / "fleet", FOLDER)
+    assert "+  interval: 3600" in ctl("diff", folder, status=1).stdout
+    tried = {change["name"]: change["effect"] for change in ctl.json("apply", folder, "--dry-run")}
+    assert tried["os"].startswith("1 hosts") and tried["prod"].startswith("1 of 1 hosts")
+    assert ctl.json("queries", "list") == []
+    assert [change["kind"] for change in ctl.json("apply", folder)][0] == "tag"
+    assert ctl("diff", folder).stdout == ""
+    assert ctl.json("apply", folder) == []  # once is enough
+    pulled = tmp_path / "pulled"
+    ctl("pull", pulled)
+    assert (pulled / "queries/ports.yaml").read_text().count("\n    FROM listening_ports\n") == 1
+    assert ctl("diff", pulled).stdout == "" and ctl("pull", pulled).stderr.startswith("0 written")
+
+    # What changed on the server is pulled; what the folder lacks is removed where that is said.
+    (pulled / "queries/os.yaml").unlink()
+    assert "left alone" in ctl("diff", pulled).stderr
+    assert "query os" in ctl("diff", pulled, "--prune", status=1).stdout
+    assert "--yes" in ctl("apply", pulled, "--prune", status=1).stderr
+    ctl("apply", pulled, "--prune", "--yes")
+    assert "os" not in [item["name"] for item in ctl.json("queries", "list")]
+    ctl("queries", "save", "ports", "-f", "-", input='{"query": "SELECT 1", "interval": 5}')
+    ctl("pull", pulled)
+    assert "SELECT 1" in (pulled / "queries/ports.yaml").read_text() and ctl("diff", pulled).stdout == ""
+
+
+def test_faults_of_a_folder_are_told_with_file_line_and_the_nearest_word(shared, ctl, tmp_path):
+    folder = write_folder(tmp_path / "bad", {"a.yaml": "kind: query\nname: x\nintervall: 5\ncontnt: {}\n---\nkind: qury\n",
+                                             "b.json": '{"kind": "tag",\n "name": 5}', "c.yaml": "a: [\n"})
+    errors = ctl("diff", folder, status=2).stderr
+    assert 'a.yaml:4: there is no member "contnt"; "content" is near' in errors
+    assert 'a.yaml:6: there is no kind "qury"; "query" is near' in errors
+    assert "b.json:2: name: a text is wanted" in errors and "c.yaml:" in errors
+
+
+def test_one_fault_does_not_keep_the_rest(shared, ctl, tmp_path):
+    folder = write_folder(tmp_path / "half", {
+        "a.yaml": "kind: query\nname: wrong\ncontent: {query: SELECT * FROM proceses, interval: 5}\n",
+        "b.yaml": "kind: query\nname: right\ncontent: {query: SELECT * FROM processes, interval: 5}\n"})
+    done = ctl("apply", folder, status=1)
+    assert "a.yaml:1: query wrong:" in done.stderr and "right" in done.stdout
+    assert "right" in [item["name"] for item in ctl.json("queries", "list")]
+
+
+def test_srv_05_everything_can_be_exported(osprey_server, tmp_path):
+    ctl = Ctl(osprey_server, tmp_path)
+    ctl.sign_in("--authority", osprey_server.authority)
+    with Host(osprey_server, "exported", [{"a": "1"}]) as host:
+        ctl("live", "SELECT 1 AS a", "--all")
+    osprey_server.agent("log", {"node_key": host.key, "log_type": "result", "data": [
+        {"name": "q", "hostIdentifier": "exported", "calendarTime": "x", "unixTime": 1, "epoch": 0, "counter": 0,
+         "columns": {"c": "v"}, "action": "added"}]})
+    ctl("queries", "save", "up", "-f", "-", input='{"query": "SELECT 1", "interval": 5}')
+    osprey_server.wait_for(lambda: ctl.json("results", "search"), what="the line")
+    ctl("export", tmp_path / "out")
+    out = {file.stem: [json.loads(line) for line in file.read_text().splitlines()]
+           for file in (tmp_path / "out").glob("*.jsonl")}
+    assert out["hosts"][0]["host"]["name"] == "exported"
+    assert out["items"][0]["versions"][0]["content"]["query"] == "SELECT 1"
+    assert out["live"][1]["answer"]["rows"] == [{"a": "1"}]
+    assert out["results"][0]["columns"] == {"c": "v"}
+    assert {"token.created", "query.saved"} <= {entry["verb"] for entry in out["activity"]}
+    assert set(out) >= {"tags", "carves", "status", "secrets", "administrators", "tokens"}
+    assert (tmp_path / "out" / "secrets.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_secrets_users_and_tokens(shared, ctl):
+    ctl("tags", "create", "laptops")
+    ctl("secrets", "create", "for-laptops", "--tag", "laptops", "--expire", "30d", "--uses", 5)
+    text = ctl("secrets", "line", "for-laptops", "--secret").stdout.strip()
+    assert text in ctl("secrets", "line", "for-laptops").stdout
+    assert "--tls_hostname=" in ctl("secrets", "line", "for-laptops", "--flags").stdout
+    shared.enroll("laptop-1", secret=text)
+    assert [host["name"] for host in ctl.json("hosts", "list", "--tag", "laptops")] == ["laptop-1"]
+    ctl("secrets", "revoke", "for-laptops")
+    refused = shared.agent("enroll", {"enroll_secret": text, "host_identifier": "laptop-2"})
+    assert "node_key" not in refused
+    shared.wait_for(lambda: ctl.json("secrets", "failures"), what="the failure")
+
+    password = ctl("users", "create", "anna", "--role", "view").stdout.strip()
+    assert len(password) > 10
+    ctl("users", "edit", "anna", "--role", "run_live")
+    assert {"anna": "run_live"}.items() <= {u["name"]: u["role"] for u in ctl.json("users", "list")}.items()
+    assert ctl("users", "reset", "anna").stdout.strip() != password
+    ctl("users", "remove", "anna", "--yes")
+    assert any(token["name"].startswith("ospreyctl") for token in ctl.json("tokens", "list"))
+    assert any(entry["verb"] == "administrator.removed" for entry in ctl.json("activity", "list"))
+
+
+def test_completion_names_commands_and_options(ctl):
+    script = ctl("completion", "bash").stdout
+    said = subprocess.run(["bash", "-c", script + '\nCOMP_WORDS=(ospreyctl hosts li); COMP_CWORD=2; _ospreyctl; '
+                           'echo "${COMPREPLY[@]}"; COMP_WORDS=(ospreyctl live --pl); _ospreyctl; echo "${COMPREPLY[@]}"'],
+                          capture_output=True, text=True, timeout=20)
+    assert said.stdout.split() == ["list", "--platform"] and said.stderr == ""
