@@ -8,7 +8,7 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 .PHONY: run
-run: ## install what is needed, build, show what this host answers, and open the shell
+run: ## install what is needed, build, and show a fleet on this machine: server, agent, a live query; until Ctrl-C
 	@tools/install build
 	@cmake --preset release -DOSPREY_TESTS=OFF >/dev/null && cmake --build build -j $(JOBS)
 	@tools/demo

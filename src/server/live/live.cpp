@@ -28,7 +28,8 @@ using namespace std::chrono_literals;
 constexpr std::string_view kChannel = "live";
 constexpr std::string_view kPrefix = "live:";
 constexpr auto kTick = 100ms;                    // between two looks at streams that wait
-constexpr auto kUpkeep = 1s;                     // between two looks at what has ended
+constexpr auto kUpkeep = 1s;                     // between two looks at what has expired
+constexpr auto kSoon = 100ms;                    // after an answer: whether that was the last
 constexpr std::int64_t kProgressEvery = 500;     // ms
 constexpr std::int64_t kKeepAliveEvery = 15000;  // ms; balancers end what is silent
 constexpr std::size_t kUnsent = 1 << 20;         // bytes of a stream, then it waits for its reader
@@ -262,6 +263,7 @@ class Asker final : public Live {
         if (const auto host = parse<hosts::HostId>(word)) pending_.remove(*host, *query);
       const std::scoped_lock lock(mutex_);
       if (const auto found = running_.find(*query); found != running_.end()) found->second->touched = true;
+      answered_ = true;
       new_batches_.emplace_back(*query, batch);
     }
     wake();
@@ -347,9 +349,12 @@ class Asker final : public Live {
           --counts_.streams;
         }
       }
-      if (std::chrono::steady_clock::now() >= upkeep_at) {
+      const auto now = std::chrono::steady_clock::now();
+      if (now >= upkeep_at) {
         upkeep();
-        upkeep_at = std::chrono::steady_clock::now() + kUpkeep;
+        upkeep_at = now + kUpkeep;
+      } else if (answered_.exchange(false)) {
+        upkeep_at = std::min(upkeep_at, now + kSoon);
       }
     }
   }
@@ -528,9 +533,11 @@ class Asker final : public Live {
   std::vector<std::pair<QueryId, hosts::HostId>> asked_;  // not yet in the database
   std::list<Watch> new_watches_;
 
+  std::atomic<bool> answered_{false};
+  std::atomic<bool> sweep_{false};
+
   // The thread's own.
   std::list<Watch> watches_;
-  std::atomic<bool> sweep_{false};
   std::int64_t forget_at_ = 0;
 
   std::thread thread_;
