@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 
 constexpr int kMostTries = 6;
 constexpr const char* kLargestPage = "500";  // items, as the server allows
-constexpr std::int64_t kLongestWait = 60;  // seconds, whatever the server says
-constexpr int kNoEntry = 2;                // ENOENT
+constexpr std::int64_t kLongestWait = 60;    // seconds, whatever the server says
+constexpr int kNoEntry = 2;                  // ENOENT
 
 std::string idempotency_key() {
   std::random_device random;

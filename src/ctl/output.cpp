@@ -67,9 +67,11 @@ std::string cell_text(const json::value& value) {
   if (value.is_null()) return "";
   if (const auto* text = value.if_string()) return std::string(*text);
   if (const auto* truth = value.if_bool()) return *truth ? "yes" : "no";
-  if (const auto* array = value.if_array(); array && std::ranges::all_of(*array, [](const auto& each) { return each.is_string(); })) {
+  if (const auto* array = value.if_array();
+      array && std::ranges::all_of(*array, [](const auto& each) { return each.is_string(); })) {
     std::string joined;
-    for (const auto& each : *array) joined.append(joined.empty() ? "" : ",").append(std::string_view(each.get_string()));
+    for (const auto& each : *array)
+      joined.append(joined.empty() ? "" : ",").append(std::string_view(each.get_string()));
     return joined;
   }
   return json::serialize(value);

@@ -39,7 +39,7 @@ Result<std::unique_ptr<net::HttpClient>> client_of(const Settings& settings) {
 const Interrupt& Session::interrupt() { return interrupt_; }
 
 void Session::catch_interrupts() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_interrupt;
   for (const int number : {SIGINT, SIGTERM}) ::sigaction(number, &action, nullptr);
 }
@@ -129,11 +129,11 @@ CLI::App* group(CLI::App& parent, const std::string& name, const std::string& he
 }
 
 std::unexpected<Error> there_is_no(std::string_view what, std::string_view name,
-                               const std::vector<std::string>& candidates) {
+                                   const std::vector<std::string>& candidates) {
   const std::vector<std::string_view> views(candidates.begin(), candidates.end());
   const auto near = nearest(name, views);
-  return failure(fmt::format("{} \"{}\"", what, name), near ? fmt::format("there is none; \"{}\" is near", *near)
-                                                            : "there is none");
+  return failure(fmt::format("{} \"{}\"", what, name),
+                 near ? fmt::format("there is none; \"{}\" is near", *near) : "there is none");
 }
 
 Result<json::value> find_named(const json::array& items, std::string_view what, const std::string& name) {

@@ -69,7 +69,7 @@ CLI::App* group(CLI::App& parent, const std::string& name, const std::string& he
 
 // What `name` names, in words with the nearest that there is.
 std::unexpected<Error> there_is_no(std::string_view what, std::string_view name,
-                               const std::vector<std::string>& candidates);
+                                   const std::vector<std::string>& candidates);
 
 // A host by name, identifier, UUID or number.
 Result<json::value> find_host(Api& api, const std::string& name);

@@ -31,13 +31,14 @@ std::string text_of(const boost::json::object& object, std::string_view name) {
 Result<std::string> settings_folder() {
   if (const auto base = environment("XDG_CONFIG_HOME"); base.starts_with('/')) return base + "/osprey";
   if (const auto home = environment("HOME"); !home.empty()) return home + "/.config/osprey";
-  return failure("HOME", "is not set: nowhere to keep settings; OSPREY_SERVER, OSPREY_AUTHORITY and OSPREY_TOKEN go "
-                         "without");
+  return failure("HOME",
+                 "is not set: nowhere to keep settings; OSPREY_SERVER, OSPREY_AUTHORITY and OSPREY_TOKEN go "
+                 "without");
 }
 
 Result<Settings> read_settings(const std::string& folder) {
   const auto path = file_in(folder);
-  struct stat found {};
+  struct stat found{};
   if (::stat(path.c_str(), &found) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return Settings{};
     return system_failure(path);

@@ -21,14 +21,15 @@ void set_up(CLI::App& app, Session& session) {
   app.add_option("--server", session.server_flag, "https://HOST[:PORT] instead of that signed in to (OSPREY_SERVER)");
   app.add_option("--authority", session.authority_flag,
                  "PEM file of who vouches for the server; left out: the system's (OSPREY_AUTHORITY)");
-  app.footer("Signed in once, everything else follows; OSPREY_SERVER and OSPREY_TOKEN do for programs.\n\n"
-             "Examples:\n"
-             "  ospreyctl login https://fleet.example.com:8443\n"
-             "  ospreyctl secrets line | ssh root@web-1 sh\n"
-             "  ospreyctl live \"SELECT name, version FROM os_version\" --all\n"
-             "  ospreyctl diff fleet/ && ospreyctl apply fleet/");
-  for (const auto add : {add_login, add_live, add_hosts, add_tags, add_items, add_folder, add_results, add_carves, add_secrets,
-                         add_users, add_activity, add_export, add_completion})
+  app.footer(
+      "Signed in once, everything else follows; OSPREY_SERVER and OSPREY_TOKEN do for programs.\n\n"
+      "Examples:\n"
+      "  ospreyctl login https://fleet.example.com:8443\n"
+      "  ospreyctl secrets line | ssh root@web-1 sh\n"
+      "  ospreyctl live \"SELECT name, version FROM os_version\" --all\n"
+      "  ospreyctl diff fleet/ && ospreyctl apply fleet/");
+  for (const auto add : {add_login, add_live, add_hosts, add_tags, add_items, add_folder, add_results, add_carves,
+                         add_secrets, add_users, add_activity, add_export, add_completion})
     add(app, session);
 }
 
@@ -45,7 +46,8 @@ std::string explained(const CLI::App& app, const CLI::ParseError& error) {
   const auto& word = extra.front();
   std::vector<std::string> names;
   for (const CLI::App* at = &deepest(app); at; at = at->get_parent()) {
-    for (const auto* each : at->get_subcommands([](const CLI::App*) { return true; })) names.push_back(each->get_name());
+    for (const auto* each : at->get_subcommands([](const CLI::App*) { return true; }))
+      names.push_back(each->get_name());
     for (const auto* each : at->get_options()) names.push_back(each->get_name());
   }
   const auto near = nearest(word, {names.begin(), names.end()});
@@ -66,7 +68,8 @@ int start(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     session.terminal.note("ospreyctl: " + explained(app, error), Colour::red);
-    session.terminal.note(fmt::format("see {} --help", deepest(app).get_parent() ? "ospreyctl " + deepest(app).get_name() : "ospreyctl"));
+    session.terminal.note(
+        fmt::format("see {} --help", deepest(app).get_parent() ? "ospreyctl " + deepest(app).get_name() : "ospreyctl"));
     return kFailed;
   }
   Session::catch_interrupts();

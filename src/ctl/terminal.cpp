@@ -6,9 +6,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <csignal>
 
 #include "base/text.h"
 #include "base/unique_fd.h"
@@ -24,9 +24,8 @@ bool deceives(char32_t c) {
 }
 
 bool is_plain(std::string_view text, bool lines) {
-  return std::ranges::all_of(text, [&](unsigned char c) {
-    return (c >= 0x20 && c < 0x7f) || (lines && (c == '\n' || c == '\t'));
-  });
+  return std::ranges::all_of(
+      text, [&](unsigned char c) { return (c >= 0x20 && c < 0x7f) || (lines && (c == '\n' || c == '\t')); });
 }
 
 constexpr std::string_view code_of(Colour colour) {
@@ -136,6 +135,8 @@ void Terminal::write(std::string_view text, Colour colour) {
   write_all(stdout, out_ ? coloured(printable(text, true), colour) : std::string(text));
 }
 
+void Terminal::flush() { std::fflush(stdout); }
+
 void Terminal::note(std::string_view line, Colour colour) {
   lift();
   std::fflush(stdout);
@@ -165,7 +166,9 @@ void Terminal::lift() {
 Result<std::string> ask(const std::string& question, bool secret) {
   const UniqueFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
   if (terminal.get() < 0) return failure(question, "nobody can be asked: there is no terminal");
-  const auto say = [&](std::string_view text) { [[maybe_unused]] auto n = ::write(terminal.get(), text.data(), text.size()); };
+  const auto say = [&](std::string_view text) {
+    [[maybe_unused]] auto n = ::write(terminal.get(), text.data(), text.size());
+  };
   say(printable(question, true) + " ");
   std::string answer;
   {

@@ -32,6 +32,8 @@ class Terminal {
 
   // To standard output. On a terminal `text` is made printable; elsewhere every byte goes as it is.
   void write(std::string_view text, Colour colour = Colour::plain);
+  // What has been written goes out now: whoever reads a pipe waits for it.
+  void flush();
   // A whole line to standard error, always printable.
   void note(std::string_view line, Colour colour = Colour::plain);
   // One line at the foot of the terminal that is written over; empty takes it away. Nothing without a terminal.

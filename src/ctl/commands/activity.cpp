@@ -5,16 +5,19 @@ namespace osprey::ctl {
 void add_activity(CLI::App& app, Session& session) {
   auto* activity = group(app, "activity", "Who did what and when");
   auto most = std::make_shared<std::int64_t>(100);
-  command(*activity, session, "list", "The latest first", [&session, most] {
-    return session.list({"activity"}, {},
-                        {{"AT", "at"},
-                         {"WHO", "name"},
-                         {"DID", "verb"},
-                         {"WHAT", "subject"},
-                         {"ADDRESS", "address"},
-                         {"DETAILS", "details"}},
-                        *most);
-  })->add_option("--most", *most, "No more than so many; 0: all")->capture_default_str();
+  command(*activity, session, "list", "The latest first",
+          [&session, most] {
+            return session.list({"activity"}, {},
+                                {{"AT", "at"},
+                                 {"WHO", "name"},
+                                 {"DID", "verb"},
+                                 {"WHAT", "subject"},
+                                 {"ADDRESS", "address"},
+                                 {"DETAILS", "details"}},
+                                *most);
+          })
+      ->add_option("--most", *most, "No more than so many; 0: all")
+      ->capture_default_str();
   command(*activity, session, "verify", "Whether it is as it was recorded", [&session]() -> Result<int> {
     auto* api = TRY(session.api());
     return session.show(TRY(api->get(path_of({"activity", "verification"}))));

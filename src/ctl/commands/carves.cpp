@@ -23,16 +23,17 @@ Result<int> request(Session& session, const Wanted& wanted) {
     return failure("", "say whose files: --host NAME, --tag TAG or --all");
   const auto numbers = TRY(host_numbers(*api, wanted.hosts));
   const auto seconds = TRY(duration_seconds(wanted.expire));
-  const auto asked = TRY(api->post(
-      path_of({"carves"}),
-      json::object{{"target", json::object{{"hosts", json::array(numbers.begin(), numbers.end())},
-                                           {"tags", json::array(wanted.tags.begin(), wanted.tags.end())},
-                                           {"all", wanted.all}}},
-                   {"paths", json::array(wanted.paths.begin(), wanted.paths.end())},
-                   {"expires_in_s", seconds}}));
-  return session.say(fmt::format("asked, as live query {0}; who answers: ospreyctl live show {0}; what comes: "
-                                 "ospreyctl carves list",
-                                 number_at(asked, "id")));
+  const auto asked =
+      TRY(api->post(path_of({"carves"}),
+                    json::object{{"target", json::object{{"hosts", json::array(numbers.begin(), numbers.end())},
+                                                         {"tags", json::array(wanted.tags.begin(), wanted.tags.end())},
+                                                         {"all", wanted.all}}},
+                                 {"paths", json::array(wanted.paths.begin(), wanted.paths.end())},
+                                 {"expires_in_s", seconds}}));
+  return session.say(
+      fmt::format("asked, as live query {0}; who answers: ospreyctl live show {0}; what comes: "
+                  "ospreyctl carves list",
+                  number_at(asked, "id")));
 }
 
 // Into a file that is there once the whole has come and is what the host sent.
@@ -115,12 +116,13 @@ void add_carves(CLI::App& app, Session& session) {
   auto* downloaded = command(*carves, session, "download", "The carve itself, a tar archive (packed by zstd, maybe)",
                              [&session, wanted] { return download(session, *wanted); });
   downloaded->add_option("-o,--output", wanted->to, "File; carve-ID.tar");
-  auto* removed = command(*carves, session, "remove", "Removes a carve and what it holds", [&session, wanted]() -> Result<int> {
-    auto* api = TRY(session.api());
-    TRY(session.confirmed(wanted->yes, fmt::format("Remove carve {}?", wanted->id)));
-    TRY(api->remove(path_of({"carves", std::to_string(wanted->id)})));
-    return session.say("removed");
-  });
+  auto* removed =
+      command(*carves, session, "remove", "Removes a carve and what it holds", [&session, wanted]() -> Result<int> {
+        auto* api = TRY(session.api());
+        TRY(session.confirmed(wanted->yes, fmt::format("Remove carve {}?", wanted->id)));
+        TRY(api->remove(path_of({"carves", std::to_string(wanted->id)})));
+        return session.say("removed");
+      });
   removed->add_flag("--yes", wanted->yes, "Does not ask");
   for (auto* each : {downloaded, removed}) each->add_option("id", wanted->id, "Its number")->required();
 }

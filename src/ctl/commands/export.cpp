@@ -51,8 +51,7 @@ class LinesFile {
 
 class Export {
  public:
-  Export(Session& session, Api& api, std::string folder)
-      : session_(session), api_(api), folder_(std::move(folder)) {}
+  Export(Session& session, Api& api, std::string folder) : session_(session), api_(api), folder_(std::move(folder)) {}
 
   Result<int> run() {
     std::error_code failed;
@@ -68,7 +67,8 @@ class Export {
     attempt("live", [&](LinesFile& file) { return live(file); });
     attempt("carves", [&](LinesFile& file) { return pages(file, {"carves"}); });
     attempt("results", [&](LinesFile& file) { return stream(file, path_of({"results", "export"})); });
-    attempt("status", [&](LinesFile& file) { return stream(file, path_of({"results", "export"}, {{"status", "true"}})); });
+    attempt("status",
+            [&](LinesFile& file) { return stream(file, path_of({"results", "export"}, {{"status", "true"}})); });
     attempt("administrators", [&](LinesFile& file) { return pages(file, {"administrators"}); });
     attempt("tokens", [&](LinesFile& file) { return pages(file, {"tokens"}); });
     attempt("activity", [&](LinesFile& file) { return stream(file, path_of({"activity", "export"})); });
@@ -86,9 +86,9 @@ class Export {
     }();
     session_.terminal.progress("");
     if (!lines) ++failed_;
-    session_.terminal.note(lines ? fmt::format("{}.jsonl: {} lines", name, *lines)
-                                 : fmt::format("{}: {}", name, lines.error().text()),
-                           lines ? Colour::plain : Colour::red);
+    session_.terminal.note(
+        lines ? fmt::format("{}.jsonl: {} lines", name, *lines) : fmt::format("{}: {}", name, lines.error().text()),
+        lines ? Colour::plain : Colour::red);
   }
 
   Result<void> pages(LinesFile& file, std::initializer_list<std::string_view> path) {
@@ -160,8 +160,9 @@ void add_export(CLI::App& app, Session& session) {
                              return Export(session, *api, *folder).run();
                            });
   exported->add_option("directory", *folder, "Made if it is not there; only its owner can read the files")->required();
-  exported->footer("One file a kind: hosts, tags, items with all versions, secrets without their texts, live queries\n"
-                   "with their answers, carves, results, status, administrators, tokens, activity.");
+  exported->footer(
+      "One file a kind: hosts, tags, items with all versions, secrets without their texts, live queries\n"
+      "with their answers, carves, results, status, administrators, tokens, activity.");
 }
 
 }  // namespace osprey::ctl

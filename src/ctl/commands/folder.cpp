@@ -52,9 +52,9 @@ void tell_what_is_left(Session& session, const Plan& plan) {
   for (std::size_t i = 0; i < plan.only_on_server.size() && i < kMost; ++i)
     names += (i == 0 ? "" : ", ") + plan.only_on_server[i].document.title();
   if (plan.only_on_server.size() > kMost) names += ", …";
-  session.terminal.note(fmt::format("{} only on the server and left alone (--prune removes them): {}",
-                                    plan.only_on_server.size(), names),
-                        Colour::dim);
+  session.terminal.note(
+      fmt::format("{} only on the server and left alone (--prune removes them): {}", plan.only_on_server.size(), names),
+      Colour::dim);
 }
 
 Result<int> diff(Session& session, const Wanted& wanted) {
@@ -82,12 +82,14 @@ class Application {
       if (!done) {
         ++failed;
         const auto& where = change.wanted ? change.wanted->where : std::string("server");
-        session_.terminal.note(fmt::format("{}: {}: {}", where, change.document().title(), done.error().text()), Colour::red);
+        session_.terminal.note(fmt::format("{}: {}: {}", where, change.document().title(), done.error().text()),
+                               Colour::red);
         continue;
       }
       const auto& document = change.document();
-      rows.add({"DONE", "KIND", "NAME", "EFFECT"}, {change.verb(), document.kind, document.name, *done},
-               json::object{{"done", change.verb()}, {"kind", document.kind}, {"name", document.name}, {"effect", *done}});
+      rows.add(
+          {"DONE", "KIND", "NAME", "EFFECT"}, {change.verb(), document.kind, document.name, *done},
+          json::object{{"done", change.verb()}, {"kind", document.kind}, {"name", document.name}, {"effect", *done}});
     }
     rows.finish();
     session_.terminal.note(fmt::format("{} {}, {} as they were, {} failed", plan.changes.size() - failed,
@@ -185,7 +187,8 @@ Result<int> apply(Session& session, const Wanted& wanted) {
 // left to people.
 class Pull {
  public:
-  Pull(Session& session, const Wanted& wanted) : session_(session), wanted_(wanted), folder_(without_slash(wanted.folder)) {}
+  Pull(Session& session, const Wanted& wanted)
+      : session_(session), wanted_(wanted), folder_(without_slash(wanted.folder)) {}
 
   Result<int> run() {
     auto* api = TRY(session_.api());
@@ -206,9 +209,7 @@ class Pull {
     while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
     return folder;
   }
-  static std::string file_in(const Document& document) {
-    return document.where.substr(0, document.where.rfind(':'));
-  }
+  static std::string file_in(const Document& document) { return document.where.substr(0, document.where.rfind(':')); }
 
   // A change of the server's to what the folder has; here it goes the other way.
   Result<void> take(const Change& change) {
@@ -216,7 +217,8 @@ class Pull {
     const auto path = file_in(*change.wanted);
     const bool alone = in_file_[path] == 1 && path == folder_ + "/" + file_of(*change.wanted);
     if (!change.present && !wanted_.prune) return leave(*change.wanted, "is not on the server (--prune removes it)");
-    if (!alone) return leave(*change.wanted, "is not as on the server; the file has other things, too: change it there");
+    if (!alone)
+      return leave(*change.wanted, "is not as on the server; the file has other things, too: change it there");
     if (change.present) return write(path, change.present->document);
     std::error_code failed;
     std::filesystem::remove(path, failed);

@@ -18,9 +18,15 @@ struct Named {
   bool yes = false;
 };
 
-const std::vector<Column> kColumns{{"ID", "id"},           {"NAME", "name"},       {"STATUS", "status"},
-                                   {"PLATFORM", "platform"}, {"VERSION", "os_version"}, {"AGENT", "version"},
-                                   {"ADDRESS", "address"}, {"LAST SEEN", "last_seen"}, {"TAGS", "tags"}};
+const std::vector<Column> kColumns{{"ID", "id"},
+                                   {"NAME", "name"},
+                                   {"STATUS", "status"},
+                                   {"PLATFORM", "platform"},
+                                   {"VERSION", "os_version"},
+                                   {"AGENT", "version"},
+                                   {"ADDRESS", "address"},
+                                   {"LAST SEEN", "last_seen"},
+                                   {"TAGS", "tags"}};
 
 Result<int> list(Session& session, const Filter& filter) {
   auto* api = TRY(session.api());
@@ -54,9 +60,10 @@ Result<int> show_configuration(Session& session, const std::string& name, bool o
 Result<int> remove(Session& session, const Named& named) {
   auto* api = TRY(session.api());
   const auto numbers = TRY(host_numbers(*api, named.hosts));
-  TRY(session.confirmed(named.yes, fmt::format("Remove {} and all that is kept of them?", fmt::join(named.hosts, ", "))));
-  const auto removed =
-      TRY(api->post(path_of({"hosts", "remove"}), json::object{{"hosts", json::array(numbers.begin(), numbers.end())}}));
+  TRY(session.confirmed(named.yes,
+                        fmt::format("Remove {} and all that is kept of them?", fmt::join(named.hosts, ", "))));
+  const auto removed = TRY(
+      api->post(path_of({"hosts", "remove"}), json::object{{"hosts", json::array(numbers.begin(), numbers.end())}}));
   return session.say(fmt::format("{} removed", number_at(removed, "removed")));
 }
 
@@ -65,8 +72,8 @@ Result<int> change_tag(Session& session, const Named& named, std::string_view ho
   const auto tag = std::to_string(number_at(TRY(find_tag(*api, named.tag)), "id"));
   const auto numbers = TRY(host_numbers(*api, named.hosts));
   TRY(api->post(path_of({"tags", tag, "hosts"}), json::object{{how, json::array(numbers.begin(), numbers.end())}}));
-  return session.say(fmt::format("{} {} {}", named.tag, how == "add" ? "given to" : "taken from",
-                                 fmt::join(named.hosts, ", ")));
+  return session.say(
+      fmt::format("{} {} {}", named.tag, how == "add" ? "given to" : "taken from", fmt::join(named.hosts, ", ")));
 }
 
 }  // namespace
@@ -85,8 +92,9 @@ void add_hosts(CLI::App& app, Session& session) {
   listed->add_option("--sort", filter->sort, "name, last_seen, enrolled…");
   listed->add_flag("--descending", filter->descending, "The other way round");
   listed->add_option("--most", filter->most, "No more than so many");
-  listed->footer("Examples:\n  ospreyctl hosts list web --status missing\n"
-                 "  ospreyctl hosts list --tag production --format csv > hosts.csv");
+  listed->footer(
+      "Examples:\n  ospreyctl hosts list web --status missing\n"
+      "  ospreyctl hosts list --tag production --format csv > hosts.csv");
 
   command(*hosts, session, "count", "How many there are, by status, platform and version", [&session]() -> Result<int> {
     auto* api = TRY(session.api());
@@ -113,9 +121,9 @@ void add_hosts(CLI::App& app, Session& session) {
     each->add_option("hosts", named->hosts, kHostHelp)->required();
     return each;
   };
-  many(command(*hosts, session, "remove", "Removes hosts and all that is kept of them",
-               [&session, named] { return remove(session, *named); }))
-      ->add_flag("--yes", named->yes, "Does not ask");
+  many(command(*hosts, session, "remove", "Removes hosts and all that is kept of them", [&session, named] {
+    return remove(session, *named);
+  }))->add_flag("--yes", named->yes, "Does not ask");
   many(command(*hosts, session, "refresh", "Has hosts asked for their details with their next request",
                [&session, named]() -> Result<int> {
                  auto* api = TRY(session.api());

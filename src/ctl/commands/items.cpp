@@ -14,12 +14,13 @@ struct Wanted {
   bool no_check = false, yes = false, dry_run = false, disabled = false;
 };
 
-const std::vector<Column> kColumns{{"KIND", "kind"},       {"NAME", "name"},         {"ENABLED", "enabled"},
-                                   {"TAGS", "tags"},       {"VERSION", "version"},   {"CHANGED", "changed_at"},
-                                   {"BY", "changed_by"},   {"DESCRIPTION", "description"}};
+const std::vector<Column> kColumns{
+    {"KIND", "kind"},       {"NAME", "name"},          {"ENABLED", "enabled"}, {"TAGS", "tags"},
+    {"VERSION", "version"}, {"CHANGED", "changed_at"}, {"BY", "changed_by"},   {"DESCRIPTION", "description"}};
 
 std::string item_path(const Wanted& wanted, std::string_view more = {}) {
-  return more.empty() ? path_of({"items", wanted.kind, wanted.name}) : path_of({"items", wanted.kind, wanted.name, more});
+  return more.empty() ? path_of({"items", wanted.kind, wanted.name})
+                      : path_of({"items", wanted.kind, wanted.name, more});
 }
 
 // The error tells the nearest name where the server knows none.
@@ -28,8 +29,7 @@ Result<json::value> find_item(Api& api, const Wanted& wanted) {
   if (found || !found.error().absent()) return found;
   std::vector<std::string> names;
   const auto all = TRY(api.get(path_of({"items"}, {{"kind", wanted.kind}})));
-  for (const auto& item : items_of(all))
-    names.emplace_back(text_at(item, "name"));
+  for (const auto& item : items_of(all)) names.emplace_back(text_at(item, "name"));
   return there_is_no(wanted.kind, wanted.name, names);
 }
 
@@ -53,7 +53,8 @@ Result<int> show_effect(Session& session, const json::value& effect) {
   if (session.format != Format::table) return session.show(effect);
   for (const auto& warning : items_of(member_at(effect, "warnings")))
     session.terminal.note(cell_text(warning), Colour::yellow);
-  for (const auto& host : items_of(member_at(effect, "hosts"))) session.terminal.write(cell_text(member_at(host, "name")) + "\n");
+  for (const auto& host : items_of(member_at(effect, "hosts")))
+    session.terminal.write(cell_text(member_at(host, "name")) + "\n");
   return session.say(fmt::format("{} hosts would change, {} would not notice", number_at(effect, "changed"),
                                  number_at(effect, "unchanged")));
 }
@@ -65,8 +66,8 @@ Result<int> save(Session& session, const Wanted& wanted) {
   const auto saved = TRY(api->put(item_path(wanted), draft));
   for (const auto& warning : items_of(member_at(saved, "warnings")))
     session.terminal.note(cell_text(warning), Colour::yellow);
-  return session.say(fmt::format("{} {} saved, version {}", wanted.kind, wanted.name,
-                                 number_at(member_at(saved, "item"), "version")));
+  return session.say(
+      fmt::format("{} {} saved, version {}", wanted.kind, wanted.name, number_at(member_at(saved, "item"), "version")));
 }
 
 Result<int> remove(Session& session, const Wanted& wanted) {
@@ -74,8 +75,8 @@ Result<int> remove(Session& session, const Wanted& wanted) {
   TRY(find_item(*api, wanted));
   const auto effect = TRY(api->post(item_path(wanted, "try_removal")));
   if (wanted.dry_run) return show_effect(session, effect);
-  TRY(session.confirmed(wanted.yes, fmt::format("Take {} {} from {} hosts?", wanted.kind, wanted.name,
-                                                number_at(effect, "changed"))));
+  TRY(session.confirmed(
+      wanted.yes, fmt::format("Take {} {} from {} hosts?", wanted.kind, wanted.name, number_at(effect, "changed"))));
   TRY(api->remove(item_path(wanted)));
   return session.say(fmt::format("{} {} removed; its history stays", wanted.kind, wanted.name));
 }
@@ -124,15 +125,13 @@ void add_kind(CLI::App& app, Session& session, const std::string& family, const 
                                                   {"TAGS", "tags"},
                                                   {"CONTENT", "content"}});
   }));
-  auto* rolled = named(command(*items, session, "rollback", "Makes an older version the newest",
-                               [&session, wanted]() -> Result<int> {
-                                 auto* api = TRY(session.api());
-                                 const auto item = TRY(api->post(item_path(*wanted, "roll_back"),
-                                                                 json::object{{"version", wanted->version}}));
-                                 return session.say(fmt::format("{} {} is as version {} was, as version {}",
-                                                                wanted->kind, wanted->name, wanted->version,
-                                                                number_at(item, "version")));
-                               }));
+  auto* rolled = named(
+      command(*items, session, "rollback", "Makes an older version the newest", [&session, wanted]() -> Result<int> {
+        auto* api = TRY(session.api());
+        const auto item = TRY(api->post(item_path(*wanted, "roll_back"), json::object{{"version", wanted->version}}));
+        return session.say(fmt::format("{} {} is as version {} was, as version {}", wanted->kind, wanted->name,
+                                       wanted->version, number_at(item, "version")));
+      }));
   rolled->add_option("--to", wanted->version, "The version whose content it is to have")->required();
 }
 

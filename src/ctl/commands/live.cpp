@@ -36,7 +36,7 @@ Result<json::object> target_of(Api& api, const Target& target) {
                       {"all", target.all}};
 }
 
-constexpr auto kPatience = 5min;     // with a server that is away
+constexpr auto kPatience = 5min;       // with a server that is away
 constexpr std::size_t kMostNamed = 8;  // hosts that a summary names for one reason
 
 // Prints what a live query's stream tells, until it is done.
@@ -96,6 +96,7 @@ class Watch {
     else if (name == "done")
       done_ = true;
     if (done_) query_ = event;
+    session_.terminal.flush();
     show_progress();
     return !done_;
   }
@@ -135,10 +136,10 @@ class Watch {
     const auto full = std::clamp<std::int64_t>(kWidth * (answered + failed) / targeted, 0, kWidth);
     std::string bar(static_cast<std::size_t>(full), '#');
     bar.append(static_cast<std::size_t>(kWidth - full), '.');
-    session_.terminal.progress(fmt::format("[{}] {} of {} answered, {} failed, {} asked, {} waiting, {} rows; Ctrl-C ends",
-                                           bar, answered, number_at(progress_, "targeted"), failed,
-                                           number_at(progress_, "asked"), number_at(progress_, "waiting"),
-                                           rows_.count()));
+    session_.terminal.progress(
+        fmt::format("[{}] {} of {} answered, {} failed, {} asked, {} waiting, {} rows; Ctrl-C ends", bar, answered,
+                    number_at(progress_, "targeted"), failed, number_at(progress_, "asked"),
+                    number_at(progress_, "waiting"), rows_.count()));
   }
 
   Result<void> cancel() {
@@ -183,7 +184,8 @@ class Watch {
         names.emplace_back(text_at(host, "host_name"));
         return true;
       }));
-      if (!names.empty()) session_.terminal.note(blame(fmt::format("{} before an answer", state), names), Colour::yellow);
+      if (!names.empty())
+        session_.terminal.note(blame(fmt::format("{} before an answer", state), names), Colour::yellow);
     }
     return {};
   }
@@ -221,18 +223,10 @@ Result<int> ask_hosts(Session& session, const Question& question) {
   return Watch(session, *api, number_at(asked, "id")).run();
 }
 
-const std::vector<Column> kQueryColumns{{"ID", "id"},
-                                        {"STATE", "state"},
-                                        {"CREATED", "created_at"},
-                                        {"BY", "created_by"},
-                                        {"NAME", "name"},
-                                        {"SQL", "sql"}};
-const std::vector<Column> kHostColumns{{"HOST", "host_name"},
-                                       {"STATE", "state"},
-                                       {"ASKED", "asked_at"},
-                                       {"ANSWERED", "answered_at"},
-                                       {"ROWS", "row_count"},
-                                       {"MESSAGE", "message"}};
+const std::vector<Column> kQueryColumns{{"ID", "id"},         {"STATE", "state"}, {"CREATED", "created_at"},
+                                        {"BY", "created_by"}, {"NAME", "name"},   {"SQL", "sql"}};
+const std::vector<Column> kHostColumns{{"HOST", "host_name"},       {"STATE", "state"},    {"ASKED", "asked_at"},
+                                       {"ANSWERED", "answered_at"}, {"ROWS", "row_count"}, {"MESSAGE", "message"}};
 
 }  // namespace
 

@@ -46,7 +46,8 @@ class Login {
     // Best effort: the session ends by itself, too.
     static_cast<void>(api.post("/api/v1/sign_out"));
     TRY(write_settings(folder_, settings));
-    return session_.say(fmt::format("signed in to {} as {} until {}", settings.server, settings.user, settings.expires));
+    return session_.say(
+        fmt::format("signed in to {} as {} until {}", settings.server, settings.user, settings.expires));
   }
 
  private:
@@ -58,8 +59,9 @@ class Login {
     const auto shown = shown_certificate(settings.server);
     if (!shown) return std::unexpected(answer.error());
     if (wanted_.fingerprint.empty()) {
-      session_.terminal.note(fmt::format("Nobody that this machine trusts vouches for {}. It shows:\n  {}\n  SHA-256 {}",
-                                         settings.server, shown->subject, shown->fingerprint));
+      session_.terminal.note(
+          fmt::format("Nobody that this machine trusts vouches for {}. It shows:\n  {}\n  SHA-256 {}", settings.server,
+                      shown->subject, shown->fingerprint));
       const auto agreed = confirm("Is this the server's, as `ospreyctl secrets line` or the server's log tells it?");
       if (!agreed)
         return failure(settings.server, "nobody can be asked without a terminal: --authority FILE, or --fingerprint");
@@ -123,11 +125,11 @@ class Login {
     ::gethostname(host, sizeof host - 1);
     settings.expires = time_from_now(seconds);
     settings.user = text_at(member_at(me, "administrator"), "name");
-    const auto made = TRY(api.post(
-        "/api/v1/me/tokens",
-        json::object{{"name", fmt::format("ospreyctl on {}", host)},
-                     {"scope", wanted_.scope.empty() ? std::string(text_at(me, "permission")) : wanted_.scope},
-                     {"expires", settings.expires}}));
+    const auto made = TRY(
+        api.post("/api/v1/me/tokens",
+                 json::object{{"name", fmt::format("ospreyctl on {}", host)},
+                              {"scope", wanted_.scope.empty() ? std::string(text_at(me, "permission")) : wanted_.scope},
+                              {"expires", settings.expires}}));
     settings.token = text_at(made, "secret");
     settings.token_id = number_at(member_at(made, "token"), "id");
     if (settings.token.empty()) return failure("the server's answer", "has no token");
@@ -169,8 +171,9 @@ void add_login(CLI::App& app, Session& session) {
   login->add_option("--expire", wanted->expire, "When the token ends: 12h, 30d")->capture_default_str();
   login->add_option("--scope", wanted->scope, "What the token may do; left out: all that you may")
       ->check(CLI::IsMember({"view", "run_live", "manage", "administer"}));
-  login->footer("Examples:\n  ospreyctl login https://fleet.example.com:8443 --user anna\n"
-                "  ospreyctl login 127.0.0.1 --authority fleet/tls/authority.pem --user admin --password-file -");
+  login->footer(
+      "Examples:\n  ospreyctl login https://fleet.example.com:8443 --user anna\n"
+      "  ospreyctl login 127.0.0.1 --authority fleet/tls/authority.pem --user admin --password-file -");
 
   command(app, session, "logout", "Revokes the token and forgets it", [&session] { return log_out(session); });
   command(app, session, "whoami", "Who is signed in, where, and what they may do", [&session]() -> Result<int> {

@@ -32,9 +32,9 @@ std::string time_of(const std::string& text) {
 }
 
 Result<Parameters> parameters_of(Api& api, const Filter& filter) {
-  Parameters made{{"status", filter.status ? "true" : ""}, {"query_prefix", filter.prefix},
-                  {"severity", filter.severity},           {"from", time_of(filter.from)},
-                  {"to", time_of(filter.to)},              {"text", filter.text}};
+  Parameters made{
+      {"status", filter.status ? "true" : ""}, {"query_prefix", filter.prefix}, {"severity", filter.severity},
+      {"from", time_of(filter.from)},          {"to", time_of(filter.to)},      {"text", filter.text}};
   for (const auto number : TRY(host_numbers(api, filter.hosts))) made.emplace_back("host", std::to_string(number));
   for (const auto& query : filter.queries) made.emplace_back("query", query);
   for (const auto& action : filter.actions) made.emplace_back("action", action);
@@ -57,7 +57,9 @@ Result<int> search(Session& session, const Filter& filter) {
 Result<int> export_all(Session& session, const Filter& filter) {
   auto* api = TRY(session.api());
   auto parameters = TRY(parameters_of(*api, filter));
-  parameters.emplace_back("format", session.format == Format::csv ? "csv" : session.format == Format::json ? "json" : "jsonl");
+  parameters.emplace_back("format", session.format == Format::csv    ? "csv"
+                                    : session.format == Format::json ? "json"
+                                                                     : "jsonl");
   TRY(api->stream(path_of({"results", "export"}, parameters), [&](std::string_view bytes) {
     session.terminal.write(bytes);
     return true;
@@ -75,8 +77,9 @@ void add_results(CLI::App& app, Session& session) {
   filter->add_to(*found);
   found->add_option("--most", filter->most, "No more than so many; 0: all")->capture_default_str();
   found->footer("Example:\n  ospreyctl results search --query listening_ports --value port=4444 --from 7d");
-  auto* exported = command(*results, session, "export", "All rows that a search finds, as jsonl, json or csv (--format)",
-                           [&session, filter] { return export_all(session, *filter); });
+  auto* exported =
+      command(*results, session, "export", "All rows that a search finds, as jsonl, json or csv (--format)",
+              [&session, filter] { return export_all(session, *filter); });
   filter->add_to(*exported);
   exported->footer("Example:\n  ospreyctl results export --host web-1 --from 1d --format csv > web-1.csv");
   command(*results, session, "storage", "How much is stored, and how long it is kept", [&session]() -> Result<int> {

@@ -61,19 +61,19 @@ Result<int> show_line(Session& session, const Wanted& wanted) {
 void add_secrets(CLI::App& app, Session& session) {
   auto* secrets = group(app, "secrets", "Secrets that hosts enrol with");
   command(*secrets, session, "list", "All of them, revoked ones too; without their texts", [&session] {
-    return session.list_whole(path_of({"enrollment", "secrets"}),
-                        {{"ID", "id"},
-                         {"NAME", "name"},
-                         {"TAGS", "tags"},
-                         {"USES", "uses"},
-                         {"LIMIT", "use_limit"},
-                         {"EXPIRES", "expires_at"},
-                         {"REVOKED", "revoked_at"},
-                         {"LAST USED", "last_used_at"}});
+    return session.list_whole(path_of({"enrollment", "secrets"}), {{"ID", "id"},
+                                                                   {"NAME", "name"},
+                                                                   {"TAGS", "tags"},
+                                                                   {"USES", "uses"},
+                                                                   {"LIMIT", "use_limit"},
+                                                                   {"EXPIRES", "expires_at"},
+                                                                   {"REVOKED", "revoked_at"},
+                                                                   {"LAST USED", "last_used_at"}});
   });
 
   auto wanted = std::make_shared<Wanted>();
-  auto* made = command(*secrets, session, "create", "Makes a secret", [&session, wanted] { return create(session, *wanted); });
+  auto* made =
+      command(*secrets, session, "create", "Makes a secret", [&session, wanted] { return create(session, *wanted); });
   made->add_option("name", wanted->name, "Its name")->required();
   made->add_option("--tag", wanted->tags, "Tag that hosts get when they enrol with it; may be said several times");
   made->add_option("--expire", wanted->expire, "When it ends: 12h, 30d");
@@ -84,10 +84,12 @@ void add_secrets(CLI::App& app, Session& session) {
                        [&session, wanted] { return show_line(session, *wanted); });
   line->add_option("name", wanted->name, "The secret; left out: the first in use");
   auto* flags = line->add_flag("--flags", wanted->flags, "The flags for ospreyd or osqueryd instead");
-  auto* certificate = line->add_flag("--certificate", wanted->certificate, "The PEM of who vouches for the server instead");
+  auto* certificate =
+      line->add_flag("--certificate", wanted->certificate, "The PEM of who vouches for the server instead");
   line->add_flag("--secret", wanted->secret, "The secret's text instead")->excludes(flags)->excludes(certificate);
-  line->footer("Examples:\n  ospreyctl secrets line | ssh root@web-1 sh\n"
-               "  ospreyctl secrets line laptops --flags > osquery.flags");
+  line->footer(
+      "Examples:\n  ospreyctl secrets line | ssh root@web-1 sh\n"
+      "  ospreyctl secrets line laptops --flags > osquery.flags");
 
   command(*secrets, session, "revoke", "No host enrols with it any more; those that have stay",
           [&session, wanted]() -> Result<int> {

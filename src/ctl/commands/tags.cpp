@@ -11,8 +11,12 @@ struct Draft {
   bool no_check = false, no_rule = false, yes = false;
 };
 
-const std::vector<Column> kColumns{{"ID", "id"},       {"NAME", "name"},           {"RANK", "rank"},
-                                   {"HOSTS", "hosts"}, {"QUERY", "query"},         {"CONDITION", "condition"},
+const std::vector<Column> kColumns{{"ID", "id"},
+                                   {"NAME", "name"},
+                                   {"RANK", "rank"},
+                                   {"HOSTS", "hosts"},
+                                   {"QUERY", "query"},
+                                   {"CONDITION", "condition"},
                                    {"DESCRIPTION", "description"}};
 
 Result<json::value> condition_of(const std::string& text) {
@@ -74,8 +78,9 @@ void add_tags(CLI::App& app, Session& session) {
     };
   });
   add_fields(*create, *draft);
-  create->footer("Examples:\n  ospreyctl tags create web --query \"SELECT 1 FROM listening_ports WHERE port = 443\"\n"
-                 "  ospreyctl tags create debian --condition '{\"fact\": \"platform\", \"is\": \"debian\"}'");
+  create->footer(
+      "Examples:\n  ospreyctl tags create web --query \"SELECT 1 FROM listening_ports WHERE port = 443\"\n"
+      "  ospreyctl tags create debian --condition '{\"fact\": \"platform\", \"is\": \"debian\"}'");
 
   auto* edit = command(*tags, session, "edit", "Changes what is said of a tag", nullptr);
   edit->final_callback([&session, draft, edit] {
@@ -95,13 +100,15 @@ void add_tags(CLI::App& app, Session& session) {
   edit->add_option("--name", draft->new_name, "Its new name");
   edit->add_flag("--no-rule", draft->no_rule, "From now on by hand only");
 
-  auto* remove = command(*tags, session, "delete", "Deletes a tag that nothing uses", [&session, draft]() -> Result<int> {
-    auto* api = TRY(session.api());
-    const auto tag = TRY(find_tag(*api, draft->name));
-    TRY(session.confirmed(draft->yes, fmt::format("Delete tag {}, which {} hosts have?", draft->name, number_at(tag, "hosts"))));
-    TRY(api->remove(path_of({"tags", std::to_string(number_at(tag, "id"))})));
-    return session.say(fmt::format("tag {} deleted", draft->name));
-  });
+  auto* remove =
+      command(*tags, session, "delete", "Deletes a tag that nothing uses", [&session, draft]() -> Result<int> {
+        auto* api = TRY(session.api());
+        const auto tag = TRY(find_tag(*api, draft->name));
+        TRY(session.confirmed(
+            draft->yes, fmt::format("Delete tag {}, which {} hosts have?", draft->name, number_at(tag, "hosts"))));
+        TRY(api->remove(path_of({"tags", std::to_string(number_at(tag, "id"))})));
+        return session.say(fmt::format("tag {} deleted", draft->name));
+      });
   remove->add_option("name", draft->name, "Its name")->required();
   remove->add_flag("--yes", draft->yes, "Does not ask");
 
@@ -109,12 +116,15 @@ void add_tags(CLI::App& app, Session& session) {
     auto* api = TRY(session.api());
     return session.show(TRY(api->get(path_of({"tags", "facts"}))));
   });
-  command(*tags, session, "faults", "Hosts on which a tag's query failed", [&session, draft]() -> Result<int> {
-    auto* api = TRY(session.api());
-    const auto tag = std::to_string(number_at(TRY(find_tag(*api, draft->name)), "id"));
-    return session.list({"tags", tag, "faults"}, {},
-                        {{"HOST", "name"}, {"FAILED", "failed"}, {"ERROR", "error"}});
-  })->add_option("name", draft->name, "Its name")->required();
+  command(*tags, session, "faults", "Hosts on which a tag's query failed",
+          [&session, draft]() -> Result<int> {
+            auto* api = TRY(session.api());
+            const auto tag = std::to_string(number_at(TRY(find_tag(*api, draft->name)), "id"));
+            return session.list({"tags", tag, "faults"}, {},
+                                {{"HOST", "name"}, {"FAILED", "failed"}, {"ERROR", "error"}});
+          })
+      ->add_option("name", draft->name, "Its name")
+      ->required();
 }
 
 }  // namespace osprey::ctl

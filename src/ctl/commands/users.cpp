@@ -46,8 +46,8 @@ void add_tokens(CLI::App& app, Session& session) {
   auto* tokens = group(app, "tokens", "API tokens: for programs");
   auto wanted = std::make_shared<Wanted>();
   auto* listed = command(*tokens, session, "list", "One's own tokens", [&session, wanted] {
-    const std::vector<Column> columns{{"ID", "id"},           {"NAME", "name"},     {"SCOPE", "scope"},
-                                      {"CREATED", "created"}, {"USED", "used"},     {"EXPIRES", "expires"},
+    const std::vector<Column> columns{{"ID", "id"},           {"NAME", "name"}, {"SCOPE", "scope"},
+                                      {"CREATED", "created"}, {"USED", "used"}, {"EXPIRES", "expires"},
                                       {"REVOKED", "revoked"}};
     return wanted->everybody ? session.list({"tokens"}, {}, columns) : session.list({"me", "tokens"}, {}, columns);
   });
@@ -76,14 +76,13 @@ void add_users(CLI::App& app, Session& session) {
                          {"SIGNED IN", "signed_in"}});
   });
   auto wanted = std::make_shared<Wanted>();
-  auto* created = command(*users, session, "create", "Makes one, and prints the first password once",
-                          [&session, wanted]() -> Result<int> {
-                            auto* api = TRY(session.api());
-                            const auto made = TRY(api->post(path_of({"administrators"}),
-                                                            json::object{{"name", wanted->name}, {"role", wanted->role}}));
-                            return show_once(session, made, "password",
-                                             "the password, to be changed on signing in; it is told this once:");
-                          });
+  auto* created = command(
+      *users, session, "create", "Makes one, and prints the first password once", [&session, wanted]() -> Result<int> {
+        auto* api = TRY(session.api());
+        const auto made =
+            TRY(api->post(path_of({"administrators"}), json::object{{"name", wanted->name}, {"role", wanted->role}}));
+        return show_once(session, made, "password", "the password, to be changed on signing in; it is told this once:");
+      });
   created->add_option("--role", wanted->role, "view, run_live, manage or administer; each includes those before it")
       ->required()
       ->check(is_role());
@@ -102,16 +101,16 @@ void add_users(CLI::App& app, Session& session) {
                             return session.say(fmt::format("{} removed", wanted->name));
                           });
   removed->add_flag("--yes", wanted->yes, "Does not ask");
-  auto* reset = command(*users, session, "reset", "Gives one a random password, printed once; sessions end",
-                        [&session, wanted]() -> Result<int> {
-                          auto* api = TRY(session.api());
-                          const auto number = TRY(number_of(*api, wanted->name));
-                          const auto made = TRY(api->post(path_of({"administrators", number, "reset_password"}),
-                                                          json::object{{"remove_totp", wanted->remove_totp},
-                                                                       {"revoke_tokens", wanted->revoke_tokens}}));
-                          return show_once(session, made, "password",
-                                           "the password, to be changed on signing in; it is told this once:");
-                        });
+  auto* reset = command(
+      *users, session, "reset", "Gives one a random password, printed once; sessions end",
+      [&session, wanted]() -> Result<int> {
+        auto* api = TRY(session.api());
+        const auto number = TRY(number_of(*api, wanted->name));
+        const auto made = TRY(
+            api->post(path_of({"administrators", number, "reset_password"}),
+                      json::object{{"remove_totp", wanted->remove_totp}, {"revoke_tokens", wanted->revoke_tokens}}));
+        return show_once(session, made, "password", "the password, to be changed on signing in; it is told this once:");
+      });
   reset->add_flag("--remove-totp", wanted->remove_totp, "One-time codes go, too: the telephone is lost");
   reset->add_flag("--revoke-tokens", wanted->revoke_tokens, "API tokens go, too: somebody else was in");
   for (auto* each : {created, edited, removed, reset}) each->add_option("name", wanted->name, "The name")->required();

@@ -77,12 +77,12 @@ std::vector<std::string> unified_diff(std::string_view before, std::string_view 
   const auto b = lines_of(after);
   const auto all = edits(a, b);
   std::vector<std::string> told;
-  std::size_t left = 0;   // lines of each side before `at`
+  std::size_t left = 0;  // lines of each side before `at`
   std::size_t right = 0;
   for (std::size_t at = 0; at < all.size();) {
-    const auto change = static_cast<std::size_t>(
-        std::find_if(all.begin() + static_cast<std::ptrdiff_t>(at), all.end(), [](const Line& l) { return l.sign != ' '; }) -
-        all.begin());
+    const auto change = static_cast<std::size_t>(std::find_if(all.begin() + static_cast<std::ptrdiff_t>(at), all.end(),
+                                                              [](const Line& l) { return l.sign != ' '; }) -
+                                                 all.begin());
     if (change == all.size()) break;
     const auto begin = std::max(at, change > kContext ? change - kContext : 0);
     left += begin - at;

@@ -28,9 +28,9 @@ const std::vector<std::string_view> kItemMembers{"kind", "name", "description", 
 const std::vector<std::string_view> kTagMembers{"kind", "name", "description", "rank", "query", "condition"};
 const std::vector<std::string_view> kKinds{"query", "pack", "file_paths", "options", "decorators", "extra", "tag"};
 // What a configuration of osquery's has at its top, and a document of ours has not.
-const std::vector<std::string_view> kConfigurationMembers{"schedule",   "packs",         "options",
-                                                          "decorators", "file_paths",    "exclude_paths",
-                                                          "file_accesses", "file_paths_query", "views", "yara"};
+const std::vector<std::string_view> kConfigurationMembers{
+    "schedule",      "packs",         "options",          "decorators", "file_paths",
+    "exclude_paths", "file_accesses", "file_paths_query", "views",      "yara"};
 
 // A plain scalar as YAML's core schema takes it (1.2, section 10.3.2).
 ConfigNode::Scalar plain_scalar(const std::string& text) {
@@ -63,7 +63,8 @@ class YamlReader {
         auto child = TRY(read(member.second, depth + 1));
         child.name = member.first.Scalar();
         child.line = static_cast<std::uint32_t>(std::max(member.first.Mark().line, 0) + 1);
-        if (made.member(child.name)) return failure(fmt::format("{}:{}", path_, child.line), child.name + " is said twice");
+        if (made.member(child.name))
+          return failure(fmt::format("{}:{}", path_, child.line), child.name + " is said twice");
         made.children.push_back(std::move(child));
       }
     } else if (node.IsSequence()) {
@@ -134,8 +135,8 @@ class Reader {
     if (!root.is_object()) return fault(root.line, "a document is an object with a kind");
     if (root.member("kind")) return read_own(root);
     if (root.member("queries")) return add(root.line, "pack", stem_of(path_), content_of(root));
-    const bool configuration = std::ranges::any_of(
-        kConfigurationMembers, [&](std::string_view name) { return root.member(name) != nullptr; });
+    const bool configuration =
+        std::ranges::any_of(kConfigurationMembers, [&](std::string_view name) { return root.member(name) != nullptr; });
     if (configuration) return read_configuration(root);
     fault(root.line, "what is it? Say kind: query, pack, file_paths, options, decorators, extra or tag");
   }
@@ -211,7 +212,8 @@ class Reader {
   }
 
   json::object tag_body(const ConfigNode& root) {
-    json::object body{{"description", text(root, "description")}, {"rank", 0}, {"query", nullptr}, {"condition", nullptr}};
+    json::object body{
+        {"description", text(root, "description")}, {"rank", 0}, {"query", nullptr}, {"condition", nullptr}};
     if (const auto* rank = root.member("rank")) {
       const auto* number = std::get_if<std::int64_t>(&rank->scalar);
       if (number && std::abs(*number) <= kMostRank)
@@ -360,8 +362,7 @@ Document document_of_item(const json::value& item) {
 }
 
 Document document_of_tag(const json::value& tag) {
-  Document made{
-      .kind = "tag", .name = json::value_to<std::string>(member(tag, "name")), .body = {}, .where = "server"};
+  Document made{.kind = "tag", .name = json::value_to<std::string>(member(tag, "name")), .body = {}, .where = "server"};
   for (const auto* name : {"description", "rank", "query", "condition"}) made.body[name] = member(tag, name);
   return made;
 }
@@ -382,8 +383,8 @@ std::string text_of(const Document& document) {
 std::string file_of(const Document& document) {
   std::string name;
   for (const char c : document.name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '_' || c == '.';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
     name += plain ? c : '_';
   }
   constexpr std::size_t kLongest = 100;

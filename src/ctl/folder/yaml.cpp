@@ -19,7 +19,8 @@ bool is_plain(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     const bool follows = i + 1 < text.size() && text[i + 1] != ' ';
-    if (is_letter(c) || is_digit(c) || std::string_view(" .-+*%(),=<>;'\"@").find(c) != std::string_view::npos) continue;
+    if (is_letter(c) || is_digit(c) || std::string_view(" .-+*%(),=<>;'\"@").find(c) != std::string_view::npos)
+      continue;
     if (c != ':' || !follows) return false;
   }
   static constexpr std::array<std::string_view, 10> kWords{"true", "false", "null", "yes", "no",
@@ -42,8 +43,7 @@ class Writer {
   std::string out;
 
   void value(const json::value& value, std::size_t depth) {
-    if (const auto* object = value.if_object(); object && !object->empty())
-      return members(*object, depth, true);
+    if (const auto* object = value.if_object(); object && !object->empty()) return members(*object, depth, true);
     if (const auto* array = value.if_array(); array && !array->empty()) return elements(*array, depth);
     if (const auto* text = value.if_string())
       scalar(*text, depth);

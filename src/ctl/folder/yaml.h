@@ -6,8 +6,8 @@
 
 namespace osprey::ctl {
 
-// Members in their order, texts of several lines as blocks; what YAML would take for something else is quoted. Ends in a
-// line feed.
+// Members in their order, texts of several lines as blocks; what YAML would take for something else is quoted. Ends in
+// a line feed.
 std::string yaml_text(const boost::json::value& value);
 
 }  // namespace osprey::ctl

@@ -1,0 +1,89 @@
+#include "ctl/folder/documents.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ctl/folder/diff.h"
+#include "ctl/folder/plan.h"
+#include "ctl/terminal.h"
+
+namespace osprey::ctl {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string faults(const std::string& path, std::string_view text) {
+  const auto read = read_documents(path, text);
+  return read ? "" : read.error().text();
+}
+
+TEST(Documents, SeveralInAFileWithTheirLines) {
+  const auto read =
+      read_documents("f.yaml", "kind: tag\nname: web\n---\nkind: query\nname: q\ncontent: {interval: \"60\"}\n");
+  ASSERT_TRUE(read) << read.error().text();
+  ASSERT_EQ(read->size(), 2U);
+  EXPECT_EQ(read->at(1).where, "f.yaml:4");
+  EXPECT_EQ(read->at(1).body.at("content"), boost::json::parse(R"({"interval":"60"})"));
+}
+
+TEST(Documents, TellEveryFaultWithItsPlaceAndTheNearestWord) {
+  const auto told = faults("f.yaml", "kind: query\nname: q\ncontnt: {}\n---\nkind: qury\n");
+  EXPECT_THAT(told, HasSubstr("f.yaml:3: there is no member \"contnt\"; \"content\" is near"));
+  EXPECT_THAT(told, HasSubstr("f.yaml:5: there is no kind \"qury\"; \"query\" is near"));
+  EXPECT_THAT(faults("f.yaml", "name: q\nname: r\nkind: tag\n"), HasSubstr("f.yaml:2: name is said twice"));
+}
+
+TEST(Documents, AliasesWithoutEndAndDeepNestingAreRefused) {
+  std::string bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
+  for (char c = 'b'; c < 'k'; ++c) {
+    bomb += std::string(1, c) + ": &" + c + " [";
+    for (int i = 0; i < 10; ++i) bomb += std::string(i == 0 ? "*" : ",*") + static_cast<char>(c - 1);
+    bomb += "]\n";
+  }
+  EXPECT_THAT(faults("f.yaml", bomb), HasSubstr("aliases"));
+  EXPECT_NE(faults("f.yaml", std::string(5000, '[')), "");
+}
+
+TEST(Documents, WrittenAndReadAgainTheyAreTheSame) {
+  for (const std::string text : {"SELECT 1", "yes", "1", "", "a: b", "two\nlines", "two\nlines\n", " blank\nfirst",
+                                 "tab\there", "\x1b[1m", "# no comment", "trailing \nblank", "müß\nig", "-", "[x]"}) {
+    const Document before{.kind = "query",
+                          .name = text.empty() ? "x" : text,
+                          .body = {{"description", text},
+                                   {"tags", boost::json::array{"a"}},
+                                   {"enabled", false},
+                                   {"content", boost::json::object{{text, text}, {"list", {1, 2.5, nullptr, text}}}}},
+                          .where = {}};
+    const auto after = read_documents("f.yaml", text_of(before));
+    ASSERT_TRUE(after) << after.error().text() << text_of(before);
+    EXPECT_EQ(after->front().name, before.name);
+    EXPECT_EQ(after->front().body, before.body) << text_of(before);
+  }
+}
+
+TEST(UnifiedDiff, TellsHunksAsDiffDoes) {
+  EXPECT_THAT(unified_diff("a\nb\nc\n", "a\nx\nc\n"), ElementsAre("@@ -1,3 +1,3 @@", " a", "-b", "+x", " c"));
+  EXPECT_THAT(unified_diff("", "a\n"), ElementsAre("@@ -0,0 +1 @@", "+a"));
+  EXPECT_TRUE(unified_diff("a\n", "a\n").empty());
+}
+
+TEST(Plan, TagsComeBeforeWhatIsForTheirHostsAndGoAfterIt) {
+  const Document query{.kind = "query", .name = "q", .body = {{"content", 1}}, .where = {}};
+  const Document tag{.kind = "tag", .name = "t", .body = {}, .where = {}};
+  const auto made = plan({query, tag}, {}, false);
+  EXPECT_EQ(made.changes.at(0).document().kind, "tag");
+  const auto removed = plan({}, {{tag, 1}, {query, 1}}, true);
+  EXPECT_EQ(removed.changes.at(0).document().kind, "query");
+  EXPECT_TRUE(plan({}, {{tag, 1}}, false).changes.empty());
+}
+
+TEST(Printable, NothingReachesATerminalThatChangesIt) {
+  EXPECT_EQ(printable("a\x1b[31m\x07"), "a\\x1B[31m\\x07");
+  EXPECT_EQ(printable("\u202e\u009b\xff"), "\\u{202E}\\u{9B}\\xFF");
+  EXPECT_EQ(printable("ä\nb", true), "ä\nb");
+  EXPECT_EQ(printable("ä\nb"), "ä\\x0Ab");
+}
+
+}  // namespace
+}  // namespace osprey::ctl
