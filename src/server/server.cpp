@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <boost/json.hpp>
 #include <condition_variable>
 #include <fstream>
 #include <iterator>
@@ -84,6 +85,16 @@ std::vector<std::string> certificate_names(const Options& options) {
     if (!name.empty() && name != "0.0.0.0" && name != "::" && std::ranges::find(names, name) == names.end())
       names.push_back(std::move(name));
   return names;
+}
+
+// What the listener refuses by itself, when it may not even know yet who asks. An agent takes an answer without "error"
+// for yes: what it sent would be gone.
+http::Response refused(unsigned status, const std::string& what) {
+  auto response = api::problem_response(status, what);
+  auto body = boost::json::parse(response.body).as_object();
+  body["error"] = what;
+  response.body = boost::json::serialize(body);
+  return response;
 }
 
 // Held reads as the slices reach them, which begin before there are any.
@@ -202,10 +213,8 @@ class Running final : public Server {
   }
 
   Result<void> start_listening() {
-    router_.error = [](const http::RequestHead& head, unsigned status, std::string what) {
-      // An agent that was given a wrong path would take an answer without "error" for yes.
-      const bool administration = head.path.starts_with("/api/v1/") && !head.path.starts_with("/api/v1/osquery/");
-      return administration ? api::problem_response(status, what) : agents::refusal(status, what);
+    router_.error = [](const http::RequestHead&, unsigned status, const std::string& what) {
+      return refused(status, what);
     };
     TRY(agents::mount(router_, *agents_));
     TRY(api::mount(router_, api::endpoints(), services_,
