@@ -108,7 +108,7 @@ class OspreyServer:
 
 
 # Put OspreyServer in once it stands: the two tests with `any_server` then drive it, too.
-SERVERS = [StandIn]
+SERVERS = [StandIn, OspreyServer]
 
 
 def running(kind, folder):
