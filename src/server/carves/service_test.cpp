@@ -34,8 +34,17 @@ TEST_P(CarvesTest, BlocksBecomeAWhole) {
   const auto session = carves->begin(1, start(), {1});
   ASSERT_TRUE(session) << session.error().text();
   EXPECT_TRUE(carves->block(*session, 2, "01234", {2}));
-  EXPECT_TRUE(carves->block(*session, 0, std::string("\0123\xff'\\\n89", 10), {3}));
-  EXPECT_TRUE(carves->block(*session, 0, std::string("\0123\xff'\\\n89", 10), {3})) << "its reply was lost";
+  EXPECT_TRUE(carves->block(*session, 0,
+                            std::string("\0"
+                                        "123\xff'\\\n89",
+                                        10),
+                            {3}));
+  EXPECT_TRUE(carves->block(*session, 0,
+                            std::string("\0"
+                                        "123\xff'\\\n89",
+                                        10),
+                            {3}))
+      << "its reply was lost";
   EXPECT_EQ(carves->find(1)->state, State::receiving);
   EXPECT_TRUE(carves->block(*session, 1, "abcdefghij", {4}));
   EXPECT_TRUE(carves->block(*session, 1, "abcdefghij", {5}));
@@ -43,7 +52,9 @@ TEST_P(CarvesTest, BlocksBecomeAWhole) {
   EXPECT_EQ(carve.state, State::complete);
   EXPECT_EQ(carve.request_id, "live:4");
   EXPECT_THAT(carve.sha256, SizeIs(64));
-  EXPECT_EQ(*carves->read(1, 0), std::string("\0123\xff'\\\n89", 10));
+  EXPECT_EQ(*carves->read(1, 0), std::string("\0"
+                                             "123\xff'\\\n89",
+                                             10));
   EXPECT_FALSE(carves->read(1, 3));
 }
 

@@ -547,7 +547,7 @@ TEST_P(IdentityTest, ASecretThatIsToldOnceIsToldAgainToTheSameKeyOnly) {
   EXPECT_EQ(make("ci").header("location"), first.header("location"));
   EXPECT_EQ(make("other").status, 422);
   EXPECT_EQ(value("SELECT count(*) FROM api_tokens"), 1);
-  for (const std::string wrong : {std::string("with a blank"), std::string(), std::string(256, 'a')}) {
+  for (const auto& wrong : {std::string("with a blank"), std::string(), std::string(256, 'a')}) {
     headers.back().second = wrong;
     EXPECT_EQ(make("ci").status, 422) << wrong;
   }

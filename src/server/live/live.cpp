@@ -16,6 +16,7 @@
 #include "server/activity/activity.h"
 #include "server/api/json.h"
 #include "server/db/group_commit.h"
+#include "server/db/listening.h"
 #include "server/live/pending.h"
 #include "server/live/records.h"
 #include "server/queries/sql_check.h"
@@ -110,8 +111,9 @@ class Asker final : public Live {
   }
 
   Result<void> start() {
-    parts_.database.listen(
-        std::string(kChannel), [this](const std::string& message) { told(message); }, [this] { reload(); });
+    listening_.listen(
+        parts_.database, std::string(kChannel), [this](const std::string& message) { told(message); },
+        [this] { reload(); });
     TRY(load());
     thread_ = std::thread([this] { run(); });
     return {};
@@ -541,7 +543,8 @@ class Asker final : public Live {
   std::int64_t forget_at_ = 0;
 
   std::thread thread_;
-  db::GroupCommit<Item> answers_;  // last: its thread uses the rest
+  db::GroupCommit<Item> answers_;  // its thread uses what stands above
+  db::Listening listening_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "server/activity/activity.h"
 #include "server/api/problem.h"
+#include "server/db/listening.h"
 #include "server/queries/check.h"
 #include "server/queries/queries.h"
 #include "server/queries/records.h"
@@ -67,7 +68,7 @@ class Service final : public Queries {
 
   Result<void> start() {
     const auto changed = [this] { forget(); };
-    parts_.database.listen(std::string(kChannel), [changed](const std::string&) { changed(); }, changed);
+    listening_.listen(parts_.database, std::string(kChannel), [changed](const std::string&) { changed(); }, changed);
     parts_.tags.add_listener([changed](hosts::TagId) { changed(); });
     parts_.tags.add_user([this](hosts::TagId tag) { return uses(tag); });
     TRY(items());
@@ -291,6 +292,7 @@ class Service final : public Queries {
   std::uint64_t generation_ = 0;
   mutable Items items_;  // none: to be read
   std::map<std::vector<hosts::TagId>, std::shared_ptr<const Composed>> composed_;
+  db::Listening listening_;
 };
 
 }  // namespace

@@ -242,7 +242,9 @@ TEST_P(ResultsTest, FindsWhatLookingAtEveryLineFinds) {
     ASSERT_TRUE(store(
         LogBatch{.host = 1 + pick(30), .status = pick(10) == 0, .received = received, .lines = std::move(lines)}));
     // Some segments have filters of their own, some joined ones, the newest none.
-    if (b == 20 || b == 40) ASSERT_TRUE(results().maintain(Timestamp{system_clock()().ms + 2 * 3'600'000}));
+    if (b == 20 || b == 40) {
+      ASSERT_TRUE(results().maintain(Timestamp{system_clock()().ms + 2 * 3'600'000}));
+    }
   }
   std::vector<Line> all = find({}, 1000);
   for (Line& line : find({.status = true}, 1000))
