@@ -295,6 +295,7 @@ const json::value& member(const json::value& object, std::string_view name) {
 std::vector<std::string> item_kinds() { return {kKinds.begin(), kKinds.end() - 1}; }
 
 Result<std::vector<Document>> read_documents(const std::string& path, std::string_view text) {
+  if (!is_valid_utf8(text)) return failure(path, "is not text in UTF-8");
   std::vector<Document> documents;
   std::string faults;
   for (const auto& root : TRY(roots_of(path, text))) Reader(path, documents, faults).read(root);
