@@ -27,11 +27,13 @@ Result<Response> handle(const Request& request, const api::Context& context) {
 }  // namespace
 
 api::Endpoint ask_live_again() {
-  return api::endpoint(http::Method::post, "/api/v1/live/{query}/ask_again", api::Permission::run_live,
-                       "Asks hosts once more that failed, or were asked and have not answered: they count as waiting, "
-                       "and a query that had finished runs again. Answers that came with rows stay; hosts that wait "
-                       "to be asked go on doing so. Refused where the query was cancelled or its time is over.",
-                       handle);
+  return api::endpoint(
+      http::Method::post, "/api/v1/live/{query}/ask_again", api::Permission::run_live,
+      "Asks hosts once more that failed, or were asked and have not answered: they count as waiting, "
+      "and a query that had finished runs again. Answers that came with rows stay; hosts that wait "
+      "to be asked go on doing so. Who watches the query is sent the new answers, too. Refused where it "
+      "was cancelled or its time is over.",
+      handle);
 }
 
 }  // namespace osprey::server
