@@ -223,14 +223,22 @@ def test_two_servers_share_one_database(tmp_path, postgresql):  # noqa: F811
         one, two = both
         one.password = two.password = one.password or two.password
         key = one.enroll("host-1")
-        got = []
         two.wait_for(lambda: not two.agent("distributed/read", {"node_key": key})["queries"], what="an empty read")
-        waiting = threading.Thread(target=lambda: got.append(read(two, key, **{"Osprey-Held-Read": "30"})))
-        waiting.start()
-        time.sleep(0.3)
-        query = ask(one)
-        waiting.join(10)
-        [number] = live_queries(got[0])
+
+        def held_read_when(act):
+            got = []
+            waiting = threading.Thread(target=lambda: got.append(read(two, key, **{"Osprey-Held-Read": "30"})))
+            waiting.start()
+            time.sleep(0.3)
+            done = act()
+            waiting.join(10)
+            return done, live_queries(got[0])
+
+        query, [number] = held_read_when(lambda: ask(one))
+        write(two, key, number, [], 1, "busy")
+        one.wait_for(lambda: one.get(f"/api/v1/live/{query}")["query"]["state"] == "finished", what="the failure")
+        again, [same] = held_read_when(lambda: one.post(f"/api/v1/live/{query}/ask_again"))
+        assert again == {"hosts": 1} and same == number
         write(two, key, number, [{"a": "through the other"}])
         events = dict(one.events(f"/api/v1/live/{query}/events"))
         assert events["answer"]["rows"] == [{"a": "through the other"}]
