@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <fstream>
 #include <iterator>
+#include <latch>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -116,6 +117,9 @@ class Running final : public Server {
     services_.held_reads = &waker_;
   }
 
+  // The order of the end: upkeep; requests, those that wait for a commit too; then the slices, each before those that
+  // it uses, with its threads and what it still has to write; the database last. Whoever is told by the database or by
+  // another slice ends that himself (db::Listening); what a slice tells held reads finds none any more.
   ~Running() override {
     {
       const std::scoped_lock lock(mutex_);
@@ -198,7 +202,7 @@ class Running final : public Server {
                              .wake = [this](std::span<const hosts::HostId> hosts) { waker_.wake(hosts); }}));
     services_.live = live_.get();
     agents_ = agents::make(services_, {live_.get(), hosts_.get(), tags_.get()},
-                           [this](std::function<void()> job) { listener_->post(std::move(job)); },
+                           [this](std::function<void()> job) { listener_there().post(std::move(job)); },
                            {.hold = options_.held_read});
     waker_.set(agents_.get());
     return {};
@@ -234,7 +238,14 @@ class Running final : public Server {
     listener.trusted_balancers = options_.trusted_balancers;
     listener.log = [](const std::string& what) { log(Level::error, "listener", {{"what", what}}); };
     listener_ = TRY(http::listen(listener, router_));
+    listening_.count_down();
     return {};
+  }
+
+  // For requests, the first of which comes before listen() has returned.
+  http::Listener& listener_there() const {
+    listening_.wait();
+    return *listener_;
   }
 
   static void log_answer(const api::Answered& answered) {
@@ -259,7 +270,7 @@ class Running final : public Server {
   std::string metrics() const {
     Metrics made;
     made.gauge("build_info", "The server's version.", 1, {{"version", version()}});
-    add_listener(made, listener_->counts());
+    add_listener(made, listener_there().counts());
     add_agents(made, agents_->counts());
     made.gauge("held_reads", "Distributed reads that are held open.", static_cast<std::int64_t>(agents_->held()));
     made.gauge("hosts", "Hosts that are known.", static_cast<std::int64_t>(hosts_->all().size()));
@@ -385,6 +396,7 @@ class Running final : public Server {
   std::unique_ptr<live::Live> live_;
   http::Router router_;
   std::unique_ptr<http::Listener> listener_;
+  std::latch listening_{1};
 
   std::int64_t certificate_looked_at_ = 0;
   std::mutex mutex_;
