@@ -224,7 +224,10 @@ class HostService final : public Service {
       else
         refresh.parts.push_back(part_of(std::move(answer), *query));
     }
-    if (refresh.parts.empty() || !find(host)) return done({});
+    if (refresh.parts.empty()) return done({});
+    const auto known = look_up(host);
+    if (!known) return done(std::unexpected(known.error()));
+    if (!*known) return done({});
     if (!refreshes_->add(std::move(refresh), done))
       done(std::unexpected(Error{db::kUnavailable, "details", "too many are waiting to be written"}));
   }

@@ -188,7 +188,10 @@ class TagService final : public Service {
       else
         ++dropped_answers_;
     }
-    if (evaluation.verdicts.empty() || !hosts_.find(host)) return done({});
+    if (evaluation.verdicts.empty()) return done({});
+    const auto known = hosts_.look_up(host);
+    if (!known) return done(std::unexpected(known.error()));
+    if (!*known) return done({});
     if (wanted.empty()) evaluation.round.revision = rules->query_revision;
     if (!evaluations_->add(std::move(evaluation), done))
       done(std::unexpected(Error{db::kUnavailable, "tags", "too many answers are waiting to be written"}));
