@@ -37,6 +37,7 @@
 #include "server/queries/queries.h"
 #include "server/results/results.h"
 #include "server/tags/service.h"
+#include "server/ticket_seed.h"
 
 namespace osprey::server {
 namespace {
@@ -49,8 +50,9 @@ constexpr std::int64_t kHourMs = 3'600'000;
 
 // In the order in which they refer to each other.
 std::vector<db::Schema> schemas() {
-  return {activity::schema(),   api::schema(),     identity::schema(), tags::schema(), hosts::schema(),
-          enrollment::schema(), queries::schema(), results::schema(),  live::schema(), carves::schema()};
+  return {activity::schema(), api::schema(),        identity::schema(),  tags::schema(),
+          hosts::schema(),    enrollment::schema(), queries::schema(),   results::schema(),
+          live::schema(),     carves::schema(),     ticket_seed_schema()};
 }
 
 Result<std::unique_ptr<db::Database>> open_database(const Options& options) {
@@ -237,6 +239,7 @@ class Running final : public Server {
     listener.workers = options_.workers;
     listener.trusted_balancers = options_.trusted_balancers;
     listener.log = [](const std::string& what) { log(Level::error, "listener", {{"what", what}}); };
+    listener.ticket_seed = TRY(ticket_seed(*database_, services_.clock()));
     listener_ = TRY(http::listen(listener, router_));
     listening_.count_down();
     return {};
@@ -361,6 +364,7 @@ class Running final : public Server {
       const auto now = services_.clock();
       complain("results", results_->maintain(now));
       complain("carves", carves_->maintain(now));
+      complain("TLS tickets", renew_tickets(now));
       if (now.ms - certificate_looked_at_ > kHourMs) {
         certificate_looked_at_ = now.ms;
         if (!authority_.empty()) complain("certificate", reload_certificate());
@@ -368,6 +372,13 @@ class Running final : public Server {
       ::malloc_trim(0);
       lock.lock();
     }
+  }
+
+  Result<void> renew_tickets(Timestamp now) {
+    auto seed = TRY(ticket_seed(*database_, now));
+    if (seed == listener_options_.ticket_seed) return {};
+    listener_options_.ticket_seed = seed;
+    return listener_->share_tickets(std::move(seed));
   }
 
   static void complain(std::string_view what, const Result<void>& done) {
