@@ -247,6 +247,20 @@ def test_two_servers_share_one_database(tmp_path, postgresql):  # noqa: F811
             each.stop()
 
 
+def test_hosts_that_enrolled_at_another_server_are_known_at_once(tmp_path, postgresql):  # noqa: F811
+    database = postgresql.create_database()
+    with FleetServer(tmp_path / "one", database=database) as one, FleetServer(tmp_path / "two", database=database) as two:
+        two.password = one.password
+        for number in range(30):
+            key = one.enroll(f"host-{number}")
+            config = two.agent("config", {"node_key": key})
+            assert config.get("etag"), config
+            host = one.get(f"/api/v1/hosts?text=host-{number}")["items"]
+            assert host, "the server that it enrolled at"
+        query = ask(two, hosts=[host[0]["id"]])
+        assert two.get(f"/api/v1/live/{query}")["progress"]["targeted"] == 1
+
+
 # --- our own agent
 
 

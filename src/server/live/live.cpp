@@ -222,7 +222,8 @@ class Asker final : public Live {
     std::vector<hosts::TagId> tags;
     for (const auto& name : target.tags) tags.push_back(TRY(parts_.tag_by_name(name)));
     for (const auto id : target.hosts)
-      if (!parts_.hosts.find(id)) return api::problem(api::kInvalid, fmt::format("host {}", id), "there is none");
+      if (!TRY(parts_.hosts.look_up(id)))
+        return api::problem(api::kInvalid, fmt::format("host {}", id), "there is none");
     const std::unordered_set<hosts::HostId> named(target.hosts.begin(), target.hosts.end());
     for (auto& host : parts_.hosts.all()) {
       const bool tagged =
