@@ -50,6 +50,8 @@ class NodeKeys {
 
   // The host, 0 for a key that is none; none: memory cannot tell. `address`: where it was used.
   std::optional<hosts::HostId> recall(std::string_view key, std::string_view address, Timestamp now) const;
+  // Whether it is a key of the host's now; no use of it.
+  bool is_of(std::string_view key, hosts::HostId host, Timestamp now) const;
   // Calls on the thread of recall() when there is a finding; must not wait.
   void on_finding(std::function<void()> tell) { tell_ = std::move(tell); }
   std::vector<Finding> take_findings();
