@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/json.hpp>
 #include <condition_variable>
@@ -148,11 +149,10 @@ class Running final : public Server {
   std::string url() const override {
     const auto scheme = options_.insecure_http ? "http" : "https";
     if (!options_.public_address.empty()) return fmt::format("{}://{}", scheme, options_.public_address);
-    const bool any = options_.address == "0.0.0.0" || options_.address == "::";
-    const auto name = any ? host_name() : options_.address;
-    return fmt::format("{}://{}:{}", scheme, name.find(':') == name.npos ? name : "[" + name + "]", port());
+    return fmt::format("{}://{}:{}", scheme, listening_name(), port());
   }
   std::string authority() const override { return authority_; }
+  std::string fingerprint() const override { return fingerprint_of(text_of(authority_).value_or("")); }
   std::string first_password() const override { return first_password_; }
 
   Result<void> reload_certificate() override {
@@ -186,13 +186,18 @@ class Running final : public Server {
     queries_ = TRY(queries::start({*database_, *hosts_, *tags_}));
     services_.queries = queries_.get();
     results_ = results::make_results(
-        *database_, {.retention = {.days = options_.keep_results.count() / 24, .bytes = options_.keep_results_bytes}});
+        *database_, {.queue_bytes = std::max(results::Options().queue_bytes, 2 * options_.agent_body),
+                     .retention = {.days = options_.keep_results.count() / 24, .bytes = options_.keep_results_bytes}});
     services_.results = results_.get();
     hosts_->add_remover(
         [this](db::Transaction& transaction, hosts::HostId host) { return results_->remove_host(transaction, host); });
-    carves_ = carves::make(*database_);
+    carves_ = carves::make(*database_, options_.carves);
     services_.carves = carves_.get();
+    hosts_->add_remover(
+        [this](db::Transaction& transaction, hosts::HostId host) { return carves_->remove_host(transaction, host); });
     enrollment::Options enrolling;
+    enrolling.identifier = options_.identifier;
+    enrolling.certificate_names_host = options_.certificate_names_host;
     enrolling.server = address_for_hosts();
     if (!authority_.empty()) enrolling.certificate = TRY(text_of(authority_));
     enrollment_ = TRY(enrollment::open(services_, enrolling));
@@ -205,14 +210,24 @@ class Running final : public Server {
     services_.live = live_.get();
     agents_ = agents::make(services_, {live_.get(), hosts_.get(), tags_.get()},
                            [this](std::function<void()> job) { listener_there().post(std::move(job)); },
-                           {.hold = options_.held_read});
+                           {.hold = options_.held_read,
+                            .log_body = options_.agent_body,
+                            .write_body = options_.agent_body,
+                            .secret_member = options_.secret_member});
     waker_.set(agents_.get());
     return {};
   }
 
+  // Where it listens, as others may say it.
+  std::string listening_name() const {
+    const bool any = options_.address == "0.0.0.0" || options_.address == "::";
+    const auto name = any ? host_name() : options_.address;
+    return name.find(':') == name.npos ? name : "[" + name + "]";
+  }
+
   // Before the port is known where any would do.
   std::string address_for_hosts() const {
-    if (options_.public_address.empty()) return fmt::format("{}:{}", options_.address, options_.port);
+    if (options_.public_address.empty()) return fmt::format("{}:{}", listening_name(), options_.port);
     const bool has_port =
         options_.public_address.find(':', options_.public_address.rfind(']') + 1) != std::string::npos;
     return has_port ? options_.public_address : fmt::format("{}:{}", options_.public_address, options_.port);
@@ -237,6 +252,7 @@ class Running final : public Server {
     listener.client_certificates = options_.client_certificates;
     listener.threads = options_.threads;
     listener.workers = options_.workers;
+    listener.body_memory = std::max(listener.body_memory, 2 * options_.agent_body);
     listener.trusted_balancers = options_.trusted_balancers;
     listener.log = [](const std::string& what) { log(Level::error, "listener", {{"what", what}}); };
     listener.ticket_seed = TRY(ticket_seed(*database_, services_.clock()));

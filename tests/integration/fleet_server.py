@@ -69,7 +69,7 @@ class FleetServer:
         def read_log(process):
             for line in process.stderr:
                 self.lines.append(line.rstrip("\n"))
-                if " listening " in line:
+                if re.search(r"[ \"]listening[ \"]", line):
                     ready.set()
             ready.set()
 

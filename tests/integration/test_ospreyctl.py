@@ -130,7 +130,10 @@ def test_trust_on_first_use_wants_the_fingerprint(shared, tmp_path):
     assert "nobody can be asked" in ctl.sign_in(status=1).stderr
     shown = ctl.sign_in("--fingerprint", "00" * 32, status=1).stderr
     fingerprint = shown.split("another: ")[1].strip()
+    assert fingerprint in "\n".join(shared.lines), "the server's log tells it"
     ctl.sign_in("--fingerprint", fingerprint.lower().replace(":", ""))
+    pinned = (tmp_path / ".config" / "osprey" / "authority.pem").read_text()
+    assert pinned == shared.authority.read_text(), "not the certificate, which is renewed every month"
     assert ctl.json("whoami")["user"] == "admin"
 
 

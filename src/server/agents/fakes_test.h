@@ -81,6 +81,10 @@ struct FakeEnrollment : enrollment::Enrollment {
     if (found != keys.end()) return Known{found->second};
     return elsewhere.contains(key) ? std::nullopt : std::optional(Known{});
   }
+  bool is_of(std::string_view key, hosts::HostId host) const override {
+    const auto found = keys.find(key);
+    return found != keys.end() && found->second == host;
+  }
   Result<Known> look_up(std::string_view key, std::string_view) override {
     ++look_ups;
     if (key == "unavailable") return std::unexpected(Error{db::kUnavailable, "database", "gone"});
@@ -168,7 +172,8 @@ struct FakeQueries : queries::Queries {
                                   Timestamp) override {
     return {};
   }
-  Result<queries::Effect> try_out(queries::Kind, const std::string&, const std::optional<queries::Draft>&) override {
+  Result<queries::Effect> try_out(queries::Kind, const std::string&, const std::optional<queries::Draft>&,
+                                  std::optional<hosts::HostId>) override {
     return {};
   }
   std::shared_ptr<const queries::Composed> recalled = make("v1");
@@ -208,7 +213,8 @@ struct FakeCarves : carves::Carves {
     starts.emplace_back(host, start);
     return "session-1";
   }
-  Result<void> block(std::string_view session, std::uint64_t block_id, std::string_view data, Timestamp) override {
+  Result<void> block(hosts::HostId, std::string_view session, std::uint64_t block_id, std::string_view data,
+                     Timestamp) override {
     if (session != "session-1") return api::problem(api::kNotFound, "carve", "there is no such session");
     blocks[block_id] = data;
     return {};
@@ -219,9 +225,15 @@ struct FakeCarves : carves::Carves {
   }
   Result<std::string> read(carves::CarveId, std::int64_t) override { return {}; }
   Result<void> remove(db::Transaction&, carves::CarveId) override { return {}; }
+  Result<void> end_sessions(db::Transaction&, hosts::HostId host) override {
+    ended.push_back(host);
+    return {};
+  }
+  Result<void> remove_host(db::Transaction&, hosts::HostId) override { return {}; }
   Result<void> maintain(Timestamp) override { return {}; }
   std::vector<std::pair<hosts::HostId, carves::Start>> starts;
   std::map<std::uint64_t, std::string> blocks;
+  std::vector<hosts::HostId> ended;
 };
 
 struct FakeSource : QuerySource {

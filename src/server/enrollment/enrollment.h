@@ -69,6 +69,8 @@ class Enrollment {
   // From memory, never waits; none: memory cannot tell, ask look_up() on a worker. Counts as a use of the key, from
   // `address`.
   virtual std::optional<Known> recall(std::string_view node_key, std::string_view address) const = 0;
+  // From memory: whether it is a key of the host's now. Does not count as a use.
+  virtual bool is_of(std::string_view node_key, hosts::HostId host) const = 0;
   // db::kUnavailable too where more keys come that are none than the database is to be asked for.
   virtual Result<Known> look_up(std::string_view node_key, std::string_view address) = 0;
 

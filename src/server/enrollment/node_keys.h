@@ -49,6 +49,8 @@ class NodeKeys {
 
   // The host, 0 for a key that is none; none: memory cannot tell. `address`: where it was used.
   std::optional<hosts::HostId> recall(std::string_view key, std::string_view address, Timestamp now) const;
+  // Whether it is a key of the host's now; no use of it.
+  bool is_of(std::string_view key, hosts::HostId host, Timestamp now) const;
   std::vector<Finding> take_findings();
 
   void put(const NodeKey& key);

@@ -373,6 +373,20 @@ TEST_P(ResultsTest, RetentionIsChecked) {
         database().write([&](db::Transaction& transaction) { return results().set_retention(transaction, bad); }));
 }
 
+// Hosts' clocks are only shown; the server's own may be set back and forth.
+TEST_P(ResultsTest, ClocksAYearOffLoseNothing) {
+  constexpr std::int64_t kYear = 365 * kDay;
+  for (const std::int64_t off : {-kYear, std::int64_t{0}, kYear}) {
+    const auto seconds = (kNoon.ms + off) / 1000;
+    ASSERT_TRUE(store({fmt::format(R"({{"name":"host","unixTime":{},"columns":{{}},"action":"added"}})", seconds)}));
+    ASSERT_TRUE(store({event("server", "{}")}, 1, Timestamp{kNoon.ms + off}));
+  }
+  EXPECT_EQ(find({.queries = {"server"}}).size(), 3U);
+  EXPECT_EQ(find({.queries = {"host"}, .from = kNoon, .to = Timestamp{kNoon.ms + 1}}).size(), 3U);
+  ASSERT_TRUE(results().maintain(kNoon));
+  EXPECT_EQ(find({.queries = {"host"}}).size(), 3U) << "no host has lines dropped by dating them back";
+}
+
 TEST_P(ResultsTest, FacetsCountWhatIsCommon) {
   for (int i = 0; i < 30; ++i)
     ASSERT_TRUE(

@@ -7,14 +7,16 @@ namespace {
 struct Request {
   queries::Kind kind = queries::Kind::query;
   std::string name;
+  std::optional<hosts::HostId> host;
   static constexpr auto fields() {
     return std::tuple(api::field("kind", &Request::kind, "What it is a piece of."),
-                      api::field("name", &Request::name, "Its name."));
+                      api::field("name", &Request::name, "Its name."),
+                      api::field("host", &Request::host, "A host whose configuration is wanted, as it would be."));
   }
 };
 
 Result<queries::Effect> handle(const Request& request, const api::Context& context) {
-  return context.services.queries->try_out(request.kind, request.name, std::nullopt);
+  return context.services.queries->try_out(request.kind, request.name, std::nullopt, request.host);
 }
 
 }  // namespace
