@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <fstream>
 #include <iterator>
+#include <latch>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -37,6 +38,7 @@
 #include "server/queries/queries.h"
 #include "server/results/results.h"
 #include "server/tags/service.h"
+#include "server/ticket_seed.h"
 
 namespace osprey::server {
 namespace {
@@ -49,8 +51,9 @@ constexpr std::int64_t kHourMs = 3'600'000;
 
 // In the order in which they refer to each other.
 std::vector<db::Schema> schemas() {
-  return {activity::schema(),   api::schema(),     identity::schema(), tags::schema(), hosts::schema(),
-          enrollment::schema(), queries::schema(), results::schema(),  live::schema(), carves::schema()};
+  return {activity::schema(), api::schema(),        identity::schema(),  tags::schema(),
+          hosts::schema(),    enrollment::schema(), queries::schema(),   results::schema(),
+          live::schema(),     carves::schema(),     ticket_seed_schema()};
 }
 
 Result<std::unique_ptr<db::Database>> open_database(const Options& options) {
@@ -117,6 +120,9 @@ class Running final : public Server {
     services_.held_reads = &waker_;
   }
 
+  // The order of the end: upkeep; requests, those that wait for a commit too; then the slices, each before those that
+  // it uses, with its threads and what it still has to write; the database last. Whoever is told by the database or by
+  // another slice ends that himself (db::Listening); what a slice tells held reads finds none any more.
   ~Running() override {
     {
       const std::scoped_lock lock(mutex_);
@@ -203,7 +209,7 @@ class Running final : public Server {
                              .wake = [this](std::span<const hosts::HostId> hosts) { waker_.wake(hosts); }}));
     services_.live = live_.get();
     agents_ = agents::make(services_, {live_.get(), hosts_.get(), tags_.get()},
-                           [this](std::function<void()> job) { listener_->post(std::move(job)); },
+                           [this](std::function<void()> job) { listener_there().post(std::move(job)); },
                            {.hold = options_.held_read,
                             .log_body = options_.agent_body,
                             .write_body = options_.agent_body,
@@ -249,8 +255,16 @@ class Running final : public Server {
     listener.body_memory = std::max(listener.body_memory, 2 * options_.agent_body);
     listener.trusted_balancers = options_.trusted_balancers;
     listener.log = [](const std::string& what) { log(Level::error, "listener", {{"what", what}}); };
+    listener.ticket_seed = TRY(ticket_seed(*database_, services_.clock()));
     listener_ = TRY(http::listen(listener, router_));
+    listening_.count_down();
     return {};
+  }
+
+  // For requests, the first of which comes before listen() has returned.
+  http::Listener& listener_there() const {
+    listening_.wait();
+    return *listener_;
   }
 
   static void log_answer(const api::Answered& answered) {
@@ -275,7 +289,7 @@ class Running final : public Server {
   std::string metrics() const {
     Metrics made;
     made.gauge("build_info", "The server's version.", 1, {{"version", version()}});
-    add_listener(made, listener_->counts());
+    add_listener(made, listener_there().counts());
     add_agents(made, agents_->counts());
     made.gauge("held_reads", "Distributed reads that are held open.", static_cast<std::int64_t>(agents_->held()));
     made.gauge("hosts", "Hosts that are known.", static_cast<std::int64_t>(hosts_->all().size()));
@@ -366,6 +380,7 @@ class Running final : public Server {
       const auto now = services_.clock();
       complain("results", results_->maintain(now));
       complain("carves", carves_->maintain(now));
+      complain("TLS tickets", renew_tickets(now));
       if (now.ms - certificate_looked_at_ > kHourMs) {
         certificate_looked_at_ = now.ms;
         if (!authority_.empty()) complain("certificate", reload_certificate());
@@ -373,6 +388,13 @@ class Running final : public Server {
       ::malloc_trim(0);
       lock.lock();
     }
+  }
+
+  Result<void> renew_tickets(Timestamp now) {
+    auto seed = TRY(ticket_seed(*database_, now));
+    if (seed == listener_options_.ticket_seed) return {};
+    listener_options_.ticket_seed = seed;
+    return listener_->share_tickets(std::move(seed));
   }
 
   static void complain(std::string_view what, const Result<void>& done) {
@@ -401,6 +423,7 @@ class Running final : public Server {
   std::unique_ptr<live::Live> live_;
   http::Router router_;
   std::unique_ptr<http::Listener> listener_;
+  std::latch listening_{1};
 
   std::int64_t certificate_looked_at_ = 0;
   std::mutex mutex_;

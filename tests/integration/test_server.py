@@ -231,19 +231,42 @@ def test_two_servers_share_one_database(tmp_path, postgresql):  # noqa: F811
         one, two = both
         one.password = two.password = one.wait_for(lambda: one.password or two.password, what="the password")
         key = one.enroll("host-1")
-        got = []
-        waiting = threading.Thread(target=lambda: got.append(held_until_asked(two, key)), daemon=True)
-        waiting.start()
-        time.sleep(0.3)
-        query = ask(one)
-        waiting.join(10)
-        [number] = got[0]
+        two.wait_for(lambda: not two.agent("distributed/read", {"node_key": key})["queries"], what="an empty read")
+
+        def held_read_when(act):
+            got = []
+            waiting = threading.Thread(target=lambda: got.append(held_until_asked(two, key)), daemon=True)
+            waiting.start()
+            time.sleep(0.3)
+            done = act()
+            waiting.join(10)
+            return done, got[0]
+
+        query, [number] = held_read_when(lambda: ask(one))
+        write(two, key, number, [], 1, "busy")
+        one.wait_for(lambda: one.get(f"/api/v1/live/{query}")["query"]["state"] == "finished", what="the failure")
+        again, [same] = held_read_when(lambda: one.post(f"/api/v1/live/{query}/ask_again"))
+        assert again == {"hosts": 1} and same == number
         write(two, key, number, [{"a": "through the other"}])
         events = dict(one.events(f"/api/v1/live/{query}/events"))
         assert events["answer"]["rows"] == [{"a": "through the other"}]
     finally:
         for each in both:
             each.stop()
+
+
+def test_hosts_that_enrolled_at_another_server_are_known_at_once(tmp_path, postgresql):  # noqa: F811
+    database = postgresql.create_database()
+    with FleetServer(tmp_path / "one", database=database) as one, FleetServer(tmp_path / "two", database=database) as two:
+        two.password = one.password
+        for number in range(30):
+            key = one.enroll(f"host-{number}")
+            config = two.agent("config", {"node_key": key})
+            assert config.get("etag"), config
+            host = one.get(f"/api/v1/hosts?text=host-{number}")["items"]
+            assert host, "the server that it enrolled at"
+        query = ask(two, hosts=[host[0]["id"]])
+        assert two.get(f"/api/v1/live/{query}")["progress"]["targeted"] == 1
 
 
 # --- our own agent

@@ -294,8 +294,11 @@ void TheAgents::enroll(const CallPtr& call) {
   const auto now = services_.clock();
   const auto key = services_.enrollment->enroll(*request, now);
   if (!key) return refuse(*call, key.error());
-  if (const auto known = services_.enrollment->recall(*key, call->request.peer); known && known->host != 0)
+  if (const auto known = services_.enrollment->recall(*key, call->request.peer); known && known->host != 0) {
+    // A query to all that is asked from now on is for this host, too. Where the database is away it is told later.
+    static_cast<void>(services_.hosts->look_up(known->host));
     services_.hosts->seen(known->host, hosts::Sign::enroll, call->request.peer, now);
+  }
   std::string body = R"({"node_key":)";
   append_json_string(body, *key);
   answer(*call, json_text(body + R"(,"node_invalid":false})"));

@@ -126,6 +126,12 @@ TEST_F(AgentsTest, EveryRefusalSaysWhy) {
 
 // Enrolment
 
+// Whoever asks all hosts from now on asks this one, too.
+TEST_F(AgentsTest, WhoHasEnrolledIsKnownHereAtOnce) {
+  EXPECT_EQ(post("/enroll", R"({"enroll_secret":"right","host_identifier":"1"})")->status(), 200U);
+  EXPECT_THAT(hosts.looked_up, ElementsAre(1));
+}
+
 TEST_F(AgentsTest, EnrollGivesANodeKeyAndHandsOverWhoAsks) {
   const auto answered =
       post("/enroll", R"({"enroll_secret":"right","host_identifier":"1","host_details":{"t":{"c":"v"}}})");

@@ -108,6 +108,13 @@ struct FakeHosts : hosts::Hosts {
     const auto found = hosts.find(host);
     return found == hosts.end() ? nullptr : found->second;
   }
+  Result<hosts::HostPtr> look_up(hosts::HostId host) override {
+    {
+      const std::lock_guard lock(mutex);
+      looked_up.push_back(host);
+    }
+    return find(host);
+  }
   std::vector<hosts::HostPtr> all() const override { return {}; }
   void seen(hosts::HostId host, hosts::Sign sign, std::string_view address, Timestamp) noexcept override {
     const std::lock_guard lock(mutex);
@@ -136,6 +143,7 @@ struct FakeHosts : hosts::Hosts {
   mutable std::mutex mutex;
   std::map<hosts::HostId, hosts::HostPtr> hosts;
   std::map<hosts::HostId, hosts::Details> details_of;
+  std::vector<hosts::HostId> looked_up;
   std::vector<std::tuple<hosts::HostId, hosts::Sign, std::string>> signs;
   std::function<Result<void>(db::Transaction&, hosts::HostId)> remover;
   hosts::HostId last = 0;

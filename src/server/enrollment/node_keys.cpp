@@ -109,11 +109,8 @@ void NodeKeys::note_address(const Digest& hash, const Entry& entry, std::string_
 }
 
 void NodeKeys::found(Finding finding) const {
-  {
-    const std::lock_guard lock(findings_mutex_);
-    findings_.push_back(std::move(finding));
-  }
-  if (tell_) tell_();
+  const std::lock_guard lock(findings_mutex_);
+  findings_.push_back(std::move(finding));
 }
 
 std::vector<NodeKeys::Finding> NodeKeys::take_findings() {

@@ -69,7 +69,7 @@ class Service final : public Queries {
   Result<void> start() {
     const auto changed = [this] { forget(); };
     listening_.listen(parts_.database, std::string(kChannel), [changed](const std::string&) { changed(); }, changed);
-    parts_.tags.add_listener([changed](hosts::TagId) { changed(); });
+    parts_.tags.add_listener(listening_.while_there([changed](hosts::TagId) { changed(); }));
     parts_.tags.add_user([this](hosts::TagId tag) { return uses(tag); });
     TRY(items());
     return {};

@@ -26,7 +26,9 @@ struct FakeTags : tags::Tags {
     return api::problem(api::kNotFound, "tag", "there is none");
   }
   void add_user(Uses uses) override { users.push_back(std::move(uses)); }
+  void add_listener(std::function<void(hosts::TagId)> listener) override { listeners.push_back(std::move(listener)); }
   std::vector<Uses> users;
+  std::vector<std::function<void(hosts::TagId)>> listeners;
 };
 
 boost::json::object object(std::string_view text) { return boost::json::parse(text).as_object(); }
@@ -149,6 +151,14 @@ TEST_P(QueriesTest, RefusesWhatHostsWouldNotTake) {
   auto large = draft("q");
   large.content["description"] = std::string(5 << 20, 'x');
   EXPECT_FALSE(queries->save(large, caller, {1}));
+}
+
+TEST_P(QueriesTest, TagsMayChangeWhenItIsGone) {
+  auto queries = serve(database());
+  ASSERT_EQ(tags.listeners.size(), 1U);
+  tags.listeners[0](5);
+  queries.reset();
+  tags.listeners[0](5);  // seen by the sanitizers, if it is called
 }
 
 TEST_P(QueriesTest, NamesAreOnlyText) {

@@ -22,7 +22,7 @@ struct Request {
 
 Result<void> handle(const Request& request, const api::Context& context) {
   const auto& services = context.services;
-  const auto host = services.hosts->find(request.host);
+  const auto host = TRY(services.hosts->look_up(request.host));
   if (!host) return api::problem(api::kNotFound, "host " + std::to_string(request.host), "there is none");
   return services.database->write([&](db::Transaction& transaction) -> Result<void> {
     TRY(services.enrollment->revoke(transaction, host->id, request.may_enroll_again, context.now));

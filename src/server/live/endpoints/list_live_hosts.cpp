@@ -26,7 +26,8 @@ constexpr std::int64_t kMostWithRows = 50;
 Result<api::Page<live::HostAnswer>> handle(const Request& request, const api::Context& context) {
   TRY(live::find(*context.services.database, request.id));
   const auto limit = request.rows ? std::min(request.limit, kMostWithRows) : request.limit;
-  live::HostsWanted wanted{.state = request.state, .limit = limit + 1, .with_rows = request.rows};
+  live::HostsWanted wanted{.limit = limit + 1, .with_rows = request.rows};
+  if (request.state) wanted.states = {*request.state};
   if (request.after) {
     const auto keys = TRY(api::read_cursor(*request.after, 1));
     wanted.after = parse<std::int64_t>(keys[0]).value_or(0);

@@ -23,7 +23,7 @@ struct Response {
 };
 
 Result<Response> handle(const Request& request, const api::Context& context) {
-  const auto host = context.services.hosts->find(request.id);
+  const auto host = TRY(context.services.hosts->look_up(request.id));
   if (!host) return api::problem(api::kNotFound, fmt::format("host {}", request.id), "there is none");
   auto made = TRY(context.services.queries->explain(*host));
   const auto composed = TRY(context.services.queries->compose(*host));
