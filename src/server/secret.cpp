@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <stdexcept>
@@ -17,10 +18,14 @@ namespace {
 constexpr std::size_t kNonce = 12;
 constexpr std::size_t kTag = 16;
 
-struct CipherFree {
+constexpr std::size_t kSecret = 32;
+
+struct Free {
   void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
-using Cipher = std::unique_ptr<EVP_CIPHER_CTX, CipherFree>;
+using Cipher = std::unique_ptr<EVP_CIPHER_CTX, Free>;
+using Hasher = std::unique_ptr<EVP_MD_CTX, Free>;
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
@@ -29,18 +34,29 @@ unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned ch
 
 std::string random_bytes(std::size_t count) {
   std::string bytes(count, '\0');
-  if (RAND_bytes(bytes_of(bytes), static_cast<int>(count)) != 1)
+  if (RAND_priv_bytes(bytes_of(bytes), static_cast<int>(count)) != 1)
     throw std::runtime_error("the system has no random numbers");
   return bytes;
 }
 
-std::string random_secret() { return hex(random_bytes(32)); }
+std::string random_secret() { return hex(random_bytes(kSecret)); }
+
+bool is_secret(std::string_view text) noexcept {
+  return text.size() == 2 * kSecret &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
 
 std::string sha256(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  return {digest.begin(), digest.begin() + size};
+  // The one-shot functions look the algorithm up anew every time, which takes longer than it does; every request of a
+  // host has its key hashed.
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local const Hasher hasher(EVP_MD_CTX_new());
+  std::string digest(32, '\0');
+  if (EVP_DigestInit_ex2(hasher.get(), algorithm, nullptr) != 1 ||
+      EVP_DigestUpdate(hasher.get(), bytes.data(), bytes.size()) != 1 ||
+      EVP_DigestFinal_ex(hasher.get(), bytes_of(digest), nullptr) != 1)
+    throw std::runtime_error("OpenSSL has no SHA-256");
+  return digest;
 }
 
 std::string sha256_hex(std::string_view bytes) { return hex(sha256(bytes)); }

@@ -11,6 +11,8 @@ namespace osprey::server {
 std::string random_bytes(std::size_t count);
 // 256 bits as 64 hexadecimal digits. Nobody guesses it, so a plain hash is enough to keep it by.
 std::string random_secret();
+// It could be one of random_secret()'s.
+bool is_secret(std::string_view text) noexcept;
 
 std::string sha256(std::string_view bytes);      // 32 bytes
 std::string sha256_hex(std::string_view bytes);  // 64 digits

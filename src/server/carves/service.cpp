@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <soci/soci.h>
 
 #include "base/text.h"
@@ -9,6 +7,7 @@
 #include "server/carves/carves.h"
 #include "server/db/bytes.h"
 #include "server/db/row.h"
+#include "server/secret.h"
 
 namespace osprey::server::carves {
 namespace {
@@ -57,18 +56,6 @@ Carve carve_of(const soci::row& row) {
           .changed_at = {db::whole(row, 10)}};
 }
 
-std::string hashed(std::string_view session) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  ::SHA256(reinterpret_cast<const unsigned char*>(session.data()), session.size(), digest);
-  return hex({reinterpret_cast<const char*>(digest), sizeof digest});
-}
-
-std::string new_session() {
-  unsigned char bytes[32];
-  RAND_bytes(bytes, sizeof bytes);
-  return hex({reinterpret_cast<const char*>(bytes), sizeof bytes});
-}
-
 // A carve that is being received.
 struct Open {
   CarveId id = 0;
@@ -88,14 +75,14 @@ class Service final : public Carves {
 
   Result<std::string> begin(hosts::HostId host, const Start& start, Timestamp now) override {
     TRY(possible(start));
-    auto session = new_session();
+    auto session = random_secret();
     TRY(database_.write(
-        [&](db::Transaction& transaction) { return open(transaction, host, start, hashed(session), now); }));
+        [&](db::Transaction& transaction) { return open(transaction, host, start, sha256_hex(session), now); }));
     return session;
   }
 
   Result<void> block(std::string_view session, std::uint64_t block_id, std::string_view data, Timestamp now) override {
-    const auto key = hashed(session);
+    const auto key = sha256_hex(session);
     auto taken = database_.write([&](db::Transaction& transaction) -> Result<std::optional<Open>> {
       const auto carve = TRY(opened(transaction.sql(), key));
       return take(transaction.sql(), carve, block_id, data, now);
@@ -230,9 +217,10 @@ class Service final : public Carves {
       const auto data = TRY(read(carve.id, i));
       EVP_DigestUpdate(context.get(), data.data(), data.size());
     }
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    EVP_DigestFinal_ex(context.get(), digest, nullptr);
-    const auto sum = hex({reinterpret_cast<const char*>(digest), sizeof digest});
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    EVP_DigestFinal_ex(context.get(), digest, &size);
+    const auto sum = hex({reinterpret_cast<const char*>(digest), size});
     return database_.write([&](db::Transaction& transaction) -> Result<void> {
       const long long id = carve.id;
       transaction.sql() << "UPDATE carves SET state = 1, sha256 = :sum WHERE id = :id", soci::use(sum), soci::use(id);

@@ -10,6 +10,7 @@
 #include "server/db/bytes.h"
 #include "server/enrollment/digest.h"
 #include "server/enrollment/enrollment.h"
+#include "server/secret.h"
 
 namespace osprey::server::enrollment {
 namespace {
@@ -202,7 +203,7 @@ Result<bool> make_default_secret(db::Database& database, Timestamp now) {
     if (secrets != 0) return false;
     NewSecret secret;
     secret.name = kDefaultName;
-    secret.text = random_key();
+    secret.text = random_secret();
     TRY(add_secret(transaction, secret, now));
     return true;
   });

@@ -47,11 +47,6 @@ std::unexpected<Error> refused(std::string what) {
   return api::problem(api::kForbidden, "credential", std::move(what));
 }
 
-bool is_secret(std::string_view text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 bool changes_something(http::Method method) { return method != http::Method::get && method != http::Method::head; }
 
 }  // namespace

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <openssl/sha.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -7,13 +6,13 @@
 #include <map>
 #include <shared_mutex>
 
-#include "base/text.h"
 #include "server/activity/activity.h"
 #include "server/api/problem.h"
 #include "server/db/listening.h"
 #include "server/queries/check.h"
 #include "server/queries/queries.h"
 #include "server/queries/records.h"
+#include "server/secret.h"
 
 namespace osprey::server::queries {
 namespace {
@@ -23,12 +22,6 @@ namespace json = boost::json;
 constexpr std::string_view kChannel = "queries";
 constexpr std::size_t kShownHosts = 100;
 constexpr std::size_t kLargestReply = 4 << 20;  // bytes that a host takes as configuration
-
-std::string sha256(std::string_view text) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  return hex({reinterpret_cast<const char*>(digest), sizeof digest});
-}
 
 // RFC 1952. Empty if zlib cannot.
 std::string gzipped(const std::string& text) {
@@ -48,7 +41,7 @@ std::string gzipped(const std::string& text) {
 std::shared_ptr<const Composed> made_of(json::object document) {
   auto made = std::make_shared<Composed>();
   // Sixteen bytes tell any two configurations apart, and are never "ok".
-  made->etag = sha256(json::serialize(document)).substr(0, 32);
+  made->etag = sha256_hex(json::serialize(document)).substr(0, 32);
   document["etag"] = made->etag;
   auto text = json::serialize(document);
   made->gzip_reply = std::make_shared<const std::string>(gzipped(text));
