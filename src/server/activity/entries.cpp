@@ -88,7 +88,6 @@ std::string hash_of(const Entry& entry, std::string_view details, std::string_vi
 }
 
 std::vector<Entry> list(soci::session& sql, const Filter& filter, std::int64_t before, std::int64_t limit) {
-  const auto first = before == 0 ? INT64_MAX : before;
   const auto administrator = filter.administrator.value_or(-1);
   const auto verb = filter.verb.value_or("");
   const auto verbs = like(verb) + ".%";
@@ -99,7 +98,7 @@ std::vector<Entry> list(soci::session& sql, const Filter& filter, std::int64_t b
   if (filter.administrator) where += " AND administrator = :administrator";
   if (filter.verb) where += " AND (verb = :verb OR verb LIKE :verbs ESCAPE '!')";
   if (filter.subject) where += " AND subject LIKE :subject ESCAPE '!'";
-  auto query = (sql.prepare << kColumns << where << " ORDER BY id DESC LIMIT :limit", soci::use(first),
+  auto query = (sql.prepare << kColumns << where << " ORDER BY id DESC LIMIT :limit", soci::use(before),
                 soci::use(since), soci::use(until));
   if (filter.administrator) query, soci::use(administrator);
   if (filter.verb) query, soci::use(verb), soci::use(verbs);

@@ -21,7 +21,7 @@ void add_conflict(db::Transaction& transaction, const Conflict& conflict) {
       soci::use(conflict.other_address), soci::use(kind), soci::use(first), soci::use(last);
 }
 
-Result<api::Page<Conflict>> list_conflicts(db::Database& database, std::int64_t limit, const std::string& after) {
+Result<api::Page<Conflict>> list_conflicts(db::Database& database, const api::PageRequest& page) {
   Conflict row;
   long long host = 0, other = 0, first = 0;
   std::string kind;
@@ -29,7 +29,7 @@ Result<api::Page<Conflict>> list_conflicts(db::Database& database, std::int64_t 
       database,
       "SELECT id, last_at, identifier, host_id, address, other_host_id, other_address, kind, first_at FROM "
       "enrollment_conflict",
-      limit, after,
+      page,
       [&](auto& statement) -> auto& {
         statement, soci::into(row.identifier), soci::into(host), soci::into(row.address), soci::into(other),
             soci::into(row.other_address), soci::into(kind), soci::into(first);

@@ -58,12 +58,12 @@ Result<void> Failures::write(db::Database& database) {
   return written;
 }
 
-Result<api::Page<Failure>> list_failures(db::Database& database, std::int64_t limit, const std::string& after) {
+Result<api::Page<Failure>> list_failures(db::Database& database, const api::PageRequest& page) {
   Failure row;
   long long attempts = 0, first = 0;
   return latest_first<Failure>(
       database, "SELECT id, last_at, secret, address, reason, identifier, attempts, first_at FROM enrollment_failure",
-      limit, after,
+      page,
       [&](auto& statement) -> auto& {
         statement, soci::into(row.secret), soci::into(row.address), soci::into(row.reason), soci::into(row.identifier),
             soci::into(attempts), soci::into(first);

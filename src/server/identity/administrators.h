@@ -64,7 +64,7 @@ Result<Administrator> create(db::Transaction& transaction, const NewAdministrato
 // kNotFound.
 Result<Administrator> find(soci::session& sql, std::int64_t id);
 // By id.
-Result<api::Page<Administrator>> list(soci::session& sql, std::int64_t limit, const std::optional<std::string>& after);
+Result<api::Page<Administrator>> list(soci::session& sql, const api::PageRequest& page);
 
 struct AdministratorChange {
   std::optional<std::string> name;

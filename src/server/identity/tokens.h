@@ -61,7 +61,6 @@ inline constexpr std::int64_t kAnybody = 0;
 // Of one administrator or of kAnybody; kNotFound.
 Result<ApiToken> revoke_token(db::Transaction& transaction, std::int64_t administrator, std::int64_t id, Timestamp now);
 void revoke_tokens(db::Transaction& transaction, std::int64_t administrator, Timestamp now);
-Result<api::Page<ApiToken>> list_tokens(soci::session& sql, std::int64_t administrator, std::int64_t limit,
-                                        const std::optional<std::string>& after);
+Result<api::Page<ApiToken>> list_tokens(soci::session& sql, std::int64_t administrator, const api::PageRequest& page);
 
 }  // namespace osprey::server::identity

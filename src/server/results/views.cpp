@@ -1,9 +1,5 @@
 #include "server/results/views.h"
 
-#include <fmt/format.h>
-
-#include "base/text.h"
-#include "server/api/page.h"
 #include "server/api/problem.h"
 #include "server/hosts/hosts.h"
 
@@ -59,15 +55,6 @@ Result<Filter> FilterRequest::filter() const {
                              each[at] == '=' ? ValueMatch::How::equals : ValueMatch::How::contains});
   }
   return filter;
-}
-
-std::string cursor_of(std::int64_t before) { return api::make_cursor({fmt::format("{}", before)}); }
-
-Result<std::int64_t> row_of_cursor(std::string_view cursor) {
-  const auto keys = TRY(api::read_cursor(cursor, 1));
-  const auto before = parse<std::int64_t>(keys[0]);
-  if (!before || *before <= 0) return api::problem(api::kInvalid, "after", "is no cursor of this list");
-  return *before;
 }
 
 }  // namespace osprey::server::results
