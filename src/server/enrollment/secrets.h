@@ -60,6 +60,14 @@ struct ShownSecret {
 };
 ShownSecret shown(const Secret& secret, const tags::Tags& tags);
 
+// A request about one secret.
+struct OneSecret {
+  std::int64_t secret = 0;
+  static constexpr auto fields() {
+    return std::tuple(api::field("secret", &OneSecret::secret, "Number of the secret.", {.least = 1}));
+  }
+};
+
 // For the activity log.
 std::string subject_of(std::int64_t id, std::string_view name);
 

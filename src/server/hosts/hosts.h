@@ -20,6 +20,12 @@
 
 namespace osprey::server::hosts {
 
+// A request about one host.
+struct OneHost {
+  HostId host = 0;
+  static constexpr auto fields() { return std::tuple(api::field("host", &OneHost::host, "The host's number.")); }
+};
+
 // What a host did that shows that it is alive.
 enum class Sign : std::uint8_t { enroll, config, distributed, log, carve };
 inline constexpr std::size_t kSigns = 5;
@@ -45,6 +51,8 @@ class Hosts {
   virtual HostPtr find(HostId host) const = 0;
   // The same, but asks the database where memory has none: another server may just have enrolled it.
   virtual Result<HostPtr> look_up(HostId host) { return find(host); }
+  // look_up(), but that there is none is an error (api::kNotFound).
+  Result<HostPtr> existing(HostId host);
   // Every host there is, for targeting. Snapshots.
   virtual std::vector<HostPtr> all() const = 0;
 

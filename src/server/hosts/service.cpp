@@ -589,6 +589,12 @@ class HostService final : public Service {
 
 }  // namespace
 
+Result<HostPtr> Hosts::existing(HostId host) {
+  auto found = TRY(look_up(host));
+  if (!found) return api::problem(api::kNotFound, fmt::format("host {}", host), "is not there");
+  return found;
+}
+
 Result<std::unique_ptr<Service>> start(const Services& services, Options options) {
   auto service = std::make_unique<HostService>(services, options);
   TRY(service->start());

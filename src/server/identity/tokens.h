@@ -41,6 +41,12 @@ struct ApiToken {
 };
 std::string subject_of(const ApiToken& token);
 
+// A request about one token.
+struct OneToken {
+  std::int64_t token = 0;
+  static constexpr auto fields() { return std::tuple(api::field("token", &OneToken::token, "Number of the token.")); }
+};
+
 struct NewToken {
   std::int64_t administrator = 0;
   std::string name;

@@ -21,8 +21,7 @@ struct Request {
 
 Result<void> handle(const Request& request, const api::Context& context) {
   const auto& services = context.services;
-  const auto host = services.hosts->find(request.host);
-  if (!host) return api::problem(api::kNotFound, "host " + std::to_string(request.host), "there is none");
+  const auto host = TRY(services.hosts->existing(request.host));
   return services.database->write([&](db::Transaction& transaction) -> Result<void> {
     TRY(services.enrollment->revoke(transaction, host->id, request.may_enroll_again, context.now));
     activity::record(transaction, context.caller, context.now,

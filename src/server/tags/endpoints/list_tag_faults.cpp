@@ -1,15 +1,13 @@
 #include "server/api/endpoint.h"
 #include "server/api/page.h"
 #include "server/tags/records.h"
+#include "server/tags/views.h"
 
 namespace osprey::server {
 namespace {
 
-struct Request : api::PageRequest {
-  std::int64_t tag = 0;
-  static constexpr auto fields() {
-    return std::tuple_cat(std::tuple(api::field("tag", &Request::tag, "The tag's number.")), PageRequest::fields());
-  }
+struct Request : tags::OneTag, api::PageRequest {
+  static constexpr auto fields() { return std::tuple_cat(OneTag::fields(), PageRequest::fields()); }
 };
 
 struct FaultRow {
