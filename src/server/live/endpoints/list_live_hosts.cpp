@@ -7,12 +7,12 @@ namespace {
 
 struct Request : api::PageRequest {
   Request() { limit = 50; }
-  std::int64_t id = 0;
+  std::int64_t query = 0;
   std::optional<live::HostState> state;
   bool rows = false;
   static constexpr auto fields() {
     return std::tuple_cat(
-        std::tuple(api::field("id", &Request::id, "Number of the live query."),
+        std::tuple(api::field("query", &Request::query, "Number of the live query."),
                    api::field("state", &Request::state, "Only hosts that stand so."),
                    api::field("rows", &Request::rows, "With the rows of each answer; then 50 hosts at most.",
                               {.has_default = true})),
@@ -23,18 +23,18 @@ struct Request : api::PageRequest {
 constexpr std::int64_t kMostWithRows = 50;
 
 Result<api::Page<live::HostAnswer>> handle(const Request& request, const api::Context& context) {
-  TRY(live::find(*context.services.database, request.id));
+  TRY(live::find(*context.services.database, request.query));
   const auto limit = request.rows ? std::min(request.limit, kMostWithRows) : request.limit;
   const auto after = TRY(api::id_after(request.after));
   const live::HostsWanted wanted{.state = request.state, .after = after, .limit = limit + 1, .with_rows = request.rows};
-  auto found = TRY(live::hosts_of(*context.services.database, request.id, wanted));
+  auto found = TRY(live::hosts_of(*context.services.database, request.query, wanted));
   return api::page_by_id(std::move(found), limit, &live::HostAnswer::host);
 }
 
 }  // namespace
 
 api::Endpoint list_live_hosts() {
-  return api::endpoint(http::Method::get, "/api/v1/live/{id}/hosts", api::Permission::view,
+  return api::endpoint(http::Method::get, "/api/v1/live/{query}/hosts", api::Permission::view,
                        "How each host stands to a live query: who answered, who failed and why.", handle);
 }
 
