@@ -10,6 +10,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "base/hex.h"
 #include "base/text.h"
 
 namespace osprey::server {
@@ -102,18 +103,6 @@ std::optional<std::string> unseal(std::string_view key, std::string_view sealed)
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, kTag, tag.data()) == 1 &&
       EVP_DecryptFinal_ex(cipher.get(), bytes_of(text) + size, &size) == 1;
   return done ? std::optional(std::move(text)) : std::nullopt;
-}
-
-std::optional<std::string> from_hex(std::string_view digits) {
-  if (digits.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(digits.size() / 2);
-  for (; !digits.empty(); digits.remove_prefix(2)) {
-    const auto byte = parse<unsigned char>(digits.substr(0, 2), 16);
-    if (!byte) return std::nullopt;
-    bytes += static_cast<char>(*byte);
-  }
-  return bytes;
 }
 
 std::string base32(std::string_view bytes) {

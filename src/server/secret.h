@@ -26,9 +26,6 @@ std::string seal(std::string_view key, std::string_view text);
 // Nothing where it is no such text, or was sealed with another key.
 std::optional<std::string> unseal(std::string_view key, std::string_view sealed);
 
-// The bytes of hexadecimal digits; nothing where it is none.
-std::optional<std::string> from_hex(std::string_view digits);
-
 // Letters and digits that are not taken for each other (RFC 4648's base 32, in lower case).
 std::string base32(std::string_view bytes);
 

@@ -2,9 +2,9 @@
 
 #include <boost/json.hpp>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "server/api/problem.h"
-#include "server/secret.h"
 
 namespace osprey::server::api {
 namespace {

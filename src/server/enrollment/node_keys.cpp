@@ -5,6 +5,7 @@
 #include <atomic>
 #include <bit>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "server/secret.h"
 
