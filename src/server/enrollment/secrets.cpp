@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "server/activity/activity.h"
 #include "server/api/problem.h"
 #include "server/db/bytes.h"
 #include "server/enrollment/digest.h"
@@ -97,7 +98,7 @@ ShownSecret shown(const Secret& secret, const tags::Tags& tags) {
 }
 
 std::string subject_of(std::int64_t id, std::string_view name) {
-  return fmt::format("enrollment secret {} «{}»", id, name);
+  return activity::subject("enrollment secret", id, name);
 }
 
 Result<void> check_secret_text(std::string_view text) {

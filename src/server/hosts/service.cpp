@@ -448,7 +448,7 @@ class HostService final : public Service {
   std::string subject_of(const std::vector<HostId>& hosts) const {
     if (hosts.size() != 1) return fmt::format("{} hosts", hosts.size());
     const auto host = find(hosts.front());
-    return fmt::format("host {} «{}»", hosts.front(), host ? host->name : "");
+    return activity::subject("host", hosts.front(), host ? host->name : "");
   }
 
   static void write_details(soci::session& sql, HostId host, const Details& details, Timestamp now) {

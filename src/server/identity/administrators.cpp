@@ -108,7 +108,7 @@ Result<void> check_name(std::string_view name) {
 std::string name_key(std::string_view name) { return to_lower(name); }
 
 std::string subject_of(const Administrator& administrator) {
-  return fmt::format("administrator {} «{}»", administrator.id, administrator.name);
+  return activity::subject("administrator", administrator.id, administrator.name);
 }
 
 Result<Administrator> create(db::Transaction& transaction, const NewAdministrator& made, Timestamp now) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
+#include "server/activity/activity.h"
 #include "server/api/problem.h"
 #include "server/identity/channel.h"
 #include "server/secret.h"
@@ -35,7 +36,7 @@ struct Row {
 
 }  // namespace
 
-std::string subject_of(const ApiToken& token) { return fmt::format("token {} «{}»", token.id, token.name); }
+std::string subject_of(const ApiToken& token) { return activity::subject("token", token.id, token.name); }
 
 Result<MadeToken> create(db::Transaction& transaction, const NewToken& made, Timestamp now) {
   auto& sql = transaction.sql();

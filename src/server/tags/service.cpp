@@ -88,7 +88,7 @@ Evaluation::Verdict verdict_of(TagId tag, const agents::Answer& answer) {
   return {.tag = tag, .has = !trim(rows.substr(1, rows.size() - 2)).empty()};
 }
 
-std::string subject_of(const Tag& tag) { return fmt::format("tag {} «{}»", tag.id, tag.name); }
+std::string subject_of(const Tag& tag) { return activity::subject("tag", tag.id, tag.name); }
 
 class TagService final : public Service {
  public:

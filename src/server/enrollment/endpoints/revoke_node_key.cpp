@@ -26,7 +26,7 @@ Result<void> handle(const Request& request, const api::Context& context) {
     TRY(services.enrollment->revoke(transaction, host->id, request.may_enroll_again, context.now));
     activity::record(transaction, context.caller, context.now,
                      {.verb = "node_key.revoked",
-                      .subject = "host " + std::to_string(host->id) + " «" + host->name + "»",
+                      .subject = activity::subject("host", host->id, host->name),
                       .details = {{"may_enroll_again", request.may_enroll_again}}});
     return {};
   });
