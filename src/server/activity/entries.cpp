@@ -3,6 +3,7 @@
 #include <soci/soci.h>
 #include <boost/json.hpp>
 
+#include "server/db/json.h"
 #include "server/secret.h"
 
 namespace osprey::server::activity {
@@ -25,12 +26,6 @@ struct Row {
     return std::forward<Statement>(statement);
   }
 };
-
-boost::json::object parsed(const std::string& details) {
-  boost::system::error_code failed;
-  auto value = boost::json::parse(details, failed);
-  return failed || !value.is_object() ? boost::json::object() : std::move(value.get_object());
-}
 
 // `%`, `_` and the escape itself stand for themselves.
 std::string like(std::string_view text) {
@@ -108,7 +103,7 @@ std::vector<Entry> list(soci::session& sql, const Filter& filter, std::int64_t b
   soci::statement statement = row.into(query);
   statement.execute();
   std::vector<Entry> found;
-  while (statement.fetch()) found.emplace_back(row.entry).details = parsed(row.details);
+  while (statement.fetch()) found.emplace_back(row.entry).details = db::json_object(row.details);
   return found;
 }
 

@@ -29,8 +29,6 @@ std::vector<hosts::TagId> split_tags(std::string_view text) {
   return tags;
 }
 
-std::optional<Timestamp> time_or_none(long long ms) { return ms == 0 ? std::nullopt : std::optional(Timestamp{ms}); }
-
 // The columns of a secret, as `SELECT` and soci::into want them.
 struct Row {
   static constexpr std::string_view kSelect =
@@ -52,13 +50,13 @@ struct Row {
     return {.id = id,
             .name = name,
             .tags = split_tags(tags),
-            .expires_at = time_or_none(expires_at),
+            .expires_at = known(expires_at),
             .use_limit = use_limit == 0 ? std::nullopt : std::optional<std::int64_t>(use_limit),
             .uses = uses,
-            .last_used_at = time_or_none(last_used_at),
+            .last_used_at = known(last_used_at),
             .created_at = {created_at},
             .created_by = created_by,
-            .revoked_at = time_or_none(revoked_at)};
+            .revoked_at = known(revoked_at)};
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "server/db/json.h"
 #include "server/db/row.h"
 #include "server/queries/queries.h"
 
@@ -38,12 +39,6 @@ constexpr const char* kColumns =
     "i.kind, i.name, v.version, v.description, v.content, v.tags, v.enabled, v.deleted, v.changed_at, v.changed_by "
     "FROM queries_items i JOIN queries_versions v ON v.item_id = i.id";
 
-json::value parsed(const std::string& text) {
-  boost::system::error_code failed;
-  auto value = json::parse(text, failed);
-  return failed ? json::value() : value;
-}
-
 Assigned assigned_of(const soci::row& row) {
   Assigned made;
   auto& item = made.item;
@@ -51,8 +46,8 @@ Assigned assigned_of(const soci::row& row) {
   item.name = db::text(row, 1);
   item.version = db::whole(row, 2);
   item.description = db::text(row, 3);
-  if (auto content = parsed(db::text(row, 4)); content.is_object()) item.content = std::move(content.get_object());
-  if (const auto tags = parsed(db::text(row, 5)); tags.is_array())
+  item.content = db::json_object(db::text(row, 4));
+  if (const auto tags = db::json_value(db::text(row, 5)); tags.is_array())
     for (const auto& tag : tags.get_array()) made.tags.push_back(tag.to_number<hosts::TagId>());
   item.enabled = db::whole(row, 6) != 0;
   item.deleted = db::whole(row, 7) != 0;

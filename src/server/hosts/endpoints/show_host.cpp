@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "server/api/endpoint.h"
+#include "server/db/json.h"
 #include "server/hosts/detail_queries.h"
 #include "server/hosts/records.h"
 #include "server/hosts/views.h"
@@ -87,8 +88,7 @@ std::vector<Detail> details_of(const std::vector<hosts::Detail>& kept) {
                   .changed = {},
                   .failed = {},
                   .error = found->error};
-    boost::system::error_code failed;
-    detail.rows = boost::json::parse(found->rows, failed);
+    detail.rows = db::json_value(found->rows);
     detail.changed = known(found->changed.ms);
     detail.failed = known(found->failed.ms);
     details.push_back(std::move(detail));
