@@ -12,11 +12,9 @@ void add_conflict(db::Transaction& transaction, const Conflict& conflict) {
   const std::string kind(api::name_of(conflict.kind));
   transaction.sql()
       << "INSERT INTO enrollment_conflict (identifier, host_id, address, other_host_id, other_address, kind, "
-         "first_at, last_at) VALUES (:identifier, :host, :address, :other, :other_address, :kind, :first, :last) ON "
-         "CONFLICT "
-         "(host_id, other_host_id) DO UPDATE SET kind = excluded.kind, address = excluded.address, other_address = "
-         "excluded.other_address, "
-         "last_at = excluded.last_at",
+         "first_at, last_at) VALUES (:identifier, :host, :address, :other, :other_address, :kind, :first, :last) "
+         "ON CONFLICT (host_id, other_host_id) DO UPDATE SET kind = excluded.kind, address = excluded.address, "
+         "other_address = excluded.other_address, last_at = excluded.last_at",
       soci::use(conflict.identifier), soci::use(host), soci::use(conflict.address), soci::use(other),
       soci::use(conflict.other_address), soci::use(kind), soci::use(first), soci::use(last);
 }
@@ -38,8 +36,7 @@ Result<api::Page<Conflict>> list_conflicts(db::Database& database, const api::Pa
       [&](Timestamp last) {
         row.host = host;
         row.other_host = other;
-        for (const auto& [each, name] : api::EnumNames<ConflictKind>::kNames)
-          if (name == kind) row.kind = each;
+        row.kind = api::named<ConflictKind>(kind).value_or(ConflictKind::same_identifier);
         row.first_at.ms = first;
         row.last_at = last;
         return row;

@@ -38,16 +38,14 @@ Result<void> Failures::write(db::Database& database) {
       const long long first = attempts.first.ms;
       const long long last = attempts.last.ms;
       sql << "INSERT INTO enrollment_failure (secret, address, reason, identifier, attempts, first_at, last_at) VALUES "
-             "(:secret, :address, :reason, :identifier, :attempts, :first, :last) ON CONFLICT (secret, address, "
-             "reason) DO "
-             "UPDATE SET identifier = excluded.identifier, attempts = enrollment_failure.attempts + excluded.attempts, "
-             "last_at = excluded.last_at",
+             "(:secret, :address, :reason, :identifier, :attempts, :first, :last) "
+             "ON CONFLICT (secret, address, reason) DO UPDATE SET identifier = excluded.identifier, "
+             "attempts = enrollment_failure.attempts + excluded.attempts, last_at = excluded.last_at",
           soci::use(secret), soci::use(address), soci::use(reason), soci::use(attempts.identifier), soci::use(count),
           soci::use(first), soci::use(last);
     }
-    sql << "DELETE FROM enrollment_failure WHERE id IN (SELECT id FROM enrollment_failure ORDER BY last_at DESC, id "
-           "DESC "
-           "LIMIT 1000000 OFFSET :most)",
+    sql << "DELETE FROM enrollment_failure WHERE id IN (SELECT id FROM enrollment_failure "
+           "ORDER BY last_at DESC, id DESC LIMIT 1000000 OFFSET :most)",
         soci::use(kMost);
     return {};
   });

@@ -32,8 +32,8 @@ Result<api::Page<T>> latest_first(db::Database& database, std::string_view selec
     long long row_at = 0;
     auto prepared =
         (sql.prepare << select
-                     << " WHERE last_at < :at OR (last_at = :at AND id < :id) ORDER BY last_at DESC, id "
-                        "DESC LIMIT :most",
+                     << " WHERE last_at < :at OR (last_at = :at AND id < :id) "
+                        "ORDER BY last_at DESC, id DESC LIMIT :most",
          soci::use(at, "at"), soci::use(id, "id"), soci::use(most, "most"), soci::into(row_id), soci::into(row_at));
     soci::statement statement(bind(prepared));
     statement.execute();

@@ -96,8 +96,7 @@ std::optional<KnownMachine> find_machine(soci::session& sql, const Machine& mach
 std::optional<hosts::HostId> find_namesake(soci::session& sql, const Machine& machine) {
   long long host = 0;
   sql << "SELECT host_id FROM enrollment_host WHERE identifier = :identifier ORDER BY enrolled_at DESC, host_id DESC "
-         "LIMIT "
-         "1",
+         "LIMIT 1",
       use(machine.identifier), into(host);
   return sql.got_data() ? std::optional<hosts::HostId>(host) : std::nullopt;
 }
@@ -120,21 +119,18 @@ void add_machine(soci::session& sql, hosts::HostId host, const Machine& machine,
 
 std::int64_t next_copy(soci::session& sql, const Machine& machine) {
   long long copy = 0;
-  sql << "SELECT COALESCE(MAX(copy) + 1, 0) FROM enrollment_host WHERE identifier = :identifier AND hardware = "
-         ":hardware "
-         "AND instance = :instance",
+  sql << "SELECT COALESCE(MAX(copy) + 1, 0) FROM enrollment_host WHERE identifier = :identifier "
+         "AND hardware = :hardware AND instance = :instance",
       use(machine.identifier), use(machine.hardware), use(machine.instance), into(copy);
   return copy;
 }
 
 void update_machine(soci::session& sql, hosts::HostId host, const Machine& machine, Timestamp now) {
   const long long id = host, secret = machine.secret, at = now.ms;
-  sql << "UPDATE enrollment_host SET hardware = :hardware, instance = :instance, copy = (SELECT "
-         "COALESCE(MAX(other.copy) + "
-         "1, 0) FROM enrollment_host other WHERE other.identifier = :identifier AND other.hardware = :hardware AND "
-         "other.instance = :instance AND other.host_id <> :host), address = :address, secret_id = :secret, enrolled_at "
-         "= "
-         ":at WHERE host_id = :host",
+  sql << "UPDATE enrollment_host SET hardware = :hardware, instance = :instance, copy = ("
+         "SELECT COALESCE(MAX(other.copy) + 1, 0) FROM enrollment_host other WHERE other.identifier = :identifier "
+         "AND other.hardware = :hardware AND other.instance = :instance AND other.host_id <> :host), "
+         "address = :address, secret_id = :secret, enrolled_at = :at WHERE host_id = :host",
       use(machine.hardware, "hardware"), use(machine.instance, "instance"), use(machine.identifier, "identifier"),
       use(machine.address, "address"), use(secret, "secret"), use(at, "at"), use(id, "host");
 }

@@ -33,8 +33,7 @@ std::vector<hosts::TagId> split_tags(std::string_view text) {
 struct Row {
   static constexpr std::string_view kSelect =
       "SELECT id, name, secret, tags, expires_at, use_limit, uses, last_used_at, created_at, created_by, revoked_at "
-      "FROM "
-      "enrollment_secret ";
+      "FROM enrollment_secret ";
   long long id = 0;
   std::string name, text, tags, created_by;
   long long expires_at = 0, use_limit = 0, uses = 0, last_used_at = 0, created_at = 0, revoked_at = 0;
@@ -80,18 +79,10 @@ Result<Row> row_by_id(soci::session& sql, std::int64_t id) {
 
 }  // namespace
 
-ShownSecret shown(const Secret& secret, const tags::Tags& tags) {
-  ShownSecret made{.id = secret.id,
-                   .name = secret.name,
-                   .expires_at = secret.expires_at,
-                   .use_limit = secret.use_limit,
-                   .uses = secret.uses,
-                   .last_used_at = secret.last_used_at,
-                   .created_at = secret.created_at,
-                   .created_by = secret.created_by,
-                   .revoked_at = secret.revoked_at};
+ShownSecret shown(Secret secret, const tags::Tags& tags) {
+  ShownSecret made{std::move(secret), {}};
   for (const auto& tag : tags.all())
-    if (std::ranges::find(secret.tags, tag.id) != secret.tags.end()) made.tags.push_back(tag.name);
+    if (std::ranges::find(made.tags, tag.id) != made.tags.end()) made.tag_names.push_back(tag.name);
   return made;
 }
 
@@ -123,8 +114,7 @@ Result<std::int64_t> add_secret(db::Transaction& transaction, const NewSecret& s
   if (taken != 0) return api::problem(api::kConflict, "secret", "another one has this text; each needs its own");
   long long id = 0;
   sql << "INSERT INTO enrollment_secret (name, secret, secret_hash, tags, expires_at, use_limit, created_at, "
-         "created_by) "
-         "VALUES (:name, :secret, :hash, :tags, :expires, :most, :created, :by) RETURNING id",
+         "created_by) VALUES (:name, :secret, :hash, :tags, :expires, :most, :created, :by) RETURNING id",
       soci::use(secret.name), soci::use(secret.text), soci::use(hash), soci::use(tags), soci::use(expires_at),
       soci::use(use_limit), soci::use(created_at), soci::use(secret.created_by), soci::into(id);
   return id;

@@ -109,9 +109,8 @@ struct Row {
 
 Row read_session(soci::session& sql, const std::string& hash) {
   Row row;
-  sql << "SELECT s.id, a.id, a.name, a.role, a.disabled, a.must_change_password, s.used_at, s.expires_at FROM sessions "
-         "s "
-         "JOIN administrators a ON a.id = s.administrator WHERE s.hash = :hash",
+  sql << "SELECT s.id, a.id, a.name, a.role, a.disabled, a.must_change_password, s.used_at, s.expires_at "
+         "FROM sessions s JOIN administrators a ON a.id = s.administrator WHERE s.hash = :hash",
       soci::use(hash), soci::into(row.caller.session), soci::into(row.caller.administrator),
       soci::into(row.caller.name), soci::into(row.role), soci::into(row.disabled), soci::into(row.must_change),
       soci::into(row.used), soci::into(row.ends);
