@@ -51,7 +51,12 @@ Result<void> Failures::write(db::Database& database) {
   });
   if (!written) {
     const std::lock_guard lock(mutex_);
-    pending_.merge(taken);
+    for (auto& [kind, attempts] : taken) {
+      auto& later =
+          pending_.try_emplace(kind, Attempts{attempts.identifier, 0, attempts.first, attempts.last}).first->second;
+      later.count += attempts.count;
+      later.first = attempts.first;
+    }
   }
   return written;
 }
