@@ -9,7 +9,6 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <random>
 #include <shared_mutex>
 #include <thread>
 #include <unordered_set>
@@ -23,6 +22,7 @@
 #include "server/hosts/messages.h"
 #include "server/hosts/records.h"
 #include "server/hosts/rounds.h"
+#include "server/secret.h"
 
 namespace osprey::server::hosts {
 namespace {
@@ -573,7 +573,7 @@ class HostService final : public Service {
   db::Database& database_;
   const Options options_;
   // Tells this server's messages from others'.
-  const std::string name_ = fmt::format("{:x}", std::random_device{}() * 0x100000001ULL ^ std::random_device{}());
+  const std::string name_ = hex(random_bytes(8));
   const std::shared_ptr<Inbox> inbox_;  // the database's listener holds it, too
   Roster roster_;
   Rounds rounds_;

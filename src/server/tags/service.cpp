@@ -9,7 +9,6 @@
 #include <boost/json.hpp>
 #include <condition_variable>
 #include <mutex>
-#include <random>
 #include <set>
 #include <shared_mutex>
 #include <thread>
@@ -22,6 +21,7 @@
 #include "server/db/group_commit.h"
 #include "server/hosts/rounds.h"
 #include "server/queries/sql_check.h"
+#include "server/secret.h"
 #include "server/tags/records.h"
 
 namespace osprey::server::tags {
@@ -607,7 +607,7 @@ class TagService final : public Service {
   db::Database& database_;
   hosts::Service& hosts_;
   // Tells this server's messages from others'.
-  const std::string name_ = fmt::format("{:x}", std::random_device{}() * 0x100000001ULL ^ std::random_device{}());
+  const std::string name_ = hex(random_bytes(8));
   const std::shared_ptr<Inbox> inbox_;  // the listeners hold it, too
   hosts::Rounds rounds_;
   const std::chrono::seconds refresh_;
