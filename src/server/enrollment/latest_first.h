@@ -18,18 +18,16 @@ namespace osprey::server::enrollment {
 template <class T, class Bind, class Read>
 Result<api::Page<T>> latest_first(db::Database& database, std::string_view select, const api::PageRequest& wanted,
                                   Bind bind, Read read) {
-  long long at = INT64_MAX;
-  long long id = INT64_MAX;
+  std::int64_t at = INT64_MAX, id = INT64_MAX;
   if (wanted.after) {
     const auto keys = TRY(api::read_cursor(*wanted.after, 2));
-    at = parse<long long>(keys[0]).value_or(0);
-    id = parse<long long>(keys[1]).value_or(0);
+    at = parse<std::int64_t>(keys[0]).value_or(0);
+    id = parse<std::int64_t>(keys[1]).value_or(0);
   }
   return database.read([&](soci::session& sql) {
     api::Page<T> page;
-    const long long most = wanted.limit + 1;
-    long long row_id = 0;
-    long long row_at = 0;
+    const auto most = wanted.limit + 1;
+    std::int64_t row_id = 0, row_at = 0;
     auto prepared =
         (sql.prepare << select
                      << " WHERE last_at < :at OR (last_at = :at AND id < :id) "

@@ -34,9 +34,9 @@ struct Row {
   static constexpr std::string_view kSelect =
       "SELECT id, name, secret, tags, expires_at, use_limit, uses, last_used_at, created_at, created_by, revoked_at "
       "FROM enrollment_secret ";
-  long long id = 0;
+  std::int64_t id = 0;
   std::string name, text, tags, created_by;
-  long long expires_at = 0, use_limit = 0, uses = 0, last_used_at = 0, created_at = 0, revoked_at = 0;
+  std::int64_t expires_at = 0, use_limit = 0, uses = 0, last_used_at = 0, created_at = 0, revoked_at = 0;
 
   template <class Statement>
   Statement& bind(Statement& statement) {
@@ -50,7 +50,7 @@ struct Row {
             .name = name,
             .tags = split_tags(tags),
             .expires_at = known(expires_at),
-            .use_limit = use_limit == 0 ? std::nullopt : std::optional<std::int64_t>(use_limit),
+            .use_limit = use_limit == 0 ? std::nullopt : std::optional(use_limit),
             .uses = uses,
             .last_used_at = known(last_used_at),
             .created_at = {created_at},
@@ -71,8 +71,7 @@ std::optional<Row> row_where(soci::session& sql, std::string_view where, const K
 }
 
 Result<Row> row_by_id(soci::session& sql, std::int64_t id) {
-  const long long key = id;
-  auto row = row_where(sql, "WHERE id = :key", key);
+  auto row = row_where(sql, "WHERE id = :key", id);
   if (!row) return api::problem(api::kNotFound, fmt::format("secret {}", id), "there is none");
   return *row;
 }
@@ -100,11 +99,10 @@ Result<void> check_secret_text(std::string_view text) {
 
 Result<std::int64_t> add_secret(db::Transaction& transaction, const NewSecret& secret, Timestamp now) {
   const db::Bytes hash{std::string(bytes_of(digest_of(secret.text)))};
-  const long long expires_at = secret.expires_at.value_or(Timestamp{}).ms;
-  const long long use_limit = secret.use_limit.value_or(0);
-  const long long created_at = now.ms;
+  const auto expires_at = secret.expires_at.value_or(Timestamp{}).ms;
+  const auto use_limit = secret.use_limit.value_or(0);
   const auto tags = join(secret.tags);
-  long long taken = 0;
+  std::int64_t taken = 0;
   auto& sql = transaction.sql();
   sql << "SELECT count(*) FROM enrollment_secret WHERE name = :name AND revoked_at = 0", soci::use(secret.name),
       soci::into(taken);
@@ -112,11 +110,11 @@ Result<std::int64_t> add_secret(db::Transaction& transaction, const NewSecret& s
     return api::problem(api::kConflict, fmt::format("secret «{}»", secret.name), "is there already; revoke it first");
   sql << "SELECT count(*) FROM enrollment_secret WHERE secret_hash = :hash", soci::use(hash), soci::into(taken);
   if (taken != 0) return api::problem(api::kConflict, "secret", "another one has this text; each needs its own");
-  long long id = 0;
+  std::int64_t id = 0;
   sql << "INSERT INTO enrollment_secret (name, secret, secret_hash, tags, expires_at, use_limit, created_at, "
          "created_by) VALUES (:name, :secret, :hash, :tags, :expires, :most, :created, :by) RETURNING id",
       soci::use(secret.name), soci::use(secret.text), soci::use(hash), soci::use(tags), soci::use(expires_at),
-      soci::use(use_limit), soci::use(created_at), soci::use(secret.created_by), soci::into(id);
+      soci::use(use_limit), soci::use(now.ms), soci::use(secret.created_by), soci::into(id);
   return id;
 }
 
@@ -173,21 +171,19 @@ std::string_view refusal_of(const Secret& secret, Timestamp now) noexcept {
 }
 
 bool count_use(db::Transaction& transaction, std::int64_t id, Timestamp now) {
-  const long long key = id;
-  const long long used_at = now.ms;
   auto& sql = transaction.sql();
   soci::statement statement =
       (sql.prepare
            << "UPDATE enrollment_secret SET uses = uses + 1, last_used_at = :now WHERE id = :id AND revoked_at = 0 "
               "AND (use_limit = 0 OR uses < use_limit)",
-       soci::use(used_at), soci::use(key));
+       soci::use(now.ms), soci::use(id));
   statement.execute(true);
   return statement.get_affected_rows() == 1;
 }
 
 Result<bool> make_default_secret(db::Database& database, Timestamp now) {
   const auto made = database.write([&](db::Transaction& transaction) -> Result<bool> {
-    long long secrets = 0;
+    std::int64_t secrets = 0;
     transaction.sql() << "SELECT count(*) FROM enrollment_secret", soci::into(secrets);
     if (secrets != 0) return false;
     NewSecret secret;

@@ -85,7 +85,7 @@ Result<std::vector<Assigned>> versions(db::Database& database, Kind kind, const 
 
 std::int64_t version_now(db::Transaction& transaction, Kind kind, const std::string& name) {
   const int number = static_cast<int>(kind);
-  long long version = 0;
+  std::int64_t version = 0;
   transaction.sql() << "SELECT version FROM queries_items WHERE kind = :kind AND name = :name", soci::use(number),
       soci::use(name), soci::into(version);
   return version;
@@ -95,9 +95,8 @@ void add_version(db::Transaction& transaction, const Assigned& assigned, std::in
   auto& sql = transaction.sql();
   const auto& item = assigned.item;
   const int kind = static_cast<int>(item.kind);
-  const long long before = version;
-  const long long next = version + 1;
-  long long id = 0;
+  const auto next = version + 1;
+  std::int64_t id = 0;
   // Whoever was first has the row; the other's update finds nothing, and its insert of the version is refused.
   if (version == 0)
     sql << "INSERT INTO queries_items (kind, name, version) VALUES (:kind, :name, :version) RETURNING id",
@@ -105,16 +104,15 @@ void add_version(db::Transaction& transaction, const Assigned& assigned, std::in
   else
     sql << "UPDATE queries_items SET version = :next WHERE kind = :kind AND name = :name AND version = :before "
            "RETURNING id",
-        soci::use(next), soci::use(kind), soci::use(item.name), soci::use(before), soci::into(id);
+        soci::use(next), soci::use(kind), soci::use(item.name), soci::use(version), soci::into(id);
   const auto content = json::serialize(item.content);
   const auto tags = json::serialize(json::array(assigned.tags.begin(), assigned.tags.end()));
   const int enabled = item.enabled ? 1 : 0;
   const int deleted = item.deleted ? 1 : 0;
-  const long long changed_at = item.changed_at.ms;
   sql << "INSERT INTO queries_versions (item_id, version, description, content, tags, enabled, deleted, changed_at, "
          "changed_by) VALUES (:id, :version, :description, :content, :tags, :enabled, :deleted, :at, :by)",
       soci::use(id), soci::use(next), soci::use(item.description), soci::use(content), soci::use(tags),
-      soci::use(enabled), soci::use(deleted), soci::use(changed_at), soci::use(item.changed_by);
+      soci::use(enabled), soci::use(deleted), soci::use(item.changed_at.ms), soci::use(item.changed_by);
 }
 
 }  // namespace osprey::server::queries
