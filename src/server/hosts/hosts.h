@@ -1,6 +1,7 @@
 // Hosts: who they are, when they were seen, what they consist of.
 #pragma once
 
+#include <array>
 #include <boost/json/object.hpp>  // for those that include this header
 #include <cstdint>
 #include <functional>
@@ -29,6 +30,8 @@ struct OneHost {
 // What a host did that shows that it is alive.
 enum class Sign : std::uint8_t { enroll, config, distributed, log, carve };
 inline constexpr std::size_t kSigns = 5;
+// In the database and in the API: never changed.
+inline constexpr std::array<std::string_view, kSigns> kSignNames{"enroll", "config", "distributed", "log", "carve"};
 
 // A row of a table as hosts send it: names to text.
 using Details = std::map<std::string, std::map<std::string, std::string>, std::less<>>;  // by table

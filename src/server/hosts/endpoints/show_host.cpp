@@ -75,8 +75,6 @@ struct Shown {
   }
 };
 
-constexpr std::array<std::string_view, hosts::kSigns> kSignNames = {"enroll", "config", "distributed", "log", "carve"};
-
 std::vector<Detail> details_of(const std::vector<hosts::Detail>& kept) {
   std::vector<Detail> details;
   for (const auto& query : hosts::detail_queries()) {
@@ -120,7 +118,8 @@ Result<Shown> handle(const hosts::OneHost& request, const api::Context& context)
   TRY(context.services.database->read([&](soci::session& sql) {
     const auto times = hosts::load_signs(sql, host->id);
     for (std::size_t i = 0; i < hosts::kSigns; ++i)
-      shown.seen[std::string(kSignNames[i])] = {known(times[i].first.ms), known(std::max(times[i].last.ms, signs[i]))};
+      shown.seen[std::string(hosts::kSignNames[i])] = {known(times[i].first.ms),
+                                                       known(std::max(times[i].last.ms, signs[i]))};
     for (auto& each : hosts::load_enrolments(sql, host->id))
       shown.enrolments.push_back({each.at, each.identifier, each.name, each.platform, each.os_version, each.version});
     shown.details = details_of(hosts::load_details(sql, host->id));
