@@ -45,6 +45,13 @@ TEST(Documents, AliasesWithoutEndAndDeepNestingAreRefused) {
   EXPECT_NE(faults("f.yaml", std::string(5000, '[')), "");
 }
 
+TEST(Documents, ControlCharactersAreRefusedWithTheirLine) {
+  using namespace std::string_literals;
+  EXPECT_THAT(faults("f.yaml", "kind: tag\nname: \"a\0b\"\n"s), HasSubstr("f.yaml:2: has the control character 0x00"));
+  // yaml-cpp never came to the end of this one.
+  EXPECT_NE(faults("f.yaml", ", \"a}}{\"b\0c\"\0\0{\"d\":e\0f\"\0\0{\"d\": {)\"g\": 5}}, \"h}}"s), "");
+}
+
 TEST(Documents, WrittenAndReadAgainTheyAreTheSame) {
   for (const std::string text : {"SELECT 1", "yes", "1", "", "a: b", "two\nlines", "two\nlines\n", " blank\nfirst",
                                  "tab\there", "\x1b[1m", "# no comment", "trailing \nblank", "müß\nig", "-", "[x]"}) {

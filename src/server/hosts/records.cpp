@@ -5,6 +5,8 @@
 #include <soci/soci.h>
 
 #include <algorithm>
+#include <deque>
+#include <set>
 
 #include "server/db/text.h"
 
@@ -138,17 +140,24 @@ HostId insert_host(soci::session& sql, const Host& host) {
   return id;
 }
 
-void update_host(soci::session& sql, const Host& host) {
+void update_hosts(soci::session& sql, std::span<const Host> hosts) {
+  if (hosts.empty()) return;
   static const std::string kUpdate = [] {
     std::string text = "UPDATE hosts SET ";
     for (const auto& column : fact_columns()) text += fmt::format("{0} = :{0}, ", column);
     return text + "enrolled_at = :enrolled_at, enrolled_again_at = :enrolled_again_at WHERE id = :id";
   }();
-  Host bound = host;
+  Host bound;
   soci::statement statement(sql);
   bind_facts(bound, [&](auto& member) { statement.exchange(use(member)); });
   statement.exchange(use(bound.id));
-  run(statement, kUpdate, true);
+  statement.alloc();
+  statement.prepare(kUpdate);
+  statement.define_and_bind();
+  for (const auto& host : hosts) {
+    bound = host;
+    statement.execute(true);
+  }
 }
 
 bool delete_host(soci::session& sql, HostId host) {
@@ -202,8 +211,13 @@ void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
   }
 }
 
-void write_refreshed(soci::session& sql, HostId host, Timestamp now) {
-  sql << "UPDATE hosts SET details_at = :now WHERE id = :host", use(now.ms), use(host);
+void write_refreshed(soci::session& sql, std::span<const HostTime> refreshed) {
+  if (refreshed.empty()) return;
+  std::string values;
+  for (const auto& each : refreshed)
+    values +=
+        fmt::format("{}(CAST({} AS BIGINT),CAST({} AS BIGINT))", values.empty() ? "" : ",", each.host, each.at.ms);
+  sql << "UPDATE hosts SET details_at = v.column2 FROM (VALUES " + values + ") AS v WHERE id = v.column1";
 }
 
 std::array<SignTimes, kSigns> load_signs(soci::session& sql, HostId host) {
@@ -220,22 +234,36 @@ std::array<SignTimes, kSigns> load_signs(soci::session& sql, HostId host) {
   return signs;
 }
 
-void write_detail(soci::session& sql, HostId host, std::string_view query, const std::string& rows, Timestamp now) {
-  const std::string name(query);
-  const auto answer = db::storable_json(rows);
-  sql << "INSERT INTO host_details (host_id, query, answer, changed_at) VALUES (:host, :query, :answer, :now)"
-         " ON CONFLICT (host_id, query) DO UPDATE SET answer = excluded.answer, changed_at = excluded.changed_at,"
-         " failed_at = 0, error = '' WHERE host_details.answer <> excluded.answer OR host_details.failed_at > 0",
-      use(host), use(name), use(answer), use(now.ms);
-}
-
-void write_failure(soci::session& sql, HostId host, std::string_view query, const std::string& error, Timestamp now) {
-  const std::string name(query);
-  const std::string none = "[]";
-  sql << "INSERT INTO host_details (host_id, query, answer, changed_at, failed_at, error)"
-         " VALUES (:host, :query, :answer, 0, :now, :error)"
-         " ON CONFLICT (host_id, query) DO UPDATE SET failed_at = excluded.failed_at, error = excluded.error",
-      use(host), use(name), use(none), use(now.ms), use(error);
+void write_details(soci::session& sql, std::span<const DetailChange> changes) {
+  constexpr std::size_t kRows = 200;  // a statement
+  while (!changes.empty()) {
+    // A statement can write a row once.
+    std::set<std::pair<HostId, std::string_view>> rows;
+    std::string values;
+    std::deque<std::string> bound;
+    soci::statement statement(sql);
+    const auto bind = [&](std::string text) { statement.exchange(use(bound.emplace_back(std::move(text)))); };
+    while (!changes.empty() && rows.size() < kRows) {
+      const auto& change = changes.front();
+      if (!rows.emplace(change.host, change.query).second) break;
+      changes = changes.subspan(1);
+      const bool failed = !change.error.empty();
+      const auto n = rows.size();
+      values += fmt::format("{}({},:query{},:answer{},{},{},:error{})", n == 1 ? "" : ",", change.host, n, n,
+                            failed ? 0 : change.at.ms, failed ? change.at.ms : 0, n);
+      bind(std::string(change.query));
+      bind(failed ? "[]" : db::storable_json(change.rows));
+      bind(std::string(change.error));
+    }
+    run(statement,
+        "INSERT INTO host_details (host_id, query, answer, changed_at, failed_at, error) VALUES " + values +
+            " ON CONFLICT (host_id, query) DO UPDATE SET"
+            " answer = CASE WHEN excluded.failed_at > 0 THEN host_details.answer ELSE excluded.answer END,"
+            " changed_at = CASE WHEN excluded.failed_at > 0 THEN host_details.changed_at ELSE excluded.changed_at END,"
+            " failed_at = excluded.failed_at, error = excluded.error WHERE excluded.failed_at > 0"
+            " OR host_details.failed_at > 0 OR host_details.answer <> excluded.answer",
+        true);
+  }
 }
 
 std::vector<Detail> load_details(soci::session& sql, HostId host) {
@@ -250,18 +278,29 @@ std::vector<Detail> load_details(soci::session& sql, HostId host) {
   return details;
 }
 
-void write_troubles(soci::session& sql, HostId host, std::span<const QueryTrouble> troubles) {
-  sql << "DELETE FROM host_troubles WHERE host_id = :host", use(host);
-  for (const auto& trouble : troubles) {
-    const int denylisted = trouble.denylisted;
-    const int overdue = trouble.overdue;
-    const int expensive = trouble.expensive;
-    sql << "INSERT INTO host_troubles (host_id, query, denylisted, overdue, expensive, every_seconds, runs, run_at,"
-           " wall_ms, cpu_ms, memory) VALUES (:host, :query, :denylisted, :overdue, :expensive, :every, :runs, :run_at,"
-           " :wall, :cpu, :memory)",
-        use(host), use(trouble.name), use(denylisted), use(overdue), use(expensive), use(trouble.every_seconds),
-        use(trouble.runs), use(trouble.run_at), use(trouble.wall_ms), use(trouble.cpu_ms), use(trouble.memory);
-  }
+void write_troubles(soci::session& sql, std::span<const HostTroubles> changes) {
+  if (changes.empty()) return;
+  std::vector<HostId> hosts;
+  for (const auto& change : changes) hosts.push_back(change.host);
+  sql << fmt::format("DELETE FROM host_troubles WHERE host_id IN ({})", fmt::join(hosts, ","));
+  HostId host = 0;
+  QueryTrouble trouble;
+  int denylisted = 0, overdue = 0, expensive = 0;
+  soci::statement statement =
+      (sql.prepare << "INSERT INTO host_troubles (host_id, query, denylisted, overdue, expensive, every_seconds, runs,"
+                      " run_at, wall_ms, cpu_ms, memory) VALUES (:host, :query, :denylisted, :overdue, :expensive,"
+                      " :every, :runs, :run_at, :wall, :cpu, :memory)",
+       use(host), use(trouble.name), use(denylisted), use(overdue), use(expensive), use(trouble.every_seconds),
+       use(trouble.runs), use(trouble.run_at), use(trouble.wall_ms), use(trouble.cpu_ms), use(trouble.memory));
+  for (const auto& change : changes)
+    for (const auto& each : change.troubles) {
+      host = change.host;
+      trouble = each;
+      denylisted = each.denylisted;
+      overdue = each.overdue;
+      expensive = each.expensive;
+      statement.execute(true);
+    }
 }
 
 std::vector<HostId> write_tag(soci::session& sql, Origin origin, TagId tag, bool has, std::span<const HostId> hosts,

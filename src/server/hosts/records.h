@@ -25,7 +25,7 @@ std::vector<Record> hold_hosts(soci::session& sql, db::Dialect dialect, std::spa
 std::vector<HostId> load_members(soci::session& sql, TagId tag);
 
 HostId insert_host(soci::session& sql, const Host& host);
-void update_host(soci::session& sql, const Host& host);
+void update_hosts(soci::session& sql, std::span<const Host> hosts);
 // False: there was none.
 bool delete_host(soci::session& sql, HostId host);
 
@@ -42,7 +42,11 @@ void insert_enrolment(soci::session& sql, const Host& host, Timestamp at);
 std::vector<Enrolment> load_enrolments(soci::session& sql, HostId host);  // newest first
 
 void write_seen(soci::session& sql, std::span<const SeenChange> changes);
-void write_refreshed(soci::session& sql, HostId host, Timestamp now);
+struct HostTime {
+  HostId host = 0;
+  Timestamp at;
+};
+void write_refreshed(soci::session& sql, std::span<const HostTime> refreshed);  // each host once
 struct SignTimes {
   Timestamp first, last;
 };
@@ -56,12 +60,23 @@ struct Detail {
   Timestamp failed;   // 0: the last answer was good
   std::string error;
 };
-// Writes where it differs from what is there.
-void write_detail(soci::session& sql, HostId host, std::string_view query, const std::string& rows, Timestamp now);
-void write_failure(soci::session& sql, HostId host, std::string_view query, const std::string& error, Timestamp now);
+struct DetailChange {
+  HostId host = 0;
+  std::string_view query;
+  std::string_view rows;   // JSON
+  std::string_view error;  // empty: it went well
+  Timestamp at;
+};
+// Writes where it differs from what is there, many with one statement. In their order.
+void write_details(soci::session& sql, std::span<const DetailChange> changes);
 std::vector<Detail> load_details(soci::session& sql, HostId host);
 
-void write_troubles(soci::session& sql, HostId host, std::span<const QueryTrouble> troubles);
+struct HostTroubles {
+  HostId host = 0;
+  std::vector<QueryTrouble> troubles;
+};
+// In the place of those that were there. Each host once.
+void write_troubles(soci::session& sql, std::span<const HostTroubles> changes);
 
 // Those of the hosts for which that changed something, ascending. Hosts that are gone are left out.
 std::vector<HostId> write_tag(soci::session& sql, Origin origin, TagId tag, bool has, std::span<const HostId> hosts,

@@ -8,7 +8,9 @@
 #include <boost/json.hpp>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <thread>
 #include <unordered_set>
@@ -20,6 +22,7 @@
 #include "server/db/text.h"
 #include "server/hosts/detail_queries.h"
 #include "server/hosts/messages.h"
+#include "server/hosts/pace.h"
 #include "server/hosts/records.h"
 #include "server/hosts/rounds.h"
 #include "server/secret.h"
@@ -162,7 +165,7 @@ class HostService final : public Service {
     auto& host = records.front().host;
     for (const auto& [table, row] : details) hosts::take_over(host, table, row);
     host.enrolled_again = now;
-    update_host(sql, host);
+    update_hosts(sql, {&host, 1});
     insert_enrolment(sql, host, now);
     write_details(sql, id, details, now);
     tell(transaction, {.verb = Verb::enrolled, .numbers = {id}, .from = kNobody});
@@ -203,10 +206,14 @@ class HostService final : public Service {
 
   std::string_view prefix() const override { return kPrefix; }
 
-  bool has(HostId host) const override { return rounds_.due(host, services_.clock()); }
+  bool has(HostId host) const override {
+    const auto now = services_.clock();
+    return rounds_.due(host, now) && pace_.may(now);
+  }
 
   void take(HostId host, std::vector<agents::Ask>& asks, std::uint32_t&) override {
-    if (!rounds_.ask(host, services_.clock())) return;
+    const auto now = services_.clock();
+    if (!rounds_.due(host, now) || !pace_.begin(now) || !rounds_.ask(host, now)) return;
     for (const auto& query : detail_queries())
       asks.push_back({.id = std::string(kPrefix) + std::string(query.name),
                       .sql = std::string(query.sql),
@@ -229,8 +236,13 @@ class HostService final : public Service {
         refresh.parts.push_back(part_of(std::move(answer), *query));
     }
     if (refresh.parts.empty() || !find(host)) return done({});
-    if (!refreshes_->add(std::move(refresh), done))
-      done(std::unexpected(Error{db::kUnavailable, "details", "too many are waiting to be written"}));
+    pace_.waits();
+    const auto written = [this, done](const Result<void>& result) {
+      pace_.written();
+      done(result);
+    };
+    if (!refreshes_->add(std::move(refresh), written))
+      written(std::unexpected(Error{db::kUnavailable, "details", "too many are waiting to be written"}));
   }
 
   // Service
@@ -452,13 +464,19 @@ class HostService final : public Service {
   }
 
   static void write_details(soci::session& sql, HostId host, const Details& details, Timestamp now) {
+    std::vector<std::string> answers;
+    answers.reserve(details.size());
+    std::vector<DetailChange> changes;
     for (const auto& [table, row] : details) {
       if (!detail_query(table)) continue;
       boost::json::object object;
       for (const auto& [column, value] : row) object[db::storable(column)] = db::storable(value);
       auto text = boost::json::serialize(boost::json::array{std::move(object)});
-      if (text.size() <= kMostAnswer) write_detail(sql, host, table, text, now);
+      if (text.size() > kMostAnswer) continue;
+      answers.push_back(std::move(text));
+      changes.push_back({.host = host, .query = table, .rows = answers.back(), .error = {}, .at = now});
     }
+    hosts::write_details(sql, changes);
   }
 
   // Reading and taking over is one step, so that what was read later is also taken over later.
@@ -531,15 +549,7 @@ class HostService final : public Service {
 
     std::vector<std::int64_t> changed;
     TRY(database_.write([&](db::Transaction& transaction) -> Result<void> {
-      changed.clear();
-      auto& sql = transaction.sql();
-      auto records = hold_hosts(sql, database_.dialect(), ids);
-      const auto record_of = [&](HostId host) {
-        const auto found = std::ranges::lower_bound(records, host, {}, [](const Record& r) { return r.host.id; });
-        return found != records.end() && found->host.id == host ? &*found : nullptr;
-      };
-      for (const auto& item : items)
-        if (auto* record = record_of(item.host)) keep_one(sql, item, *record, changed);
+      changed = write_refreshes(transaction.sql(), items, ids);
       tell(transaction, {.verb = Verb::refreshed, .numbers = ids, .from = name_});
       tell(transaction, {.verb = Verb::changed, .numbers = changed, .from = name_});
       return {};
@@ -550,23 +560,50 @@ class HostService final : public Service {
     return {};
   }
 
-  void keep_one(soci::session& sql, const Refresh& item, Record& record, std::vector<std::int64_t>& changed) {
-    auto host = record.host;
-    for (const auto& part : item.parts) {
-      if (!part.error.empty()) {
-        ++failed_answers_;
-        write_failure(sql, item.host, part.query, part.error, item.at);
-        continue;
+  // Every round trip to the database counts: all hosts' rows of a kind go with few statements. Returns those whose
+  // facts changed.
+  std::vector<HostId> write_refreshes(soci::session& sql, std::span<const Refresh> items, std::span<const HostId> ids) {
+    struct Changes {
+      Timestamp at;
+      std::optional<std::vector<QueryTrouble>> troubles;
+      Host host;
+    };
+    std::map<HostId, Changes> hosts;
+    std::vector<DetailChange> details;
+    const auto records = hold_hosts(sql, database_.dialect(), ids);
+    for (const auto& record : records) hosts[record.host.id].host = record.host;
+    for (const auto& item : items) {
+      const auto found = hosts.find(item.host);
+      if (found == hosts.end()) continue;
+      found->second.at = item.at;
+      for (const auto& part : item.parts) {
+        details.push_back(
+            {.host = item.host, .query = part.query, .rows = part.rows, .error = part.error, .at = item.at});
+        if (!part.error.empty()) {
+          ++failed_answers_;
+          continue;
+        }
+        take_over(found->second.host, part.query, part.parsed);
+        if (part.query == "osquery_schedule") found->second.troubles = troubles_in(part.parsed, options_.health);
       }
-      write_detail(sql, item.host, part.query, part.rows, item.at);
-      take_over(host, part.query, part.parsed);
-      if (part.query == "osquery_schedule") write_troubles(sql, item.host, troubles_in(part.parsed, options_.health));
     }
-    write_refreshed(sql, item.host, item.at);
-    if (host == record.host) return;
-    update_host(sql, host);
-    record.host = host;
-    changed.push_back(host.id);
+
+    std::vector<HostTime> refreshed;
+    std::vector<HostTroubles> troubles;
+    std::vector<Host> changed;
+    for (const auto& record : records) {
+      auto& changes = hosts.at(record.host.id);
+      refreshed.push_back({record.host.id, changes.at});
+      if (changes.troubles) troubles.push_back({record.host.id, std::move(*changes.troubles)});
+      if (changes.host != record.host) changed.push_back(std::move(changes.host));
+    }
+    hosts::write_details(sql, details);
+    write_troubles(sql, troubles);
+    write_refreshed(sql, refreshed);
+    update_hosts(sql, changed);
+    std::vector<HostId> numbers;
+    for (const auto& host : changed) numbers.push_back(host.id);
+    return numbers;
   }
 
   const Services& services_;
@@ -577,6 +614,7 @@ class HostService final : public Service {
   const std::shared_ptr<Inbox> inbox_;  // the database's listener holds it, too
   Roster roster_;
   Rounds rounds_;
+  Pace pace_;
   std::mutex reloading_;
   mutable std::shared_mutex listening_;
   std::vector<std::function<void(HostId)>> listeners_;
