@@ -116,9 +116,8 @@ Result<std::vector<ConfigNode>> roots_of(const std::string& path, std::string_vi
   }
   if (!is_valid_utf8(text)) return failure(path, "is not UTF-8");
   // YAML has no control characters (1.2, section 5.1), and yaml-cpp does not come to an end with a NUL inside.
-  const auto control = std::ranges::find_if(text, [](unsigned char c) {
-    return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
-  });
+  const auto control = std::ranges::find_if(
+      text, [](unsigned char c) { return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f; });
   if (control != text.end())
     return failure(fmt::format("{}:{}", path, std::count(text.begin(), control, '\n') + 1),
                    fmt::format("has the control character 0x{:02x}: write it as \"\\x{:02x}\", in double quotes",
