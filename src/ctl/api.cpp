@@ -148,9 +148,11 @@ Result<void> Api::each(std::initializer_list<std::string_view> path, Parameters 
   }
 }
 
-Result<void> Api::stream(const std::string& target, const std::function<bool(std::string_view)>& take) {
+Result<void> Api::stream(const std::string& target, const std::function<bool(std::string_view)>& take,
+                         const std::function<void()>& waiting) {
   for (int tries = 0;; ++tries) {
-    net::HttpClientRequest request{.method = "GET", .target = target, .headers = credentials_, .timeout = 0ms};
+    const net::HttpClientRequest request{
+        .method = "GET", .target = target, .headers = credentials_, .timeout = 0ms, .waiting = waiting};
     const auto response = TRY(client_->stream(request, take, *stop_));
     if (TRY(wait_as_told(response, tries))) continue;
     if (response.status >= 300) return std::unexpected(problem_of(response));

@@ -59,8 +59,9 @@ class Api {
   // Every element of a list, page by page, until `take` returns false.
   Result<void> each(std::initializer_list<std::string_view> path, Parameters parameters,
                     const std::function<bool(const json::value&)>& take);
-  // The body as it comes.
-  Result<void> stream(const std::string& target, const std::function<bool(std::string_view)>& take);
+  // The body as it comes. `waiting` is called several times a second until it ends.
+  Result<void> stream(const std::string& target, const std::function<bool(std::string_view)>& take,
+                      const std::function<void()>& waiting = {});
 
   // One answer as it is, headers too.
   Result<net::HttpClientResponse> exchange(const std::string& method, const std::string& target,

@@ -11,6 +11,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kWidestCell = 60;  // to which a column is aligned; longer text just goes on
+constexpr std::size_t kStep = 8;         // by which a column grows whose head has been written
+constexpr std::size_t kMostKept = 1000;  // rows of a table that goes on
 
 std::string quoted_csv(const std::string& cell) {
   if (cell.find_first_of("\",\r\n") == cell.npos) return cell;
@@ -127,22 +129,34 @@ void Rows::write_csv_row(const std::vector<std::string>& cells) {
 }
 
 void Rows::add_table(const std::vector<std::string>& columns, const std::vector<std::string>& cells) {
-  std::vector<std::string> shown;
-  for (const auto& cell : cells) shown.push_back(printable(cell));
-  const bool other = columns != columns_;
-  if (other) {
+  if (columns != columns_) {
+    flush();
+    head_written_ = false;
     columns_ = columns;
     widths_.assign(columns.size(), 0);
-    for (std::size_t i = 0; i < columns.size(); ++i) widths_[i] = width_of(printable(columns[i]));
+    for (std::size_t i = 0; i < columns.size(); ++i) widen(i, width_of(printable(columns[i])));
   }
-  for (std::size_t i = 0; i < shown.size() && i < widths_.size(); ++i)
-    widths_[i] = std::max(widths_[i], std::min(width_of(shown[i]), kWidestCell));
-  if (keeps_) {
-    kept_.push_back(std::move(shown));
-    return;
+  std::vector<std::string> shown;
+  for (const auto& cell : cells) {
+    shown.push_back(printable(cell));
+    widen(shown.size() - 1, width_of(shown.back()));
   }
-  if (other) write_table_row(columns_, Colour::bold);
-  write_table_row(shown, Colour::plain);
+  kept_.push_back(std::move(shown));
+  if (!keeps_ && kept_.size() >= kMostKept) flush();
+}
+
+// What has been seen already keeps its width, so a column grows by steps and seldom.
+void Rows::widen(std::size_t column, std::size_t width) {
+  if (column >= widths_.size() || width <= widths_[column]) return;
+  if (head_written_) width = (width + kStep - 1) / kStep * kStep;
+  widths_[column] = std::max(widths_[column], std::min(width, kWidestCell));
+}
+
+void Rows::flush() {
+  if (kept_.empty()) return;
+  if (!std::exchange(head_written_, true)) write_table_row(columns_, Colour::bold);
+  for (const auto& row : kept_) write_table_row(row, Colour::plain);
+  kept_.clear();
 }
 
 void Rows::write_table_row(const std::vector<std::string>& cells, Colour colour) {
@@ -159,10 +173,7 @@ void Rows::write_table_row(const std::vector<std::string>& cells, Colour colour)
 
 void Rows::finish() {
   if (format_ == Format::json) terminal_.write(count_ == 0 ? "[]\n" : "\n]\n");
-  if (kept_.empty()) return;
-  write_table_row(columns_, Colour::bold);
-  for (const auto& row : kept_) write_table_row(row, Colour::plain);
-  kept_.clear();
+  flush();
 }
 
 void add_item(Rows& rows, const std::vector<Column>& columns, const json::value& item) {

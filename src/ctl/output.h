@@ -24,17 +24,20 @@ struct Column {
   std::string member;  // of the object; "host.name" is within
 };
 
-// Rows to standard output. Tables are aligned by what has been written so far; `finish` ends.
+// Rows to standard output. A table's rows are kept until flush(), or there are many of them, so that its columns fit
+// them all; later rows may make a column wider for themselves and those after them. Other formats keep nothing.
+// `finish` ends.
 class Rows {
  public:
   Rows(Terminal& terminal, Format format) : terminal_(terminal), format_(format) {}
-  // All rows of a list that ends soon: kept until finish(), so that columns fit all.
+  // All rows of a list that ends soon: however many, until finish().
   void keep_until_finish() { keeps_ = true; }
 
   // `cells` by column, for table and CSV; `whole` for JSON. Columns that change in the middle get a new head line in a
   // table; in CSV the first columns stay, and false tells that something was left out.
   bool add(const std::vector<std::string>& columns, const std::vector<std::string>& cells,
            const boost::json::value& whole);
+  void flush();
   void finish();
   std::size_t count() const noexcept { return count_; }
 
@@ -43,10 +46,12 @@ class Rows {
   void write_csv_row(const std::vector<std::string>& cells);
   bool add_csv(const std::vector<std::string>& columns, const std::vector<std::string>& cells);
   void add_table(const std::vector<std::string>& columns, const std::vector<std::string>& cells);
+  void widen(std::size_t column, std::size_t width);
 
   Terminal& terminal_;
   const Format format_;
   bool keeps_ = false;
+  bool head_written_ = false;
   std::size_t count_ = 0;
   std::vector<std::string> columns_;
   std::vector<std::size_t> widths_;

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <ctime>
+
 #include "base/module.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -87,6 +89,16 @@ Result<int> Session::show_list(const json::array& items, const std::vector<Colum
   rows.keep_until_finish();
   for (const auto& item : items) add_item(rows, columns, item);
   rows.finish();
+  return kDone;
+}
+
+Result<int> Session::pass_on(std::initializer_list<std::string_view> path, Parameters parameters) {
+  auto* api = TRY(this->api());
+  parameters.emplace_back("format", format == Format::csv ? "csv" : format == Format::json ? "json" : "jsonl");
+  TRY(api->stream(path_of(path, parameters), [&](std::string_view bytes) {
+    terminal.write(bytes);
+    return true;
+  }));
   return kDone;
 }
 
@@ -221,6 +233,24 @@ Result<std::int64_t> duration_seconds(const std::string& text) {
   if (!number || *number < 1 || *number > kMost / std::max<std::int64_t>(unit, 1))
     return failure(text, "is no length of time: 30s, 10m, 2h, 7d");
   return *number * std::max<std::int64_t>(unit, 1);
+}
+
+std::string duration_text(std::int64_t seconds) {
+  constexpr std::pair<std::int64_t, char> kUnits[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+  std::string text;
+  for (int said = 0; const auto& [size, unit] : kUnits) {
+    if (said == 0 && seconds < size && size > 1) continue;
+    text += fmt::format("{}{}", seconds / size, unit);
+    seconds %= size;
+    if (++said == 2) break;
+  }
+  return text;
+}
+
+std::optional<std::int64_t> seconds_of(std::string_view time) {
+  std::tm parts{};
+  if (!::strptime(std::string(time).c_str(), "%Y-%m-%dT%H:%M:%S", &parts)) return std::nullopt;
+  return ::timegm(&parts);
 }
 
 std::string time_from_now(std::int64_t seconds) {

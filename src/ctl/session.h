@@ -46,6 +46,8 @@ class Session {
   // Of a list that the server gives in one piece.
   Result<int> list_whole(const std::string& target, const std::vector<Column>& columns);
   Result<int> show_list(const json::array& items, const std::vector<Column>& columns);
+  // What the server exports there, as it comes, in the format of this run; for a table JSON lines.
+  Result<int> pass_on(std::initializer_list<std::string_view> path, Parameters parameters);
   // One thing: YAML, or JSON where that is wanted.
   Result<int> show(const json::value& thing);
   Result<int> say(std::string_view done);
@@ -80,6 +82,10 @@ Result<json::value> find_tag(Api& api, const std::string& name);
 
 // "30s", "10m", "2h", "7d", "90" in seconds.
 Result<std::int64_t> duration_seconds(const std::string& text);
+// The other way round, in the two largest units: "9m59s".
+std::string duration_text(std::int64_t seconds);
+// Seconds since 1970 of a time in RFC 3339, UTC.
+std::optional<std::int64_t> seconds_of(std::string_view time);
 // RFC 3339, so many seconds from now on.
 std::string time_from_now(std::int64_t seconds);
 

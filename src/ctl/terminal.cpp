@@ -150,6 +150,7 @@ void Terminal::progress(std::string_view line) {
   const auto most = static_cast<std::size_t>(std::max(columns() - 1, 1));
   auto safe = printable(line);
   if (safe.size() > most) safe = escape_invalid_utf8(safe.substr(0, most));
+  if (safe == progress_) return;
   progress_ = safe;
   write_all(stderr, "\r\x1b[K" + safe);
   std::fflush(stderr);
@@ -169,11 +170,11 @@ Result<std::string> ask(const std::string& question, bool secret) {
   const auto say = [&](std::string_view text) {
     [[maybe_unused]] auto n = ::write(terminal.get(), text.data(), text.size());
   };
-  say(printable(question, true) + " ");
   std::string answer;
   {
-    std::optional<NoEcho> quiet;
+    std::optional<NoEcho> quiet;  // before the question: nothing that is typed as soon as it stands there is shown
     if (secret) quiet.emplace(terminal.get());
+    say(printable(question, true) + " ");
     char c = 0;
     while (::read(terminal.get(), &c, 1) == 1 && c != '\n')
       if (answer.size() < 4096) answer += c;

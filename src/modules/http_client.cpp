@@ -240,7 +240,7 @@ class CurlClient final : public HttpClient {
         curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 0L);
       }
       std::string message;
-      const auto code = perform(stop, message);
+      const auto code = perform(request.waiting, stop, message);
       if (!again && !stop.requested() && was_lost(code, transfer)) continue;
       if (code != CURLE_OK && !transfer.ended) return explained(code, transfer, message);
       curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &transfer.response.status);
@@ -262,7 +262,7 @@ class CurlClient final : public HttpClient {
   }
 
   // Until it ends or is interrupted. libcurl's own words for what went wrong are more exact than those of its code.
-  CURLcode perform(const Interrupt& stop, std::string& message) {
+  CURLcode perform(const std::function<void()>& waiting, const Interrupt& stop, std::string& message) {
     char said[CURL_ERROR_SIZE] = "";
     curl_easy_setopt(curl_.get(), CURLOPT_ERRORBUFFER, said);
     curl_multi_add_handle(multi_.get(), curl_.get());
@@ -270,6 +270,7 @@ class CurlClient final : public HttpClient {
     while (running && !stop.requested()) {
       if (curl_multi_perform(multi_.get(), &running) != CURLM_OK) break;
       if (running) curl_multi_poll(multi_.get(), nullptr, 0, kPollMilliseconds, nullptr);
+      if (waiting) waiting();
     }
     int left = 0;
     const CURLMsg* end = curl_multi_info_read(multi_.get(), &left);

@@ -38,6 +38,7 @@ struct HttpClientRequest {
   HttpHeaders headers;  // without those that the client makes itself (Host, User-Agent, Content-Length)
   std::string_view body;
   std::chrono::milliseconds timeout{16'000};  // for the whole exchange
+  std::function<void()> waiting = {};         // called several times a second until it ends, if there is one
 };
 
 struct HttpClientResponse {

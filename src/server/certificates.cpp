@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -20,8 +21,10 @@ namespace {
 
 constexpr long kDay = 86400;
 constexpr long kAuthorityDays = 3650;
-constexpr long kCertificateDays = 398;  // what browsers take at most
-constexpr long kRenewDays = 30;
+// Hosts' clocks may be a year off, either way. Both together are less than what browsers take at most.
+constexpr long kDaysBefore = 400;
+constexpr long kCertificateDays = 425;
+constexpr long kRenewDays = 395;
 
 template <auto release>
 struct Releases {
@@ -53,8 +56,11 @@ Result<void> write_key(const std::string& path, EVP_PKEY* key) {
                    [&](FILE* file) { return PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr); });
 }
 
-Result<void> write_certificate(const std::string& path, X509* certificate) {
-  return write_pem(path, 0644, [&](FILE* file) { return PEM_write_X509(file, certificate); });
+// With the certificates that vouch for it, if any.
+Result<void> write_certificates(const std::string& path, std::initializer_list<X509*> chain) {
+  return write_pem(path, 0644, [&](FILE* file) {
+    return std::ranges::all_of(chain, [&](X509* each) { return PEM_write_X509(file, each) == 1; }) ? 1 : 0;
+  });
 }
 
 Key read_key(const std::string& path) {
@@ -88,7 +94,7 @@ Certificate draft(EVP_PKEY* key, const std::string& name, long days) {
       BN_bin2bn(reinterpret_cast<const unsigned char*>(serial.data()), static_cast<int>(serial.size()), nullptr);
   BN_to_ASN1_INTEGER(big, number);
   BN_free(big);
-  X509_gmtime_adj(X509_getm_notBefore(made.get()), -kDay);  // clocks of hosts may be behind
+  X509_gmtime_adj(X509_getm_notBefore(made.get()), -kDaysBefore * kDay);
   X509_gmtime_adj(X509_getm_notAfter(made.get()), days * kDay);
   X509_set_pubkey(made.get(), key);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(made.get()), "CN", MBSTRING_UTF8,
@@ -144,7 +150,7 @@ Result<Authority> authority(const std::string& path, const std::string& key_path
       !extend(made, made, NID_subject_key_identifier, "hash") || X509_sign(made, ours.key.get(), EVP_sha256()) == 0)
     return cannot(path);
   TRY(write_key(key_path, ours.key.get()));
-  TRY(write_certificate(path, made));
+  TRY(write_certificates(path, {made}));
   return ours;
 }
 
@@ -163,7 +169,8 @@ Result<void> make_certificate(const CertificateFiles& files, const Authority& is
       X509_sign(leaf, issuer.key.get(), EVP_sha256()) == 0)
     return cannot(files.certificate);
   TRY(write_key(files.key, key.get()));
-  return write_certificate(files.certificate, leaf);
+  // Whoever trusts the server by what it shows pins the authority, which stays.
+  return write_certificates(files.certificate, {leaf, issuer.certificate.get()});
 }
 
 bool belongs_together(X509* certificate, EVP_PKEY* key) {
@@ -171,6 +178,17 @@ bool belongs_together(X509* certificate, EVP_PKEY* key) {
 }
 
 }  // namespace
+
+std::string fingerprint_of(const std::string& pem) {
+  const std::unique_ptr<BIO, Releases<BIO_free_all>> memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const Certificate certificate(memory ? PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr) : nullptr);
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  if (!certificate || X509_digest(certificate.get(), EVP_sha256(), digest, &size) != 1) return {};
+  std::string text;
+  for (unsigned i = 0; i < size; ++i) text += fmt::format("{}{:02X}", i == 0 ? "" : ":", digest[i]);
+  return text;
+}
 
 Result<CertificateFiles> own_certificates(const std::string& folder, const std::vector<std::string>& names) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return system_failure(folder);

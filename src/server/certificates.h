@@ -11,12 +11,15 @@ namespace osprey::server {
 
 struct CertificateFiles {
   std::string authority;    // PEM: what hosts trust (--tls_server_certs)
-  std::string certificate;  // PEM
+  std::string certificate;  // PEM, with the authority behind it
   std::string key;          // PEM, mode 0600
 };
 
-// Those below `folder`, made where they are missing; the certificate also where it has less than thirty days left or is
-// not for every one of `names` (names or addresses). ECDSA on P-256: a handshake costs a tenth of RSA's.
+// Those below `folder`, made where they are missing; the certificate also where it is about to have less than a year
+// left or is not for every one of `names` (names or addresses). ECDSA on P-256: a handshake costs a tenth of RSA's.
 Result<CertificateFiles> own_certificates(const std::string& folder, const std::vector<std::string>& names);
+
+// SHA-256 of the first certificate of this PEM, as "AB:CD:…"; empty where there is none.
+std::string fingerprint_of(const std::string& pem);
 
 }  // namespace osprey::server

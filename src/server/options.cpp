@@ -14,7 +14,7 @@ examples:
       --database postgresql://osprey@db/osprey       for a fleet; the password in ~/.pgpass or PGPASSWORD
   osprey-server reset_password admin                 a new password for an administrator who forgot it
 
-The first start prints the administrator's password and a line that enrols a host.
+The first start prints the administrator's password, once. With ospreyctl login and ospreyctl secrets line hosts enrol.
 SIGHUP reads the certificate again. Metrics for Prometheus are at /metrics, health at /healthz.)";
 
 struct Parser {
@@ -32,7 +32,7 @@ struct Parser {
     app.set_config("--config", "", "Read flags from this file: lines of NAME=VALUE.");
     app.footer(kEpilogue);
     group = "Where things are";
-    flag("data", options.data, "Folder for the SQLite database, certificates that are made here, and carves.")
+    flag("data", options.data, "Folder for the SQLite database and the certificates that are made here.")
         ->capture_default_str();
     flag("database", options.database,
          "sqlite:PATH or postgresql://USER@HOST/NAME. Without it: SQLite in the data folder.");
@@ -58,10 +58,23 @@ struct Parser {
     app.add_flag("--insecure_http", options.insecure_http,
                  "Plain HTTP, on loopback only: for a balancer on this machine that ends TLS.")
         ->group(group);
+    group = "Hosts";
+    flag("identifier", identifier, "What tells hosts apart: host_identifier, hardware_uuid or instance_id.")
+        ->check(CLI::IsMember({"host_identifier", "hardware_uuid", "instance_id"}))
+        ->capture_default_str();
+    app.add_flag("--certificate_names_host", options.certificate_names_host,
+                 "A host's certificate must have its identifier as common name.")
+        ->group(group);
+    flag("enroll_secret_member", options.secret_member,
+         "Where an enrolment says its secret: what agents have as --tls_enroll_override.")
+        ->capture_default_str();
     group = "Load";
     flag("threads", options.threads, "Threads that hold connections. 0: one a core.")->capture_default_str();
     flag("workers", options.workers, "Threads that wait for the database.")
         ->check(CLI::Range(1, 256))
+        ->capture_default_str();
+    flag("body_mb", body_megabytes, "Megabytes of lines or answers that a host may send at a time, unpacked.")
+        ->check(CLI::Range(1, 1024))
         ->capture_default_str();
     flag("held_read_seconds", held, "For how long a host's live read is held open. 0: hosts poll.")
         ->check(CLI::Range(0, 600))
@@ -71,6 +84,15 @@ struct Parser {
         ->check(CLI::Range(1, 3650))
         ->capture_default_str();
     flag("keep_results_gb", gigabytes, "Gigabytes that they may fill; the oldest days go first. 0: no bound.")
+        ->capture_default_str();
+    flag("carve_mb", carve_megabytes, "Megabytes that one carve may have.")
+        ->check(CLI::Range(1, 1 << 20))
+        ->capture_default_str();
+    flag("keep_carves_days", carve_days, "Days that carves are kept.")
+        ->check(CLI::Range(1, 3650))
+        ->capture_default_str();
+    flag("keep_carves_gb", carve_gigabytes, "Gigabytes that all may fill; the oldest go first.")
+        ->check(CLI::Range(0.001, 1e6))
         ->capture_default_str();
     group = "Log";
     flag("log_level", options.log_level, "debug, info, warning or error.")
@@ -106,6 +128,13 @@ struct Parser {
     options.held_read = std::chrono::seconds(held);
     options.keep_results = std::chrono::hours(24 * days);
     options.keep_results_bytes = static_cast<std::int64_t>(gigabytes * 1e9);
+    options.agent_body = static_cast<std::size_t>(body_megabytes) << 20;
+    options.identifier = *api::named<enrollment::Identifier>(identifier);
+    if (options.certificate_names_host && certificates != "required")
+      throw CLI::ValidationError("--certificate_names_host", "needs --client_certificates required");
+    options.carves.carve_bytes = static_cast<std::uint64_t>(carve_megabytes) << 20;
+    options.carves.all_bytes = static_cast<std::uint64_t>(carve_gigabytes * 1e9);
+    options.carves.keep_ms = std::chrono::milliseconds(std::chrono::hours(24 * carve_days)).count();
     if (app.got_subcommand("migrate")) options.command = Options::Command::migrate;
     if (app.got_subcommand("openapi")) options.command = Options::Command::openapi;
     if (app.got_subcommand("reset_password")) options.command = Options::Command::reset_password;
@@ -119,6 +148,11 @@ struct Parser {
   int held = 55;
   int days = 30;
   double gigabytes = 0;
+  std::string identifier = "host_identifier";
+  int body_megabytes = 40;
+  int carve_megabytes = 1024;
+  int carve_days = 30;
+  double carve_gigabytes = 20;
 };
 
 }  // namespace

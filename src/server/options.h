@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "server/carves/carves.h"
+#include "server/enrollment/enrollment.h"
 #include "server/http/listener.h"
 
 namespace osprey::server {
@@ -23,7 +25,7 @@ struct Options {
   Command command = Command::serve;
   std::string administrator;  // whose password is reset
 
-  std::string data = "/var/lib/osprey-server";  // folder: the SQLite database, certificates that we made, carves
+  std::string data = "/var/lib/osprey-server";  // folder: the SQLite database, certificates that we made
   std::string database;                         // url; empty: SQLite in the data folder
   unsigned database_connections = 8;
   std::string address = "127.0.0.1";
@@ -34,11 +36,16 @@ struct Options {
   std::string client_authorities;
   http::ClientCertificates client_certificates = http::ClientCertificates::none;
   std::vector<std::string> trusted_balancers;
+  enrollment::Identifier identifier = enrollment::Identifier::given;
+  bool certificate_names_host = false;
+  std::string secret_member = "enroll_secret";  // of an enrolment
   unsigned threads = 0;
   unsigned workers = 8;
+  std::size_t agent_body = 40 << 20;  // bytes of a host's lines or answers in one request, unpacked
   std::chrono::seconds held_read{55};
   std::chrono::hours keep_results{24 * 30};
   std::int64_t keep_results_bytes = 0;  // 0: as much as there is
+  carves::Options carves;
   std::string log_level = "info";
   bool log_json = false;
   bool insecure_http = false;  // plain HTTP, on loopback only: for a balancer that ends TLS

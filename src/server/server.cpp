@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/json.hpp>
 #include <condition_variable>
 #include <fstream>
 #include <iterator>
+#include <latch>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -37,6 +39,7 @@
 #include "server/queries/queries.h"
 #include "server/results/results.h"
 #include "server/tags/service.h"
+#include "server/ticket_seed.h"
 
 namespace osprey::server {
 namespace {
@@ -49,8 +52,9 @@ constexpr std::int64_t kHourMs = 3'600'000;
 
 // In the order in which they refer to each other.
 std::vector<db::Schema> schemas() {
-  return {activity::schema(),   api::schema(),     identity::schema(), tags::schema(), hosts::schema(),
-          enrollment::schema(), queries::schema(), results::schema(),  live::schema(), carves::schema()};
+  return {activity::schema(), api::schema(),        identity::schema(),  tags::schema(),
+          hosts::schema(),    enrollment::schema(), queries::schema(),   results::schema(),
+          live::schema(),     carves::schema(),     ticket_seed_schema()};
 }
 
 Result<std::unique_ptr<db::Database>> open_database(const Options& options) {
@@ -117,6 +121,9 @@ class Running final : public Server {
     services_.held_reads = &waker_;
   }
 
+  // The order of the end: upkeep; requests, those that wait for a commit too; then the slices, each before those that
+  // it uses, with its threads and what it still has to write; the database last. Whoever is told by the database or by
+  // another slice ends that himself (db::Listening); what a slice tells held reads finds none any more.
   ~Running() override {
     {
       const std::scoped_lock lock(mutex_);
@@ -143,11 +150,10 @@ class Running final : public Server {
   std::string url() const override {
     const auto scheme = options_.insecure_http ? "http" : "https";
     if (!options_.public_address.empty()) return fmt::format("{}://{}", scheme, options_.public_address);
-    const bool any = options_.address == "0.0.0.0" || options_.address == "::";
-    const auto name = any ? host_name() : options_.address;
-    return fmt::format("{}://{}:{}", scheme, name.find(':') == name.npos ? name : "[" + name + "]", port());
+    return fmt::format("{}://{}:{}", scheme, listening_name(), port());
   }
   std::string authority() const override { return authority_; }
+  std::string fingerprint() const override { return fingerprint_of(text_of(authority_).value_or("")); }
   std::string first_password() const override { return first_password_; }
 
   Result<void> reload_certificate() override {
@@ -181,13 +187,18 @@ class Running final : public Server {
     queries_ = TRY(queries::start({*database_, *hosts_, *tags_}));
     services_.queries = queries_.get();
     results_ = results::make_results(
-        *database_, {.retention = {.days = options_.keep_results.count() / 24, .bytes = options_.keep_results_bytes}});
+        *database_, {.queue_bytes = std::max(results::Options().queue_bytes, 2 * options_.agent_body),
+                     .retention = {.days = options_.keep_results.count() / 24, .bytes = options_.keep_results_bytes}});
     services_.results = results_.get();
     hosts_->add_remover(
         [this](db::Transaction& transaction, hosts::HostId host) { return results_->remove_host(transaction, host); });
-    carves_ = carves::make(*database_);
+    carves_ = carves::make(*database_, options_.carves);
     services_.carves = carves_.get();
+    hosts_->add_remover(
+        [this](db::Transaction& transaction, hosts::HostId host) { return carves_->remove_host(transaction, host); });
     enrollment::Options enrolling;
+    enrolling.identifier = options_.identifier;
+    enrolling.certificate_names_host = options_.certificate_names_host;
     enrolling.server = address_for_hosts();
     if (!authority_.empty()) enrolling.certificate = TRY(text_of(authority_));
     enrollment_ = TRY(enrollment::open(services_, enrolling));
@@ -199,15 +210,25 @@ class Running final : public Server {
                              .wake = [this](std::span<const hosts::HostId> hosts) { waker_.wake(hosts); }}));
     services_.live = live_.get();
     agents_ = agents::make(services_, {live_.get(), hosts_.get(), tags_.get()},
-                           [this](std::function<void()> job) { listener_->post(std::move(job)); },
-                           {.hold = options_.held_read});
+                           [this](std::function<void()> job) { listener_there().post(std::move(job)); },
+                           {.hold = options_.held_read,
+                            .log_body = options_.agent_body,
+                            .write_body = options_.agent_body,
+                            .secret_member = options_.secret_member});
     waker_.set(agents_.get());
     return {};
   }
 
+  // Where it listens, as others may say it.
+  std::string listening_name() const {
+    const bool any = options_.address == "0.0.0.0" || options_.address == "::";
+    const auto name = any ? host_name() : options_.address;
+    return name.find(':') == name.npos ? name : "[" + name + "]";
+  }
+
   // Before the port is known where any would do.
   std::string address_for_hosts() const {
-    if (options_.public_address.empty()) return fmt::format("{}:{}", options_.address, options_.port);
+    if (options_.public_address.empty()) return fmt::format("{}:{}", listening_name(), options_.port);
     const bool has_port =
         options_.public_address.find(':', options_.public_address.rfind(']') + 1) != std::string::npos;
     return has_port ? options_.public_address : fmt::format("{}:{}", options_.public_address, options_.port);
@@ -232,10 +253,19 @@ class Running final : public Server {
     listener.client_certificates = options_.client_certificates;
     listener.threads = options_.threads;
     listener.workers = options_.workers;
+    listener.body_memory = std::max(listener.body_memory, 2 * options_.agent_body);
     listener.trusted_balancers = options_.trusted_balancers;
     listener.log = [](const std::string& what) { log(Level::error, "listener", {{"what", what}}); };
+    listener.ticket_seed = TRY(ticket_seed(*database_, services_.clock()));
     listener_ = TRY(http::listen(listener, router_));
+    listening_.count_down();
     return {};
+  }
+
+  // For requests, the first of which comes before listen() has returned.
+  http::Listener& listener_there() const {
+    listening_.wait();
+    return *listener_;
   }
 
   static void log_answer(const api::Answered& answered) {
@@ -260,7 +290,7 @@ class Running final : public Server {
   std::string metrics() const {
     Metrics made;
     made.gauge("build_info", "The server's version.", 1, {{"version", version()}});
-    add_counts(made, listener_->counts());
+    add_counts(made, listener_there().counts());
     add_counts(made, agents_->counts());
     made.gauge("held_reads", "Distributed reads that are held open.", static_cast<std::int64_t>(agents_->held()));
     made.gauge("hosts", "Hosts that are known.", static_cast<std::int64_t>(hosts_->all().size()));
@@ -279,6 +309,7 @@ class Running final : public Server {
       const auto now = services_.clock();
       complain("results", results_->maintain(now));
       complain("carves", carves_->maintain(now));
+      complain("TLS tickets", renew_tickets(now));
       if (now.ms - certificate_looked_at_ > kHourMs) {
         certificate_looked_at_ = now.ms;
         if (!authority_.empty()) complain("certificate", reload_certificate());
@@ -286,6 +317,13 @@ class Running final : public Server {
       ::malloc_trim(0);
       lock.lock();
     }
+  }
+
+  Result<void> renew_tickets(Timestamp now) {
+    auto seed = TRY(ticket_seed(*database_, now));
+    if (seed == listener_options_.ticket_seed) return {};
+    listener_options_.ticket_seed = seed;
+    return listener_->share_tickets(std::move(seed));
   }
 
   static void complain(std::string_view what, const Result<void>& done) {
@@ -314,6 +352,7 @@ class Running final : public Server {
   std::unique_ptr<live::Live> live_;
   http::Router router_;
   std::unique_ptr<http::Listener> listener_;
+  std::latch listening_{1};
 
   std::int64_t certificate_looked_at_ = 0;
   std::mutex mutex_;

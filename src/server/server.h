@@ -19,6 +19,8 @@ class Server {
   virtual std::string url() const = 0;
   // PEM file of who vouches for the server's certificate; empty where it was given one.
   virtual std::string authority() const = 0;
+  // SHA-256 of that certificate, as "AB:CD:…"; empty likewise.
+  virtual std::string fingerprint() const = 0;
   // Of the administrator that the first start made; empty on any other.
   virtual std::string first_password() const = 0;
   virtual Result<void> reload_certificate() = 0;

@@ -43,7 +43,11 @@ UniqueFd block_signals() {
 }
 
 void greet(const Server& server) {
-  log(Level::info, "listening", {{"url", server.url()}});
+  if (server.authority().empty())
+    log(Level::info, "listening", {{"url", server.url()}});
+  else
+    log(Level::info, "listening",
+        {{"url", server.url()}, {"authority", server.authority()}, {"sha256", server.fingerprint()}});
   if (server.first_password().empty()) return;
   // Once, and to the terminal or whoever started us, not to the log.
   fmt::print("administrator: admin\npassword: {}\n", server.first_password());

@@ -6,6 +6,7 @@ A test says `from fleet_server import osprey_server` and takes the fixture, or m
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import re
 import signal
@@ -18,7 +19,7 @@ import time
 import pytest
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-BIN = PROJECT / "build" / "bin"
+BIN = pathlib.Path(os.environ.get("OSPREY_BIN", PROJECT / "build" / "bin"))
 
 
 def free_port():
@@ -68,7 +69,7 @@ class FleetServer:
         def read_log(process):
             for line in process.stderr:
                 self.lines.append(line.rstrip("\n"))
-                if " listening " in line:
+                if re.search(r"[ \"]listening[ \"]", line):
                     ready.set()
             ready.set()
 

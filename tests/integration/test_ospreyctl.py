@@ -1,7 +1,10 @@
 """ospreyctl against a server of the test's own. Issue 5: login, hosts, tags, queries, packs, live, apply and diff of a
-folder, export, users, secrets. SRV-05: everything can be exported."""
+folder, export, users, secrets, carves. SRV-05: everything can be exported."""
 
+import base64
 import csv
+import hashlib
+import hmac
 import io
 import json
 import os
@@ -10,12 +13,13 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 
 import pytest
-from fleet_server import FleetServer, osprey_server  # noqa: F401
+from fleet_server import FleetServer, free_port, osprey_server  # noqa: F401
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 CTL = pathlib.Path(os.environ.get("OSPREY_BIN", PROJECT / "build" / "bin")) / "ospreyctl"
@@ -127,7 +131,10 @@ def test_trust_on_first_use_wants_the_fingerprint(shared, tmp_path):
     assert "nobody can be asked" in ctl.sign_in(status=1).stderr
     shown = ctl.sign_in("--fingerprint", "00" * 32, status=1).stderr
     fingerprint = shown.split("another: ")[1].strip()
+    assert fingerprint in "\n".join(shared.lines), "the server's log tells it"
     ctl.sign_in("--fingerprint", fingerprint.lower().replace(":", ""))
+    pinned = (tmp_path / ".config" / "osprey" / "authority.pem").read_text()
+    assert pinned == shared.authority.read_text(), "not the certificate, which is renewed every month"
     assert ctl.json("whoami")["user"] == "admin"
 
 
@@ -163,7 +170,7 @@ def test_failed_hosts_are_named_with_why_and_the_status_is_2(shared, ctl):
     with Host(shared, "good", [{"a": "1"}]), Host(shared, "broken", status=1, message="denylisted: it did harm"):
         done = ctl("live", "SELECT 1 AS a", "--host", "good", "--host", "broken", status=2)
         assert "broken: denylisted: it did harm" in done.stderr and "1 of 2 hosts answered, 1 failed" in done.stderr
-        number = done.stderr.split("live query ")[1].split(")")[0]
+        number = live_number(done)
         again = ctl("live", "watch", number, "--format", "jsonl", status=2)
         assert json.loads(again.stdout)["host_name"] == "good"
         assert {host["state"] for host in ctl.json("live", "show", number)} == {"answered", "failed"}
@@ -207,6 +214,80 @@ def test_a_stream_that_breaks_is_begun_anew_and_no_host_is_shown_twice(osprey_se
     assert [json.loads(line)["host_name"] for line in out.splitlines()] == ["slow"]
 
 
+def live_number(done):
+    return done.stderr.split("live query ")[1].split(")")[0]
+
+
+def test_answers_of_a_live_query_are_exported(shared, ctl):
+    with Host(shared, "export-1", [{"pid": "1", "name": "a, b"}, {"pid": "2", "name": "c"}]), \
+         Host(shared, "export-2", [{"pid": "3", "cgroup": "x"}]), Host(shared, "export-3", status=1, message="no such table"):
+        number = live_number(ctl("live", "SELECT 1", "--host", "export-1", "--host", "export-2", "--host", "export-3",
+                                 status=2))
+    table = list(csv.DictReader(io.StringIO(ctl("live", "export", number, "--format", "csv").stdout)))
+    assert list(table[0]) == ["host", "host_name", "state", "message", "pid", "name", "cgroup", "other"]
+    assert [(row["host_name"], row["pid"], row["name"], row["cgroup"]) for row in table] == [
+        ("export-1", "1", "a, b", ""), ("export-1", "2", "c", ""), ("export-2", "3", "", "x"), ("export-3", "", "", "")]
+    assert (table[3]["state"], table[3]["message"]) == ("failed", "no such table")
+    lines = [json.loads(line) for line in ctl("live", "export", number).stdout.splitlines()]
+    assert lines == ctl.json("live", "export", number) and lines[1]["columns"] == {"pid": "2", "name": "c"}
+    assert lines[3]["message"] == "no such table" and lines[3]["columns"] == {}
+    assert "there is none" in ctl("live", "export", 99999, status=1).stderr
+
+
+def test_hosts_that_failed_are_asked_again(shared, ctl):
+    with Host(shared, "second-thoughts", status=1, message="busy") as host, Host(shared, "content", [{"a": "0"}]):
+        number = live_number(ctl("live", "SELECT 1 AS a", "--host", "second-thoughts", "--host", "content", status=2))
+        host.answer, host.status, host.message = [{"a": "1"}], 0, ""
+        assert "1 hosts are asked again" in ctl("live", "again", number).stderr
+        rows = [json.loads(line) for line in ctl("live", "watch", number, "--format", "jsonl").stdout.splitlines()]
+        assert sorted(row["columns"]["a"] for row in rows) == ["0", "1"]
+        assert "nobody is asked again" in ctl("live", "again", number).stderr
+    assert any(entry["verb"] == "live.asked_again" for entry in ctl.json("activity", "list"))
+
+
+def test_a_host_that_was_asked_and_is_silent_is_asked_again_while_others_look_on(shared, ctl):
+    with Host(shared, "absent-minded") as host:
+        run = ctl.start("live", "SELECT 1 AS a", "--host", "absent-minded", "--format", "jsonl")
+        shared.wait_for(lambda: host.asked, what="the question")
+        number = str(ctl.json("live", "list")[0]["id"])
+        shared.wait_for(lambda: ctl.json("live", "show", number)[0]["state"] == "asked", what="that it is noted")
+        host.answer = [{"a": "1"}]
+        ctl("live", "again", number)
+        out, errors = run.communicate(timeout=30)
+    assert run.returncode == 0 and json.loads(out)["columns"] == {"a": "1"}, errors
+
+
+def test_a_query_that_is_over_is_not_asked_again(shared, ctl):
+    shared.enroll("gone")
+    number = live_number(ctl("live", "SELECT 1", "--host", "gone", "--expire", "1s", status=2))
+    assert "has expired" in ctl("live", "again", number, status=1).stderr
+    number = shared.post("/api/v1/live", {"sql": "SELECT 1", "target": {"all": True}})["id"]
+    ctl("live", "cancel", number)
+    assert "was cancelled" in ctl("live", "again", number, status=1).stderr
+
+
+def test_a_fleet_without_hosts_is_told_what_to_do(osprey_server, tmp_path):
+    ctl = Ctl(osprey_server, tmp_path)
+    ctl.sign_in("--authority", osprey_server.authority)
+    assert ctl("hosts", "list").stdout == ""
+    for words in (["live", "SELECT 1"], ["carves", "request", "/etc/hosts"]):
+        errors = ctl(*words, "--all", status=1).stderr
+        assert "no host has enrolled yet" in errors and "ospreyctl secrets line" in errors
+    osprey_server.enroll("first")
+    ctl("tags", "create", "empty")
+    assert "no host has the tag empty" in ctl("live", "SELECT 1", "--tag", "empty", status=1).stderr
+    errors = ctl("live", "SELECT 1", "--platform", "debain", status=1).stderr
+    assert "debain" in errors and "but of debian" in errors
+
+
+def test_columns_of_streamed_rows_are_aligned(shared, ctl):
+    rows = [{"pid": "1", "name": "init"}, {"pid": "4194304", "name": "last"}]
+    with Host(shared, "n", rows), Host(shared, "a-rather-long-name", rows):
+        lines = ctl("live", "SELECT pid, name FROM processes", "--host", "n", "--host", "a-rather-long-name").stdout.splitlines()
+    starts = {line.rindex(word) for line in lines for word in ("name", "init", "last") if line.endswith(word)}
+    assert len(lines) == 5 and len(starts) == 1, lines
+
+
 def test_wrong_sql_and_wrong_words_tell_the_right_ones(shared, ctl):
     shared.enroll("some")
     assert "processes" in ctl("live", "SELECT * FROM proceses", "--host", "some", status=1).stderr
@@ -217,8 +298,9 @@ def test_wrong_sql_and_wrong_words_tell_the_right_ones(shared, ctl):
     assert "--all" in ctl("live", "SELECT 1", status=1).stderr
 
 
-def on_a_terminal(ctl, *words, seconds=20):
-    """What a terminal is sent."""
+def on_a_terminal(ctl, *words, seconds=20, answers=()):
+    """What a terminal is sent, and the exit status. `answers`: (question, what is typed), in their order."""
+    answers = list(answers)
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(CTL, ["ospreyctl", *words], ctl.environment)
@@ -232,6 +314,8 @@ def on_a_terminal(ctl, *words, seconds=20):
         if not piece:
             break
         shown += piece
+        if answers and answers[0][0].encode() in shown.rsplit(b"\n", 1)[-1]:
+            os.write(terminal, answers.pop(0)[1].encode() + b"\n")
     os.close(terminal)
     return shown, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
@@ -249,6 +333,13 @@ def test_hostile_text_of_hosts_never_reaches_the_terminal_raw(shared, ctl):
         for bad in (b"\x1b]", b"\x1b[2J", b"\x07", "\u202e".encode(), "\u009b".encode()):
             assert bad not in text, bad
     assert b"\x1b[K" in shown  # the progress line
+
+
+def test_the_time_that_is_left_is_told_on_a_terminal(shared, ctl):
+    shared.enroll("late")
+    shown, status = on_a_terminal(ctl, "live", "SELECT 1", "--host", "late", "--expire", "3s")
+    assert status == 2 and b"late: expired before an answer" in shown
+    assert b", 2s left" in shown and b", 1s left" in shown
 
 
 def test_no_colour_and_no_progress_away_from_a_terminal(shared, ctl):
@@ -437,6 +528,132 @@ def test_every_path_is_one_of_the_api():
                                                for word, segment in zip(words, path))
 
     assert [words for words in asked if not any(fits(words, path) for path in paths)] == []
+
+
+def post_as_session(server, session, method, path, body):
+    answer = server.request(method, path, body, {"anonymous": "yes", **session})
+    assert answer.status in (200, 204), answer.body
+    if "Set-Cookie" in answer.headers:
+        session["Cookie"] = answer.headers["Set-Cookie"].split(";")[0]
+    return answer.json() if answer.body else {}
+
+
+def code_of(key, step):
+    """RFC 6238."""
+    secret = base64.b32decode(key.upper() + "=" * (-len(key) % 8))
+    digest = hmac.new(secret, step.to_bytes(8, "big"), hashlib.sha1).digest()
+    at = digest[-1] & 15
+    return f"{(int.from_bytes(digest[at:at + 4], 'big') & 0x7FFFFFFF) % 1000000:06}"
+
+
+def test_a_first_password_is_changed_and_one_time_codes_are_asked_for(shared, ctl, tmp_path):
+    first = ctl("users", "create", "vera", "--role", "view").stdout.strip()
+    home = tmp_path / "vera"
+    home.mkdir()
+    vera = Ctl(shared, home)
+    to = ("login", shared.url, "--authority", str(shared.authority))
+    password = "a longer one that nobody guesses"
+    shown, status = on_a_terminal(vera, *to, answers=[("user:", "vera"), ("password:", first), ("new password:", password),
+                                                      ("the same again:", password)])
+    assert status == 0 and b"as vera" in shown and password.encode() not in shown and first.encode() not in shown
+
+    session = {}
+    session["X-CSRF-Token"] = post_as_session(shared, session, "POST", "/api/v1/sign_in",
+                                              {"name": "vera", "password": password})["csrf_token"]
+    key = post_as_session(shared, session, "POST", "/api/v1/me/totp", {"password": password})["key"]
+    step = int(time.time()) // 30
+    recovery = post_as_session(shared, session, "PUT", "/api/v1/me/totp", {"code": code_of(key, step)})["recovery_codes"]
+
+    by_file = (*to, "--user", "vera", "--password-file", "-")
+    assert "nobody can be asked" in vera(*by_file, input=password, status=1).stderr
+    refused = vera(*by_file, "--code", code_of(key, step), input=password, status=1).stderr  # a code counts once
+    assert "ospreyctl: " in refused and code_of(key, step) not in refused
+    vera(*by_file, "--code", code_of(key, step + 1), input=password)
+    file = home / "password"
+    file.write_text(password + "\n")
+    shown, status = on_a_terminal(vera, *to, "--user", "vera", "--password-file", str(file),
+                                  answers=[("code of the authenticator:", recovery[0])])
+    assert status == 0 and b"as vera" in shown
+    assert vera.json("whoami") | {"token_expires": ""} == {"server": shared.url, "user": "vera", "permission": "view",
+                                                          "token_expires": ""}
+
+
+def test_troubles_are_told_with_what_to_do(shared, ctl, tmp_path):
+    other = tmp_path / "other.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                    "/CN=another authority", "-keyout", "/dev/null", "-out", other], check=True, capture_output=True)
+    errors = ctl("hosts", "list", "--authority", other, status=1).stderr
+    assert "certificate" in errors and str(other) in errors and shared.url in errors
+    assert "missing.pem" in ctl("hosts", "list", "--authority", tmp_path / "missing.pem", status=1).stderr
+
+    away = {"OSPREY_SERVER": f"https://127.0.0.1:{free_port()}", "OSPREY_TOKEN": "osprey_x"}
+    for words in (["hosts", "list"], ["live", "list"], ["results", "export"]):
+        errors = ctl(*words, environment=away, status=1).stderr
+        assert away["OSPREY_SERVER"] in errors and "onnect" in errors, errors
+
+    home = tmp_path / "viewer"
+    home.mkdir()
+    viewer = Ctl(shared, home)
+    viewer.sign_in("--authority", shared.authority, "--scope", "view")
+    shared.enroll("looked-at")
+    assert viewer.json("hosts", "list", "looked-at")
+    for words in (["live", "SELECT 1", "--host", "looked-at"], ["carves", "request", "/etc/hosts", "--host", "looked-at"],
+                  ["live", "again", "1"]):
+        assert 'needs the permission "run_live", you have "view"' in viewer(*words, status=1).stderr
+    viewer.sign_in("--authority", shared.authority, "--expire", "1s")
+    time.sleep(1.1)
+    assert "sign in: ospreyctl login" in viewer("whoami", status=1).stderr
+
+
+def test_results_are_exported_in_every_format(shared, ctl):
+    key = shared.enroll("logs")
+    shared.agent("log", {"node_key": key, "log_type": "result", "data": [
+        {"name": "exported", "hostIdentifier": "logs", "calendarTime": "x", "unixTime": 1, "epoch": 0, "counter": 0,
+         "columns": {"c": value}, "action": "added"} for value in ("one", 'two, "quoted"')]})
+    words = ("results", "export", "--query", "exported", "--host", "logs")
+    lines = shared.wait_for(lambda: ctl(*words).stdout.splitlines(), what="the lines")
+    assert [json.loads(line)["columns"]["c"] for line in lines] == ['two, "quoted"', "one"]
+    assert ctl.json(*words) == [json.loads(line) for line in lines]
+    table = list(csv.DictReader(io.StringIO(ctl(*words, "--format", "csv").stdout)))
+    assert [(row["host_name"], row["c"]) for row in table] == [("logs", 'two, "quoted"'), ("logs", "one")]
+    assert ctl.json(*words, "--value", "c=three") == []
+    assert "COLUMN=VALUE" in ctl(*words, "--value", "c", status=1).stderr
+
+
+def test_carves_are_asked_for_awaited_downloaded_and_checked(shared, ctl):
+    content = bytes(range(256)) * 40
+    blocks = [content[:8192], content[8192:]]
+    with Host(shared, "carved", [{"status": "SCHEDULED"}]) as host:
+        asked = ctl("carves", "request", "/etc/ssh/%", "--host", "carved").stderr
+        number = asked.split("live query ")[1].split(";")[0]
+        assert ctl.json("live", "list")[0]["sql"] == "SELECT * FROM carves WHERE carve = 1 AND (path LIKE '/etc/ssh/%')"
+        ctl("live", "watch", number)
+    begun = shared.agent("carve/begin", {"node_key": host.key, "block_count": 2, "block_size": 8192,
+                                         "carve_size": len(content), "carve_id": "c-1", "request_id": f"live:{number}"})
+
+    def send(block):
+        shared.agent("carve/block", {"node_key": host.key, "session_id": begun["session_id"], "request_id": f"live:{number}",
+                                     "block_id": block, "data": base64.b64encode(blocks[block]).decode()})
+
+    send(0)
+    [carve] = ctl.json("carves", "list", "--host", "carved")
+    assert (carve["state"], carve["blocks_received"], carve["request_id"]) == ("receiving", 1, f"live:{number}")
+    to = ctl.home / "carve.tar"
+    assert "not complete" in ctl("carves", "download", carve["id"], "-o", to, status=1).stderr
+    send(1)
+    [carve] = ctl.json("carves", "list", "--host", "carved")
+    assert carve["state"] == "complete" and carve["sha256"] == hashlib.sha256(content).hexdigest()
+    assert carve["sha256"] in ctl("carves", "download", carve["id"], "-o", to).stderr
+    assert to.read_bytes() == content and to.stat().st_mode & 0o777 == 0o600
+
+    # What is not what the host sent is not kept.
+    with sqlite3.connect(shared.folder / "osprey.db") as database:
+        database.execute("UPDATE carves SET sha256 = ? WHERE id = ?", ("00" * 32, carve["id"]))
+    to.unlink()
+    assert "checksum" in ctl("carves", "download", carve["id"], "-o", to, status=1).stderr
+    assert not list(ctl.home.glob("carve.tar*"))
+    ctl("carves", "remove", carve["id"], "--yes")
+    assert ctl.json("carves", "list", "--host", "carved") == []
 
 
 def test_completion_names_commands_and_options(ctl):

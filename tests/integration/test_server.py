@@ -4,6 +4,8 @@ SRV-01, SRV-02, SRV-10, SRV-13, SRV-15, SRV-16, CFG-01, CFG-04, CFG-15, DST-01 t
 import gzip
 import json
 import signal
+import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -11,6 +13,7 @@ import time
 import pytest
 from fleet_server import BIN, FleetServer, agent_flags, free_port, osprey_server  # noqa: F401
 from postgresql import postgresql  # noqa: F401
+from sinks import make_authority, make_certificate
 
 
 @pytest.fixture
@@ -36,6 +39,13 @@ def log(server, key, *lines, kind="result", **more):
 
 def read(server, key, **headers):
     return server.agent("distributed/read", {"node_key": key}, headers)
+
+
+def held_until_asked(server, key):
+    """The live queries of a read that is held. What the server itself wants to know may come first."""
+    while not (asked := live_queries(read(server, key, **{"Osprey-Held-Read": "30"}))):
+        pass
+    return asked
 
 
 def write(server, key, query, rows, status=0, message=""):
@@ -133,16 +143,14 @@ def test_a_live_query_over_the_wire(either_server):
 
 def test_a_held_read_is_answered_when_the_query_comes(server):
     key = server.enroll("host-1")
-    # What the server itself wants to know is asked first.
-    server.wait_for(lambda: not read(server, key)["queries"], what="an empty read")
     got = []
-    waiting = threading.Thread(target=lambda: got.append(read(server, key, **{"Osprey-Held-Read": "30"})))
+    waiting = threading.Thread(target=lambda: got.append(held_until_asked(server, key)), daemon=True)
     waiting.start()
     time.sleep(0.5)
     assert not got
     ask(server, hosts=[server.get("/api/v1/hosts")["items"][0]["id"]])
     waiting.join(10)
-    assert got and live_queries(got[0])
+    assert got
 
 
 def test_live_state_outlives_the_server(either_server):
@@ -221,22 +229,44 @@ def test_two_servers_share_one_database(tmp_path, postgresql):  # noqa: F811
         thread.join()
     try:
         one, two = both
-        one.password = two.password = one.password or two.password
+        one.password = two.password = one.wait_for(lambda: one.password or two.password, what="the password")
         key = one.enroll("host-1")
-        got = []
         two.wait_for(lambda: not two.agent("distributed/read", {"node_key": key})["queries"], what="an empty read")
-        waiting = threading.Thread(target=lambda: got.append(read(two, key, **{"Osprey-Held-Read": "30"})))
-        waiting.start()
-        time.sleep(0.3)
-        query = ask(one)
-        waiting.join(10)
-        [number] = live_queries(got[0])
+
+        def held_read_when(act):
+            got = []
+            waiting = threading.Thread(target=lambda: got.append(held_until_asked(two, key)), daemon=True)
+            waiting.start()
+            time.sleep(0.3)
+            done = act()
+            waiting.join(10)
+            return done, got[0]
+
+        query, [number] = held_read_when(lambda: ask(one))
+        write(two, key, number, [], 1, "busy")
+        one.wait_for(lambda: one.get(f"/api/v1/live/{query}")["query"]["state"] == "finished", what="the failure")
+        again, [same] = held_read_when(lambda: one.post(f"/api/v1/live/{query}/ask_again"))
+        assert again == {"hosts": 1} and same == number
         write(two, key, number, [{"a": "through the other"}])
         events = dict(one.events(f"/api/v1/live/{query}/events"))
         assert events["answer"]["rows"] == [{"a": "through the other"}]
     finally:
         for each in both:
             each.stop()
+
+
+def test_hosts_that_enrolled_at_another_server_are_known_at_once(tmp_path, postgresql):  # noqa: F811
+    database = postgresql.create_database()
+    with FleetServer(tmp_path / "one", database=database) as one, FleetServer(tmp_path / "two", database=database) as two:
+        two.password = one.password
+        for number in range(30):
+            key = one.enroll(f"host-{number}")
+            config = two.agent("config", {"node_key": key})
+            assert config.get("etag"), config
+            host = one.get(f"/api/v1/hosts?text=host-{number}")["items"]
+            assert host, "the server that it enrolled at"
+        query = ask(two, hosts=[host[0]["id"]])
+        assert two.get(f"/api/v1/live/{query}")["progress"]["targeted"] == 1
 
 
 # --- our own agent
@@ -272,6 +302,51 @@ def test_metrics_and_health(server):
     assert 'osprey_agent_requests_total{endpoint="enroll",outcome="answered"} 1' in text
     assert "osprey_hosts 1" in text
     assert server.request("GET", "/healthz", headers={"anonymous": True}).status == 200
+
+
+def test_the_log_may_be_json_lines(tmp_path):
+    with FleetServer(tmp_path / "server", "--log_json") as server:
+        assert server.request("GET", "/api/v1/nothing").status == 404
+        server.agent("config", {"node_key": 'x"}\n{"level":"forged"}'})
+        server.request("GET", "/api/v1/hosts?limit=x%0aforged")
+    lines = [json.loads(line) for line in server.lines]
+    assert {"time", "level", "message"} <= set(lines[0]) and "forged" not in {line["level"] for line in lines}
+    assert [line["operation"] for line in lines if line["message"] == "request failed"] == ["list_hosts"]
+
+
+def test_a_line_that_enrols_names_where_the_server_can_be_reached(tmp_path):
+    port = free_port()
+    for flags, name in ([f"--listen=0.0.0.0:{port}"], socket.gethostname()), (["--public_address=fleet.test"], "fleet.test"), \
+            (["--public_address=fleet.test:443"], "fleet.test:443"):
+        with FleetServer(tmp_path / name.replace(":", "_"), *flags) as server:
+            if "--listen" in flags[0]:
+                server.port = port
+            secret = server.get("/api/v1/enrollment/secrets")["items"][0]["id"]
+            line = server.get(f"/api/v1/enrollment/secrets/{secret}/line")
+            wanted = name if name.endswith(":443") else f"{name}:{server.port}"
+            assert f"--tls_hostname={wanted}" in line["flags"], line["flags"]
+
+
+def test_a_certificate_is_read_again_on_sighup(tmp_path):
+    make_authority(tmp_path, "ours")
+    make_certificate(tmp_path, "server", "ours", "IP:127.0.0.1")
+
+    def shown():
+        context = ssl.create_default_context(cafile=tmp_path / "ours.pem")
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain, \
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as stream:
+            return stream.getpeercert()["serialNumber"]
+
+    with FleetServer(tmp_path / "server", f"--certificate={tmp_path}/server.pem", f"--key={tmp_path}/server.key") as server:
+        before = shown()
+        make_certificate(tmp_path, "server", "ours", "IP:127.0.0.1")
+        assert shown() == before
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for(lambda: shown() != before, what="the new certificate")
+        (tmp_path / "server.pem").write_text("broken")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for(lambda: any("not read again" in line for line in server.lines), what="the refusal")
+        assert shown()
 
 
 def test_nothing_is_shown_to_nobody(server):

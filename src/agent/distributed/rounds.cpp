@@ -6,6 +6,7 @@
 #include <exception>
 #include <utility>
 
+#include "agent/remote/server_settings.h"
 #include "base/text.h"
 
 namespace osprey::agent {
@@ -68,6 +69,7 @@ void DistributedRounds::interrupt() {
 
 milliseconds DistributedRounds::round(const ConfigurationPtr& configuration) {
   const auto& flags = configuration->flags;
+  work_.serve(server_of(flags));
   runner_.configure(configuration);
   limits_->set(flags);
   work_.set_cap(static_cast<std::uint64_t>(std::max<std::int64_t>(flags.number("distributed_results_mb"), 0)) << 20);
@@ -249,10 +251,12 @@ std::string DistributedRounds::warnings(const std::string& id) {
   return text;
 }
 
-// After some hours of this an answer is too much for the server, and would be in the way of all others.
+// After some hours of this, or where the server says so, an answer is too much for it and would be in the way of all
+// others.
 void DistributedRounds::refused(const AnswersBody& body, const Error& error) {
   complain(kWrites, error.text());
-  if (stop_.requested() || ++refusals_ < kMostRefusals) return;
+  const bool hopeless = error.code == kBodyTooLarge && body.ids.size() == 1;
+  if (stop_.requested() || (!hopeless && ++refusals_ < kMostRefusals)) return;
   refusals_ = 0;
   work_.fail_largest(body, fmt::format("the server does not take the results: {}", error.text()));
 }

@@ -252,6 +252,19 @@ TEST_F(DistributedRoundsTest, AnAnswerThatTheServerNeverTakesIsGivenUp) {
   EXPECT_EQ(remote_.requests(kWrite).size(), 21U);
 }
 
+// 413
+TEST_F(DistributedRoundsTest, AnAnswerThatTheServerSaysIsTooLargeIsGivenUpAtOnce) {
+  remote_.always(kWrite, [](const RemoteRequest& request, const Interrupt&) -> Result<RemoteReply> {
+    if (request.members.size() > 1000) return std::unexpected(Error{kBodyTooLarge, "server", "too large"});
+    return RemoteReply();
+  });
+  asked(R"x({"queries":{"large":"select hex(zeroblob(1000)) as x"}})x");
+  round();
+  round();
+  EXPECT_EQ(remote_.requests(kWrite).size(), 2U);
+  EXPECT_THAT(last_body(), AllOf(HasSubstr(R"("statuses":{"large":1})"), HasSubstr("does not take the results")));
+}
+
 TEST_F(DistributedRoundsTest, AcceleratedReadsAreFiveSecondsApart) {
   EXPECT_EQ(round(), 60s);
   asked(R"({"queries":{},"accelerate":12})");

@@ -17,6 +17,7 @@ namespace {
 
 using store::Family;
 
+constexpr std::string_view kServer = "server";    // as serve() was told
 constexpr std::string_view kQueries = "query.";   // and the query's id: its SQL
 constexpr std::string_view kAnswers = "answer.";  // and the query's id: a JSON object
 constexpr std::string_view kRows = "rows.";  // and two ordered numbers, of the answer and of the piece: rows as JSON
@@ -55,6 +56,23 @@ DistributedWork::DistributedWork(store::Store& store, Losses& losses) : store_(s
     pending_.emplace(cursor->key().substr(kQueries.size()), cursor->value());
   load_answers();
   drop_orphans();
+  server_ = store.get(Family::distributed, kServer).value_or(std::nullopt).value_or("");
+}
+
+void DistributedWork::serve(const std::string& server) {
+  if (server.empty() || server == server_) return;
+  store::Batch batch;
+  batch.put(Family::distributed, kServer, server);
+  if (!server_.empty()) {
+    for (const auto& [id, waiting] : answers_) lose(waiting.bytes, true, "server changed");
+    for (const auto prefix : {kQueries, kAnswers, kRows})
+      batch.erase_range(Family::distributed, std::string(prefix), store::prefix_end(prefix));
+    pending_.clear();
+    answers_.clear();
+    bytes_ = 0;
+  }
+  server_ = server;
+  static_cast<void>(store_.write(batch));  // else again after a restart
 }
 
 void DistributedWork::load_answers() {

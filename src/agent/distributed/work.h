@@ -35,6 +35,9 @@ class DistributedWork {
   // Takes over what is in the store, which must outlive it as `losses` must.
   DistributedWork(store::Store& store, Losses& losses);
 
+  // Whom these queries and answers are of. What another server asked is dropped: the same id may be another query here.
+  void serve(const std::string& server);
+
   // Bytes of all rows that wait; what would exceed them is refused. 0: no bound.
   void set_cap(std::uint64_t bytes) { cap_ = bytes; }
 
@@ -76,6 +79,7 @@ class DistributedWork {
 
   store::Store& store_;
   Losses& losses_;
+  std::string server_;  // empty: not known yet
   std::uint64_t cap_ = 0;
   Queries pending_;
   std::map<std::string, Waiting, std::less<>> answers_;

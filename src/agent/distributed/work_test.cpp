@@ -53,6 +53,30 @@ TEST_F(DistributedWorkTest, QueriesAreThereUntilTheirAnswersAreTaken) {
   EXPECT_EQ(keys(), 0U);
 }
 
+TEST_F(DistributedWorkTest, AnotherServerIsToldNothingOfWhatTheOneBeforeAsked) {
+  reopen().serve("https://one.test");
+  work_->accept({{"live:1", "select 1"}, {"live:2", "select 2"}});
+  answer(*work_, "live:1", R"({"x":"1"})");
+  reopen().serve("https://one.test");
+  EXPECT_TRUE(work_->has_answers());
+  EXPECT_THAT(losses_.list(), IsEmpty());
+  reopen().serve("https://two.test");
+  EXPECT_FALSE(work_->has_answers());
+  EXPECT_THAT(work_->pending(), IsEmpty());
+  ASSERT_EQ(losses_.list().size(), 1U);
+  EXPECT_EQ(losses_.list()[0].reason, "server changed");
+  EXPECT_EQ(losses_.list()[0].lost, 1U);
+  EXPECT_EQ(keys(), 1U);
+  EXPECT_FALSE(reopen().has_answers());
+}
+
+// Of the time before it was kept.
+TEST_F(DistributedWorkTest, AServerThatIsNotKnownIsTheOneThatAsked) {
+  answer(reopen(), "a", "{}");
+  work_->serve("https://one.test");
+  EXPECT_TRUE(work_->has_answers());
+}
+
 TEST_F(DistributedWorkTest, LargeAnswersAreStoredInPiecesAndSentApart) {
   auto& work = reopen();
   work.accept({{"big", ""}, {"huge", ""}, {"small", ""}});

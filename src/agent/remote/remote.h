@@ -12,6 +12,9 @@
 
 namespace osprey::agent {
 
+// Code of an error (EMSGSIZE): the server takes no body of this size, so that sending it again is of no use.
+inline constexpr int kBodyTooLarge = 90;
+
 struct RemoteRequest {
   std::string endpoint;   // path on the server
   std::string members;    // of the body's object, as JSON text without braces and node key: "\"log_type\":\"result\",…"

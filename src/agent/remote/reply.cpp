@@ -34,9 +34,7 @@ std::string said(const json::value& error) {
   return quoted(text ? std::string_view(*text) : std::string_view(json::serialize(error)));
 }
 
-}  // namespace
-
-std::expected<json::object, ReplyFault> read_reply(long status, std::string_view body, const ReplyRules& rules) {
+std::expected<json::object, ReplyFault> judge(long status, std::string_view body, const ReplyRules& rules) {
   const bool success = rules.osquery_compatible || (status >= 200 && status < 300);
   if (body.empty()) {
     if (success) return json::object();
@@ -64,6 +62,15 @@ std::expected<json::object, ReplyFault> read_reply(long status, std::string_view
   }
   if (!success) return fault(fmt::format("HTTP status {}: {}", status, quoted(body)));
   return std::move(members);
+}
+
+}  // namespace
+
+std::expected<json::object, ReplyFault> read_reply(long status, std::string_view body, const ReplyRules& rules) {
+  constexpr long kPayloadTooLarge = 413;
+  auto reply = judge(status, body, rules);
+  if (!reply) reply.error().too_large = status == kPayloadTooLarge;
+  return reply;
 }
 
 std::expected<std::string, ReplyFault> read_node_key(const json::object& reply, bool osquery_compatible) {

@@ -18,6 +18,7 @@ struct ReplyRules {
 struct ReplyFault {
   std::string reason;
   bool node_invalid = false;  // the server does not know the node key
+  bool too_large = false;     // it takes no body of this size
 };
 
 std::expected<boost::json::object, ReplyFault> read_reply(long status, std::string_view body, const ReplyRules& rules);

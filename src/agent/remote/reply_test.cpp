@@ -34,6 +34,14 @@ TEST(Reply, WithoutABodyTheStatusDecides) {
   }
 }
 
+TEST(Reply, ABodyThatIsTooLargeIsToldApart) {
+  for (const auto* body : {R"({"error":"too large"})", "<html>413 Request Entity Too Large</html>"}) {
+    EXPECT_TRUE(read_reply(413, body, kOurs).error().too_large);
+    EXPECT_TRUE(read_reply(413, body, kOsquery).error().too_large);
+    EXPECT_FALSE(read_reply(503, body, kOurs).error().too_large);
+  }
+}
+
 TEST(Reply, OnlyATrueThatIsNoTextMakesTheKeyInvalid) {
   for (const auto& rules : {kOurs, kOsquery}) {
     for (const long status : {200, 401}) {

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "agent/remote/remote.h"
 #include "agent/remote/reply.h"
 #include "agent/remote/server_settings.h"
 #include "base/module.h"
@@ -41,7 +42,11 @@ std::expected<ServerReply, ServerFault> ServerConnection::ask(const ServerReques
   if (dumps_) dump(request, response->body);
   auto reply =
       read_reply(response->status, response->body, {.osquery_compatible = osquery, .evaluate = request.evaluate});
-  if (!reply) return std::unexpected(fault(request, std::move(reply.error().reason), reply.error().node_invalid));
+  if (!reply) {
+    auto judged = fault(request, std::move(reply.error().reason), reply.error().node_invalid);
+    if (reply.error().too_large) judged.error.code = kBodyTooLarge;
+    return std::unexpected(std::move(judged));
+  }
   return ServerReply{std::move(*reply), std::move(response->body), std::move(response->headers)};
 }
 

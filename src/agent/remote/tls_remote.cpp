@@ -40,7 +40,7 @@ Result<void> TlsRemote::enrol(const Interrupt& stop) {
 Result<RemoteReply> TlsRemote::send(const RemoteRequest& request, const Interrupt& stop) {
   for (unsigned attempt = 1;; ++attempt) {
     auto reply = send_once(request, stop);
-    if (reply || attempt >= request.attempts || stop.requested()) return reply;
+    if (reply || reply.error().code == kBodyTooLarge || attempt >= request.attempts || stop.requested()) return reply;
     const auto delay = square_of(attempt);
     if (!parts_.pause(parts_.program.osquery_compatible ? delay : jittered(delay), stop)) return reply;
   }

@@ -544,8 +544,9 @@ TEST_F(OsquerySchedulerTest, RecordingOfTheWatchdog) {
   EXPECT_THAT(lines(), Contains("Scheduled query may have failed: heavy"));
   apply(queries);
   const auto before = runs_of("light");
-  for (int i = 0; i < 4; ++i) clock_.pass(6s), std::this_thread::sleep_for(10ms);
-  ASSERT_TRUE(runs_to("light", before + 2));
+  // On a busy machine a turn may come late, and two as one.
+  for (int i = 0; i < 3000 && runs_of("light") < before + 4; ++i) clock_.pass(6s), std::this_thread::sleep_for(10ms);
+  ASSERT_TRUE(runs_to("light", before + 4));
   EXPECT_TRUE(is_told("The caller does not want denied queries, skipping denied scheduled query: heavy"));
   EXPECT_EQ(count_lines("skipping denied"), 1u);
   const auto rows = differential_.runs().back().rows;

@@ -1,7 +1,8 @@
 #include <fmt/format.h>
 
+#include <ctime>
 #include <thread>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "ctl/commands/commands.h"
 #include "ctl/files.h"
@@ -48,6 +49,7 @@ class Watch {
   Result<int> run() {
     const auto followed = follow();
     session_.terminal.progress("");
+    rows_.flush();
     if (!followed && !Session::interrupt().cancelled()) return std::unexpected(followed.error());
     if (!followed) TRY(cancel());
     rows_.finish();
@@ -55,19 +57,26 @@ class Watch {
   }
 
  private:
-  // A stream that breaks is begun anew, from its start; who has been shown is not shown again.
+  // A stream that breaks is begun anew, from its start; an answer that has been shown is not shown again.
   Result<void> follow() {
     auto delay = 200ms;
     for (auto spoken = Clock::now();;) {
       EventReader reader;
       std::optional<Error> wrong;
       const auto before = seen_.size();
-      const auto streamed = api_.stream(path_of({"live", id_, "events"}), [&](std::string_view bytes) {
-        spoken = Clock::now();
-        auto more = reader.feed(bytes, [&](auto name, auto data) { return take(name, data); });
-        if (!more) wrong = more.error();
-        return more && *more;
-      });
+      const auto streamed = api_.stream(
+          path_of({"live", id_, "events"}),
+          [&](std::string_view bytes) {
+            spoken = Clock::now();
+            connected_ = true;
+            auto more = reader.feed(bytes, [&](auto name, auto data) { return take(name, data); });
+            if (!more) wrong = more.error();
+            if (settled_) rows_.flush();
+            session_.terminal.flush();
+            return more && *more;
+          },
+          [&] { show_progress(); });
+      connected_ = false;
       if (done_) return {};
       if (wrong) return std::unexpected(*wrong);
       if (Session::interrupt().requested()) return failure("", "interrupted");
@@ -87,26 +96,29 @@ class Watch {
     boost::system::error_code failed;
     const auto event = json::parse(data, failed);
     if (failed) return true;
-    if (name == "query" && query_.is_null())
+    if (name == "query") {
       query_ = event;
-    else if (name == "answer")
+    } else if (name == "answer") {
       answer(event);
-    else if (name == "progress")
+    } else if (name == "progress") {
       progress_ = event;
-    else if (name == "done")
+      // The first rows wait for this, half a second at most, so that the table's columns fit them all.
+      settled_ = rows_.count() > 0;
+    } else if (name == "done") {
       done_ = true;
-    if (done_) query_ = event;
-    session_.terminal.flush();
-    show_progress();
+    }
     return !done_;
   }
 
   void answer(const json::value& answer) {
-    if (!seen_.insert(number_at(answer, "host")).second) return;
+    const auto number = number_at(answer, "host");
+    const std::string at(text_at(answer, "answered_at"));
+    if (std::exchange(seen_[number], at) == at) return;
     const std::string host(text_at(answer, "host_name"));
     const std::string message(text_at(answer, "message"));
+    failures_.erase(number);  // it was asked again
     if (text_at(answer, "state") == "failed")
-      failures_[message].push_back(host);
+      failures_[number] = {host, message};
     else if (!message.empty())
       session_.terminal.note(fmt::format("{}: {}", host, message), Colour::yellow);
     if (const auto dropped = number_at(answer, "rows_dropped"); dropped > 0)
@@ -128,7 +140,7 @@ class Watch {
   }
 
   void show_progress() {
-    if (!session_.terminal.error_is_terminal() || done_) return;
+    if (!session_.terminal.error_is_terminal() || !connected_ || progress_.is_null()) return;
     const auto targeted = std::max<std::int64_t>(number_at(progress_, "targeted"), 1);
     const auto answered = number_at(progress_, "answered");
     const auto failed = number_at(progress_, "failed");
@@ -137,9 +149,18 @@ class Watch {
     std::string bar(static_cast<std::size_t>(full), '#');
     bar.append(static_cast<std::size_t>(kWidth - full), '.');
     session_.terminal.progress(
-        fmt::format("[{}] {} of {} answered, {} failed, {} asked, {} waiting, {} rows; Ctrl-C ends", bar, answered,
-                    number_at(progress_, "targeted"), failed, number_at(progress_, "asked"),
+        fmt::format("[{}] {} of {} answered, {} failed{}; {} asked, {} waiting, {} rows; Ctrl-C ends", bar, answered,
+                    number_at(progress_, "targeted"), failed, time_left(), number_at(progress_, "asked"),
                     number_at(progress_, "waiting"), rows_.count()));
+  }
+
+  // Nothing where the clocks here and there tell something impossible.
+  std::string time_left() const {
+    const auto begun = seconds_of(text_at(query_, "created_at"));
+    const auto end = seconds_of(text_at(query_, "expires_at"));
+    const auto now = static_cast<std::int64_t>(std::time(nullptr));
+    if (!begun || !end || now < *begun || now > *end) return "";
+    return fmt::format(", {} left", duration_text(*end - now));
   }
 
   Result<void> cancel() {
@@ -158,7 +179,9 @@ class Watch {
     const auto count = [&](std::string_view name) { return number_at(progress_, name); };
     const auto failed = count("failed");
     const auto missing = count("expired") + count("cancelled") + count("waiting") + count("asked");
-    for (const auto& [message, hosts] : failures_) terminal.note(blame(message, hosts), Colour::red);
+    std::map<std::string, std::vector<std::string>> reasons;
+    for (const auto& [number, failure] : failures_) reasons[failure.message].push_back(failure.host);
+    for (const auto& [message, hosts] : reasons) terminal.note(blame(message, hosts), Colour::red);
     if (missing > 0) TRY(name_missing());
     if (cut_rows_ > 0)
       terminal.note(fmt::format("{} rows had columns that the first had not; --format jsonl has all", cut_rows_),
@@ -190,17 +213,31 @@ class Watch {
     return {};
   }
 
+  struct Failure {
+    std::string host, message;
+  };
+
   Session& session_;
   Api& api_;
   const std::string id_;
   Rows rows_;
   json::value query_, progress_;
-  std::unordered_set<std::int64_t> seen_;
-  std::map<std::string, std::vector<std::string>> failures_;
+  std::unordered_map<std::int64_t, std::string> seen_;  // when its answer came, by host
+  std::map<std::int64_t, Failure> failures_;            // by host
   std::size_t cut_rows_ = 0;
+  bool connected_ = false;
+  bool settled_ = false;
   bool done_ = false;
   bool interrupted_ = false;
 };
+
+Result<int> ask_again(Session& session, std::int64_t id) {
+  auto* api = TRY(session.api());
+  const auto answer = TRY(api->post(path_of({"live", std::to_string(id), "ask_again"})));
+  const auto hosts = number_at(answer, "hosts");
+  if (hosts == 0) return session.say("nobody is asked again: no host has failed, or was asked and has not answered");
+  return session.say(fmt::format("{} hosts are asked again; what they answer: ospreyctl live watch {}", hosts, id));
+}
 
 struct Question {
   std::string sql, name, expire = "10m";
@@ -270,7 +307,15 @@ void add_live(CLI::App& app, Session& session) {
     TRY(api->post(path_of({"live", std::to_string(*id), "cancel"})));
     return session.say("cancelled");
   });
-  for (auto* each : {show, watch, cancel}) each->add_option("id", *id, "Its number")->required();
+  auto* again = command(*live, session, "again", "Asks hosts once more that failed or have not answered",
+                        [&session, id] { return ask_again(session, *id); });
+  auto* exported = command(*live, session, "export", "All rows of the answers, as jsonl, json or csv (--format)",
+                           [&session, id] { return session.pass_on({"live", std::to_string(*id), "export"}, {}); });
+  exported->footer(
+      "By host: number, name, state, message, columns. A host that failed or did not answer has a row that says "
+      "why.\n\n"
+      "Example:\n  ospreyctl live export 7 --format csv > answers.csv");
+  for (auto* each : {show, watch, cancel, again, exported}) each->add_option("id", *id, "Its number")->required();
 }
 
 }  // namespace osprey::ctl

@@ -57,14 +57,7 @@ Result<int> search(Session& session, const Filter& filter) {
 Result<int> export_all(Session& session, const Filter& filter) {
   auto* api = TRY(session.api());
   auto parameters = TRY(parameters_of(*api, filter));
-  parameters.emplace_back("format", session.format == Format::csv    ? "csv"
-                                    : session.format == Format::json ? "json"
-                                                                     : "jsonl");
-  TRY(api->stream(path_of({"results", "export"}, parameters), [&](std::string_view bytes) {
-    session.terminal.write(bytes);
-    return true;
-  }));
-  return kDone;
+  return session.pass_on({"results", "export"}, std::move(parameters));
 }
 
 }  // namespace

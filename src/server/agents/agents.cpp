@@ -150,9 +150,9 @@ class TheAgents final : public Agents {
   http::Response read_response(std::string body) const;
   bool has(hosts::HostId host) const;
   std::string take(hosts::HostId host);
-  void read_of(const CallPtr& call, hosts::HostId host);
-  void hold(const CallPtr& call, hosts::HostId host, std::chrono::seconds time);
-  void answer_held(hosts::HostId host, http::Responder responder);
+  void read_of(const CallPtr& call, hosts::HostId host, std::string_view body_key);
+  void hold(const CallPtr& call, hosts::HostId host, std::chrono::seconds time, std::string node_key);
+  void answer_held(hosts::HostId host, HeldRead held);
   void write_of(const CallPtr& call, hosts::HostId host, std::vector<Answer> answers);
 
   void answer(Call& call, http::Response response) { reply(call, Outcome::answered, std::move(response)); }
@@ -294,8 +294,11 @@ void TheAgents::enroll(const CallPtr& call) {
   const auto now = services_.clock();
   const auto key = services_.enrollment->enroll(*request, now);
   if (!key) return refuse(*call, key.error());
-  if (const auto known = services_.enrollment->recall(*key, call->request.peer); known && known->host != 0)
+  if (const auto known = services_.enrollment->recall(*key, call->request.peer); known && known->host != 0) {
+    // A query to all that is asked from now on is for this host, too. Where the database is away it is told later.
+    static_cast<void>(services_.hosts->look_up(known->host));
     services_.hosts->seen(known->host, hosts::Sign::enroll, call->request.peer, now);
+  }
   std::string body = R"({"node_key":)";
   append_json_string(body, *key);
   answer(*call, json_text(body + R"(,"node_invalid":false})"));
@@ -396,27 +399,30 @@ std::string TheAgents::take(hosts::HostId host) {
 void TheAgents::read(const CallPtr& call) {
   const auto key = read_node_key(call->request.body);
   if (!key) return refuse(*call, Outcome::malformed, 400, key.error().text());
-  identify(call, *key, [this, call](hosts::HostId host) { read_of(call, host); });
+  identify(call, *key, [this, call, key = *key](hosts::HostId host) { read_of(call, host, key); });
 }
 
-void TheAgents::read_of(const CallPtr& call, hosts::HostId host) {
+void TheAgents::read_of(const CallPtr& call, hosts::HostId host, std::string_view body_key) {
   if (has(host)) return answer(*call, read_response(take(host)));
   const auto wanted = parse<std::uint32_t>(call->request.header(to_lower(protocol::kHeldReadHeader))).value_or(0);
   const auto time = std::min(std::chrono::seconds(wanted), options_.hold);
-  if (time.count() > 0) return hold(call, host, time);
+  if (time.count() > 0) {
+    const auto in_header = header_key(call->request);
+    return hold(call, host, time, std::string(in_header.empty() ? body_key : in_header));
+  }
   add(counts_.reads_empty);
   answer(*call, read_response(R"({"queries":{}})"));
 }
 
-void TheAgents::hold(const CallPtr& call, hosts::HostId host, std::chrono::seconds time) {
+void TheAgents::hold(const CallPtr& call, hosts::HostId host, std::chrono::seconds time, std::string node_key) {
   const auto empty = [this] { return read_response(R"({"queries":{}})"); };
   auto responder = std::move(call->responder);
   responder.park(std::chrono::steady_clock::now() + time, empty());
-  auto put = parked_.put(host, std::move(responder));
+  auto put = parked_.put(host, {std::move(responder), std::move(node_key)});
   counts_.count(Endpoint::distributed_read, Outcome::answered);
   if (put.other) {
     add(put.ticket != 0 ? counts_.reads_replaced : counts_.reads_empty);
-    put.other->send(empty());
+    put.other->responder.send(empty());
   }
   if (put.ticket == 0) return;
   add(counts_.reads_held);
@@ -425,11 +431,16 @@ void TheAgents::hold(const CallPtr& call, hosts::HostId host, std::chrono::secon
   if (auto mine = parked_.take(host, put.ticket)) answer_held(host, std::move(*mine));
 }
 
-void TheAgents::answer_held(hosts::HostId host, http::Responder responder) {
+void TheAgents::answer_held(hosts::HostId host, HeldRead held) {
   // Asked of nobody, queries would count as asked.
-  if (!responder.open()) return;
+  if (!held.responder.open()) return;
+  // Revoked, or found to be another host's, while it was held: the next request is told so.
+  if (!services_.enrollment->is_of(held.node_key, host)) {
+    held.responder.send(read_response(R"({"queries":{}})"));
+    return;
+  }
   add(counts_.reads_woken);
-  responder.send(read_response(take(host)));
+  held.responder.send(read_response(take(host)));
 }
 
 void TheAgents::wake(std::span<const hosts::HostId> hosts) {
@@ -505,8 +516,8 @@ void TheAgents::carve_block(const CallPtr& call) {
   if (!request) return refuse(*call, Outcome::malformed, 400, request.error().text());
   call->request.body = {};
   const auto block = std::make_shared<CarveBlock>(std::move(*request));
-  const auto store = [this, call, block](hosts::HostId) {
-    const auto stored = services_.carves->block(block->session, block->block_id, block->data, services_.clock());
+  const auto store = [this, call, block](hosts::HostId host) {
+    const auto stored = services_.carves->block(host, block->session, block->block_id, block->data, services_.clock());
     if (stored)
       answer(*call, json_text("{}"));
     else

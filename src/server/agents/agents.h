@@ -21,8 +21,8 @@ namespace osprey::server::agents {
 struct Options {
   std::chrono::seconds hold{55};                // for which a distributed read is held open at most; 0: never
   std::size_t held = 200'000;                   // reads held at a time; further ones are answered at once
-  std::size_t log_body = 16 << 20;              // bytes of a log request, unpacked; more is 413
-  std::size_t write_body = 16 << 20;            // of a distributed write
+  std::size_t log_body = 40 << 20;              // bytes of a log request, unpacked; more is 413
+  std::size_t write_body = 40 << 20;            // of a distributed write; our agents keep 32 MB of answers
   std::size_t carve_body = 16 << 20;            // of a carve's block, in base64
   std::size_t line = 1 << 20;                   // of a log line; longer ones are dropped and counted
   std::string secret_member = "enroll_secret";  // agents' --tls_enroll_override

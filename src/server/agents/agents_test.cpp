@@ -126,6 +126,12 @@ TEST_F(AgentsTest, EveryRefusalSaysWhy) {
 
 // Enrolment
 
+// Whoever asks all hosts from now on asks this one, too.
+TEST_F(AgentsTest, WhoHasEnrolledIsKnownHereAtOnce) {
+  EXPECT_EQ(post("/enroll", R"({"enroll_secret":"right","host_identifier":"1"})")->status(), 200U);
+  EXPECT_THAT(hosts.looked_up, ElementsAre(1));
+}
+
 TEST_F(AgentsTest, EnrollGivesANodeKeyAndHandsOverWhoAsks) {
   const auto answered =
       post("/enroll", R"({"enroll_secret":"right","host_identifier":"1","host_details":{"t":{"c":"v"}}})");
@@ -264,7 +270,7 @@ TEST_F(AgentsTest, LinesThatCannotBeKeptDoNotHoldUpTheOthers) {
 
 TEST_F(AgentsTest, AFullBatchOfLongLinesPasses) {
   std::string body = R"({"node_key":"key-1","log_type":"result","data":[)";
-  const std::string line = R"({"name":"q","columns":{"text":")" + std::string(15'000, 'x') + "\"}}";
+  const std::string line = R"({"name":"q","columns":{"text":")" + std::string(30'000, 'x') + "\"}}";
   for (int i = 0; i < 1024; ++i) body += (i == 0 ? "" : ",") + line;
   EXPECT_EQ(post("/log", body + "]}")->status(), 200U);
   ASSERT_EQ(results.batches.size(), 1U);
@@ -350,6 +356,23 @@ TEST_F(AgentsTest, WhoHasGoneIsAskedNothing) {
   agents->wake(std::vector<hosts::HostId>{1});
   EXPECT_TRUE(live.has(1));
   EXPECT_EQ(read()->body(), R"({"queries":{"live:1":"select 1"}})");
+}
+
+// A stolen key, revoked while it waits: neither learns it what is asked, nor counts the host as asked.
+TEST_F(AgentsTest, AReadThatIsHeldWithARevokedKeyIsAskedNothing) {
+  for (const auto& [key, headers] : {std::pair("key-1", http::Headers{}), std::pair("", node_key("key-1"))}) {
+    enrollment.keys["key-1"] = 1;
+    auto with_hold = headers;
+    with_hold.emplace_back("osprey-held-read", "20");
+    const auto held = post("/api/osquery/distributed/read", R"({"node_key":")" + std::string(key) + "\"}", with_hold);
+    EXPECT_EQ(held->status(), 0U);
+    enrollment.keys.erase("key-1");
+    live.ask(1, {.id = "live:1", .sql = "select 1"});
+    agents->wake(std::vector<hosts::HostId>{1});
+    EXPECT_EQ(held->body(), R"({"queries":{}})");
+    EXPECT_TRUE(live.has(1));
+    live.asks.clear();
+  }
 }
 
 TEST_F(AgentsTest, HeldReadsAreBoundedAndThoseOfTheGoneAreSweptOut) {

@@ -81,6 +81,10 @@ struct FakeEnrollment : enrollment::Enrollment {
     if (found != keys.end()) return Known{found->second};
     return elsewhere.contains(key) ? std::nullopt : std::optional(Known{});
   }
+  bool is_of(std::string_view key, hosts::HostId host) const override {
+    const auto found = keys.find(key);
+    return found != keys.end() && found->second == host;
+  }
   Result<Known> look_up(std::string_view key, std::string_view) override {
     ++look_ups;
     if (key == "unavailable") return std::unexpected(Error{db::kUnavailable, "database", "gone"});
@@ -103,6 +107,13 @@ struct FakeHosts : hosts::Hosts {
     const std::lock_guard lock(mutex);
     const auto found = hosts.find(host);
     return found == hosts.end() ? nullptr : found->second;
+  }
+  Result<hosts::HostPtr> look_up(hosts::HostId host) override {
+    {
+      const std::lock_guard lock(mutex);
+      looked_up.push_back(host);
+    }
+    return find(host);
   }
   std::vector<hosts::HostPtr> all() const override { return {}; }
   void seen(hosts::HostId host, hosts::Sign sign, std::string_view address, Timestamp) noexcept override {
@@ -132,6 +143,7 @@ struct FakeHosts : hosts::Hosts {
   mutable std::mutex mutex;
   std::map<hosts::HostId, hosts::HostPtr> hosts;
   std::map<hosts::HostId, hosts::Details> details_of;
+  std::vector<hosts::HostId> looked_up;
   std::vector<std::tuple<hosts::HostId, hosts::Sign, std::string>> signs;
   std::function<Result<void>(db::Transaction&, hosts::HostId)> remover;
   hosts::HostId last = 0;
@@ -160,7 +172,8 @@ struct FakeQueries : queries::Queries {
                                   Timestamp) override {
     return {};
   }
-  Result<queries::Effect> try_out(queries::Kind, const std::string&, const std::optional<queries::Draft>&) override {
+  Result<queries::Effect> try_out(queries::Kind, const std::string&, const std::optional<queries::Draft>&,
+                                  std::optional<hosts::HostId>) override {
     return {};
   }
   std::shared_ptr<const queries::Composed> recalled = make("v1");
@@ -200,7 +213,8 @@ struct FakeCarves : carves::Carves {
     starts.emplace_back(host, start);
     return "session-1";
   }
-  Result<void> block(std::string_view session, std::uint64_t block_id, std::string_view data, Timestamp) override {
+  Result<void> block(hosts::HostId, std::string_view session, std::uint64_t block_id, std::string_view data,
+                     Timestamp) override {
     if (session != "session-1") return api::problem(api::kNotFound, "carve", "there is no such session");
     blocks[block_id] = data;
     return {};
@@ -211,9 +225,15 @@ struct FakeCarves : carves::Carves {
   }
   Result<std::string> read(carves::CarveId, std::int64_t) override { return {}; }
   Result<void> remove(db::Transaction&, carves::CarveId) override { return {}; }
+  Result<void> end_sessions(db::Transaction&, hosts::HostId host) override {
+    ended.push_back(host);
+    return {};
+  }
+  Result<void> remove_host(db::Transaction&, hosts::HostId) override { return {}; }
   Result<void> maintain(Timestamp) override { return {}; }
   std::vector<std::pair<hosts::HostId, carves::Start>> starts;
   std::map<std::uint64_t, std::string> blocks;
+  std::vector<hosts::HostId> ended;
 };
 
 struct FakeSource : QuerySource {

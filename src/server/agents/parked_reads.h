@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <unordered_map>
 
 #include "server/hosts/host.h"
@@ -14,24 +15,28 @@
 
 namespace osprey::server::agents {
 
+struct HeldRead {
+  http::Responder responder;  // parked already
+  std::string node_key;       // that the host showed
+};
+
 class ParkedReads {
  public:
   explicit ParkedReads(std::size_t most) : most_a_shard_(most / kShards + 1) {}
 
   struct Put {
-    std::uint64_t ticket = 0;                // of this read; 0: there is no room, it is in `other`
-    std::optional<http::Responder> other{};  // the host's read before, or this one
+    std::uint64_t ticket = 0;         // of this read; 0: there is no room, it is in `other`
+    std::optional<HeldRead> other{};  // the host's read before, or this one
   };
-  // `responder` is parked already.
-  Put put(hosts::HostId host, http::Responder responder);
+  Put put(hosts::HostId host, HeldRead read);
   // The host's read, out of here; with a ticket only if it is that one.
-  std::optional<http::Responder> take(hosts::HostId host, std::uint64_t ticket = 0);
+  std::optional<HeldRead> take(hosts::HostId host, std::uint64_t ticket = 0);
   std::size_t size() const;
 
  private:
   static constexpr std::size_t kShards = 64;
   struct Parked {
-    http::Responder responder;
+    HeldRead read;
     std::uint64_t ticket;
   };
   struct Shard {

@@ -1,7 +1,9 @@
-// For tests: the whole API behind its router, without a listener.
+// For tests: the whole API behind its router, without a listener; peers that read slowly.
 #pragma once
 
 #include <boost/json.hpp>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -80,6 +82,60 @@ inline Reply ask(const http::Router& router, http::Method method, std::string ta
   request.parameters = match->parameters;
   match->route->handle(std::move(request), http::Responder(std::make_unique<Link>(reply)));
   return reply;
+}
+
+// A peer that reads as much as it is let: what stands in `waiting` goes on when the test says so.
+struct Peer {
+  http::Response response;
+  std::string body;
+  std::size_t unsent = 0;
+  bool finished = false;
+  bool gone = false;
+  std::deque<std::function<void()>> waiting;
+
+  void read_all() {
+    while (!waiting.empty()) {
+      auto go_on = std::move(waiting.front());
+      waiting.pop_front();
+      unsent = 0;
+      go_on();
+    }
+  }
+};
+
+struct PeerStream : http::BodyStream::Link {
+  explicit PeerStream(Peer& of) : peer(of) {}
+  bool write(std::string piece) override {
+    peer.body += piece;
+    peer.unsent += piece.size();
+    return !peer.gone;
+  }
+  std::size_t unsent() const override { return peer.unsent; }
+  void when_drained(std::function<void()> go_on) override { peer.waiting.push_back(std::move(go_on)); }
+  void finish() override { peer.finished = true; }
+  Peer& peer;
+};
+
+struct PeerLink : http::Responder::Link {
+  explicit PeerLink(Peer& of) : peer(of) {}
+  bool send(http::Response response) override {
+    peer.response = std::move(response);
+    return true;
+  }
+  http::BodyStream stream(http::Response head) override {
+    peer.response = std::move(head);
+    return http::BodyStream(std::make_shared<PeerStream>(peer));
+  }
+  void park(std::chrono::steady_clock::time_point, http::Response) override {}
+  bool open() const override { return true; }
+  Peer& peer;
+};
+
+// Asks an endpoint as the router does.
+inline void run(const Endpoint& endpoint, http::Request request, const Services& services, Peer& peer) {
+  request.method = endpoint.method;
+  endpoint.run(request, Context{.services = services, .head = request},
+               http::Responder(std::make_unique<PeerLink>(peer)));
 }
 
 }  // namespace osprey::server::api::testing

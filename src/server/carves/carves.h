@@ -69,7 +69,8 @@ struct OneCarve {
 
 struct Options {
   std::uint64_t carve_bytes = 1ULL << 30;  // of one carve
-  std::uint64_t all_bytes = 20ULL << 30;   // of all; the oldest complete ones go first
+  // Of all; the oldest complete ones go first. So much again may be being received, further blocks are refused.
+  std::uint64_t all_bytes = 20ULL << 30;
   std::uint64_t block_bytes = 8 << 20;
   std::uint64_t blocks = 1 << 20;  // of one carve
   unsigned open_a_host = 8;        // being received of one host at a time
@@ -84,9 +85,10 @@ class Carves {
   // The session id, unguessable: blocks of older agents show nothing else. The same carve announced again goes on with
   // the blocks that are there.
   virtual Result<std::string> begin(hosts::HostId host, const Start& start, Timestamp now) = 0;
-  // `data`: the block's bytes, decoded. Once it returns, the block is durable. The same block again is no error.
-  virtual Result<void> block(std::string_view session, std::uint64_t block_id, std::string_view data,
-                             Timestamp now) = 0;
+  // `host`: whose node key came with the block; 0: none did, as of older agents. `data`: its bytes, decoded. Once it
+  // returns, the block is durable. The same block again is no error.
+  virtual Result<void> block(hosts::HostId host, std::string_view session, std::uint64_t block_id,
+                             std::string_view data, Timestamp now) = 0;
 
   virtual Result<Carve> find(CarveId carve) = 0;
   // Newest first, older than `before`, of a host if one is given.
@@ -94,7 +96,12 @@ class Carves {
   // One block of a complete carve.
   virtual Result<std::string> read(CarveId carve, std::int64_t block) = 0;
   virtual Result<void> remove(db::Transaction& transaction, CarveId carve) = 0;
-  // Once a minute: what is too old, too much or abandoned goes.
+  // What the host is uploading ends, and what there is of it goes: whoever had its node key had the sessions. It may
+  // begin anew.
+  virtual Result<void> end_sessions(db::Transaction& transaction, hosts::HostId host) = 0;
+  // All that the host has sent goes with it.
+  virtual Result<void> remove_host(db::Transaction& transaction, hosts::HostId host) = 0;
+  // Once a minute: what is too old, too much or abandoned goes, what has all its blocks is completed.
   virtual Result<void> maintain(Timestamp now) = 0;
 };
 

@@ -63,6 +63,7 @@ struct Open {
   std::int64_t bytes = 0;
   std::int64_t block_size = 0;
   std::int64_t blocks = 0;
+  std::int64_t received = 0;
 
   std::int64_t size_of(std::int64_t block) const {
     return block + 1 < blocks ? block_size : bytes - block_size * (blocks - 1);
@@ -81,10 +82,11 @@ class Service final : public Carves {
     return session;
   }
 
-  Result<void> block(std::string_view session, std::uint64_t block_id, std::string_view data, Timestamp now) override {
+  Result<void> block(hosts::HostId host, std::string_view session, std::uint64_t block_id, std::string_view data,
+                     Timestamp now) override {
     const auto key = sha256_hex(session);
     auto taken = database_.write([&](db::Transaction& transaction) -> Result<std::optional<Open>> {
-      const auto carve = TRY(opened(transaction.sql(), key));
+      const auto carve = TRY(opened(transaction.sql(), host, key));
       return take(transaction.sql(), carve, block_id, data, now);
     });
     if (!taken) return std::unexpected(std::move(taken.error()));
@@ -116,7 +118,24 @@ class Service final : public Carves {
     return {};
   }
 
+  Result<void> end_sessions(db::Transaction& transaction, hosts::HostId host) override {
+    auto& sql = transaction.sql();
+    sql << "DELETE FROM carves_blocks WHERE carve IN (SELECT id FROM carves WHERE host_id = :host AND state = 0)",
+        soci::use(host);
+    // No digest has a blank in it.
+    sql << "UPDATE carves SET session = 'ended ' || CAST(id AS TEXT), blocks_received = 0 "
+           "WHERE host_id = :host AND state = 0",
+        soci::use(host);
+    return {};
+  }
+
+  Result<void> remove_host(db::Transaction& transaction, hosts::HostId host) override {
+    transaction.sql() << "DELETE FROM carves WHERE host_id = :host", soci::use(host);
+    return {};
+  }
+
   Result<void> maintain(Timestamp now) override {
+    TRY(complete_what_is_whole(now));
     const auto abandoned = now.ms - options_.abandon_ms;
     const auto old = now.ms - options_.keep_ms;
     TRY(database_.write([&](db::Transaction& transaction) -> Result<void> {
@@ -159,6 +178,12 @@ class Service final : public Carves {
         soci::use(session), soci::use(now.ms), soci::use(host), soci::use(start.carve_id), soci::use(bytes),
         soci::use(block_size), soci::use(blocks), soci::into(again);
     if (again != 0) return {};
+    std::int64_t complete = 0;
+    sql << "SELECT count(*) FROM carves WHERE host_id = :host AND carve_id = :carve AND state = 1", soci::use(host),
+        soci::use(start.carve_id), soci::into(complete);
+    if (complete != 0) return api::problem(api::kConflict, "carve", "is complete already");
+    // Given up, or of another size by now.
+    sql << "DELETE FROM carves WHERE host_id = :host AND carve_id = :carve", soci::use(host), soci::use(start.carve_id);
     std::int64_t open = 0;
     sql << "SELECT count(*) FROM carves WHERE host_id = :host AND state = 0", soci::use(host), soci::into(open);
     if (open >= options_.open_a_host)
@@ -170,19 +195,35 @@ class Service final : public Carves {
     return {};
   }
 
-  static Result<Open> opened(soci::session& sql, const std::string& session) {
-    const soci::rowset<soci::row> rows =
-        (sql.prepare << "SELECT id, state, bytes, block_size, blocks FROM carves WHERE session = :session",
-         soci::use(session));
+  static std::vector<Open> open_ones(const soci::rowset<soci::row>& rows) {
+    std::vector<Open> found;
     for (const auto& row : rows)
-      return Open{db::whole(row, 0), static_cast<State>(db::whole(row, 1)), db::whole(row, 2), db::whole(row, 3),
-                  db::whole(row, 4)};
-    return api::problem(api::kForbidden, "carve", "no such session");
+      found.push_back({db::whole(row, 0), static_cast<State>(db::whole(row, 1)), db::whole(row, 2), db::whole(row, 3),
+                       db::whole(row, 4), db::whole(row, 5)});
+    return found;
   }
 
-  // The carve, if this was its last block.
-  static Result<std::optional<Open>> take(soci::session& sql, const Open& carve, std::uint64_t block_id,
-                                          std::string_view data, Timestamp now) {
+  // A session of another host's is none.
+  static Result<Open> opened(soci::session& sql, hosts::HostId host, const std::string& session) {
+    const long long id = host;
+    const auto found =
+        open_ones((sql.prepare << "SELECT id, state, bytes, block_size, blocks, blocks_received FROM carves "
+                                  "WHERE session = :session AND (host_id = :host OR :any = 0)",
+                   soci::use(session), soci::use(id), soci::use(id)));
+    if (found.empty()) return api::problem(api::kForbidden, "carve", "no such session");
+    return found.front();
+  }
+
+  bool is_full(soci::session& sql) const {
+    std::int64_t bytes = 0;
+    sql << "SELECT CAST(coalesce(sum(blocks_received * block_size), 0) AS bigint) FROM carves WHERE state = 0",
+        soci::into(bytes);
+    return bytes >= static_cast<std::int64_t>(options_.all_bytes);
+  }
+
+  // The carve, if all its blocks are there.
+  Result<std::optional<Open>> take(soci::session& sql, const Open& carve, std::uint64_t block_id, std::string_view data,
+                                   Timestamp now) const {
     if (carve.state == State::complete) return std::nullopt;  // sent again: its reply was lost
     if (carve.state == State::abandoned) return api::problem(api::kGone, "carve", "was given up; begin again");
     if (block_id >= static_cast<std::uint64_t>(carve.blocks))
@@ -191,12 +232,14 @@ class Service final : public Carves {
     if (static_cast<std::int64_t>(data.size()) != carve.size_of(block))
       return api::problem(api::kInvalid, "data",
                           fmt::format("block {} has {} bytes, {} came", block, carve.size_of(block), data.size()));
+    if (is_full(sql)) return api::problem(api::kTooMany, "carve", "too much is being received; send it again later");
     const db::Bytes bytes{std::string(data)};
     std::int64_t stored = -1;
     sql << "INSERT INTO carves_blocks (carve, block, data) VALUES (:id, :block, :data) ON CONFLICT DO NOTHING "
            "RETURNING block",
         soci::use(carve.id), soci::use(block), soci::use(bytes), soci::into(stored);
-    if (stored < 0) return std::nullopt;
+    // Sent again; was it the last, its reply may have been lost before the carve was complete.
+    if (stored < 0) return carve.received == carve.blocks ? std::optional(carve) : std::nullopt;
     std::int64_t received = 0;
     sql << "UPDATE carves SET blocks_received = blocks_received + 1, changed_at = :at WHERE id = :id "
            "RETURNING blocks_received",
@@ -217,10 +260,23 @@ class Service final : public Carves {
     EVP_DigestFinal_ex(context.get(), digest, &size);
     const auto sum = hex({reinterpret_cast<const char*>(digest), size});
     return database_.write([&](db::Transaction& transaction) -> Result<void> {
-      transaction.sql() << "UPDATE carves SET state = 1, sha256 = :sum WHERE id = :id", soci::use(sum),
+      transaction.sql() << "UPDATE carves SET state = 1, sha256 = :sum WHERE id = :id AND state = 0", soci::use(sum),
           soci::use(carve.id);
       return {};
     });
+  }
+
+  // A server that ends between the last block and the checksum leaves such; no host comes back for it.
+  Result<void> complete_what_is_whole(Timestamp now) {
+    constexpr std::int64_t kPatienceMs = 60'000;  // with who is at it
+    const auto before = now.ms - kPatienceMs;
+    const auto whole = TRY(database_.read([&](soci::session& sql) {
+      return open_ones((sql.prepare << "SELECT id, state, bytes, block_size, blocks, blocks_received FROM carves "
+                                       "WHERE state = 0 AND blocks_received = blocks AND changed_at < :before",
+                        soci::use(before)));
+    }));
+    for (const auto& carve : whole) TRY(complete(carve));
+    return {};
   }
 
   static std::optional<std::string> block_of(soci::session& sql, CarveId carve, std::int64_t block) {
@@ -251,7 +307,9 @@ class Service final : public Carves {
     return database_.write([&](db::Transaction& transaction) -> Result<void> {
       auto& sql = transaction.sql();
       std::int64_t bytes = 0;
-      sql << "SELECT CAST(coalesce(sum(bytes), 0) AS bigint) FROM carves", soci::into(bytes);
+      // What is only announced takes no room: it would push out what is there.
+      sql << "SELECT CAST(coalesce(sum(CASE state WHEN 1 THEN bytes ELSE 0 END), 0) AS bigint) FROM carves",
+          soci::into(bytes);
       const auto most = static_cast<std::int64_t>(options_.all_bytes);
       while (bytes > most) {
         std::int64_t gone = -1;

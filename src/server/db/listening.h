@@ -1,6 +1,7 @@
-// Listening: messages of the database for somebody who may end before it does.
+// Listening: callbacks for somebody who may end before those who call.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -10,20 +11,20 @@
 
 namespace osprey::server::db {
 
-// A member of whoever listens, declared last: once it is gone no callback runs, nor will.
+// A member of whoever listens, declared last: once it is gone no callback runs, nor will. They run one at a time and
+// must not wait.
 class Listening {
  public:
+  // What does the same as `call` as long as this is there.
+  template <class F>
+  auto while_there(F call) const {
+    return [state = state_, call = std::move(call)](const auto&... what) {
+      const std::scoped_lock lock(state->mutex);
+      if (!state->ended) call(what...);
+    };
+  }
   void listen(Database& database, std::string channel, Database::OnMessage on_message, std::function<void()> on_gap) {
-    database.listen(
-        std::move(channel),
-        [state = state_, call = std::move(on_message)](const std::string& payload) {
-          const std::scoped_lock lock(state->mutex);
-          if (!state->ended) call(payload);
-        },
-        [state = state_, call = std::move(on_gap)] {
-          const std::scoped_lock lock(state->mutex);
-          if (!state->ended) call();
-        });
+    database.listen(std::move(channel), while_there(std::move(on_message)), while_there(std::move(on_gap)));
   }
   ~Listening() {
     const std::scoped_lock lock(state_->mutex);

@@ -41,6 +41,7 @@ class EnrollmentEndpoints : public EnrollmentFixture {
   EnrollmentEndpoints() {
     migrate(activity::schema());
     services.tags = &tags;
+    services.carves = &carves;
   }
 
   http::Response ask(api::Endpoint (*endpoint)(), std::string body = "", std::vector<std::string> parameters = {},
@@ -60,6 +61,7 @@ class EnrollmentEndpoints : public EnrollmentFixture {
     return *exchange->response;
   }
   FakeTags tags;
+  agents::FakeCarves carves;
 };
 INSTANTIATE_TEST_SUITE_P(Databases, EnrollmentEndpoints, db::both_dialects(), db::dialect_name);
 
@@ -127,6 +129,8 @@ TEST_P(EnrollmentEndpoints, ANodeKeyIsRevoked) {
   const auto key = enroll(request("web-1"));
   EXPECT_EQ(ask(revoke_node_key, R"({"may_enroll_again":false})", {"1"}).status, 204U);
   EXPECT_TRUE(eventually([&] { return host_of(key) != 1; }));
+  EXPECT_FALSE(enrollment().is_of(key, 1));
+  EXPECT_THAT(carves.ended, testing::ElementsAre(1)) << "whoever had the key had the sessions";
   EXPECT_FALSE(try_enroll(request("web-1")));
   EXPECT_EQ(ask(revoke_node_key, "{}", {"1"}).status, 204U);
   EXPECT_TRUE(try_enroll(request("web-1")));

@@ -1,33 +1,15 @@
 #include "server/enrollment/enroll_line.h"
 
 #include <fmt/format.h>
-#include <openssl/bio.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
-#include <memory>
 
 #include "base/text.h"
 #include "server/api/problem.h"
+#include "server/certificates.h"
 
 namespace osprey::server::enrollment {
 namespace {
 
 constexpr std::string_view kFolder = "/etc/osprey";
-
-std::string fingerprint_of(const std::string& pem) {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
-                                                      &BIO_free);
-  const std::unique_ptr<X509, decltype(&X509_free)> certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr),
-                                                                &X509_free);
-  std::string digest(EVP_MAX_MD_SIZE, '\0');
-  unsigned size = 0;
-  if (!certificate ||
-      X509_digest(certificate.get(), EVP_sha256(), reinterpret_cast<unsigned char*>(digest.data()), &size) != 1)
-    return {};
-  digest.resize(size);
-  return hex(digest);
-}
 
 std::vector<std::string> flags_for(const Options& options) {
   std::vector<std::string> flags{

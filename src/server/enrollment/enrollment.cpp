@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "server/api/problem.h"
-#include "server/db/database.h"
+#include "server/db/listening.h"
 #include "server/enrollment/certificate_name.h"
 #include "server/enrollment/conflicts.h"
 #include "server/enrollment/cool_down.h"
@@ -27,21 +27,29 @@ namespace {
 constexpr std::string_view kChannel = "enrollment";
 constexpr std::size_t kMostIdentifier = 512;
 
-// So many a second, saved up for a second.
+// So many a second.
 class Budget {
  public:
   explicit Budget(unsigned a_second) : a_second_(a_second) {}
-  bool take(Timestamp now) {
+  bool is_spent(Timestamp now) {
     const std::lock_guard lock(mutex_);
-    const auto second = now.ms / 1000;
-    if (second != second_) {
-      second_ = second;
-      taken_ = 0;
-    }
-    return taken_++ < a_second_;
+    begin(now);
+    return taken_ >= a_second_;
+  }
+  void take(Timestamp now) {
+    const std::lock_guard lock(mutex_);
+    begin(now);
+    ++taken_;
   }
 
  private:
+  void begin(Timestamp now) {
+    const auto second = now.ms / 1000;
+    if (second == second_) return;
+    second_ = second;
+    taken_ = 0;
+  }
+
   const unsigned a_second_;
   std::mutex mutex_;
   std::int64_t second_ = 0;
@@ -55,24 +63,6 @@ struct Refusal {
   std::string text;
 };
 
-// What the database's threads call may live longer than the enrollment: it holds on to this.
-struct Shared {
-  NodeKeys keys;
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool ending = false;
-  bool work = false;
-  bool reload = false;
-
-  void wake() {
-    {
-      const std::lock_guard lock(mutex);
-      work = true;
-    }
-    changed.notify_all();
-  }
-};
-
 class TheEnrollment final : public Enrollment {
  public:
   TheEnrollment(const Services& services, const Options& options)
@@ -80,13 +70,16 @@ class TheEnrollment final : public Enrollment {
         options_(options),
         failing_(options.free_failures, options.longest_cool_down),
         enrolling_(options.free_enrolments, options.longest_cool_down),
-        look_ups_(options.look_ups) {}
+        unknown_(options.unknown_keys) {}
   ~TheEnrollment() override;
 
   Result<void> start();
 
   Result<std::string> enroll(const Request& request, Timestamp now) override;
   std::optional<Known> recall(std::string_view node_key, std::string_view address) const override;
+  bool is_of(std::string_view node_key, hosts::HostId host) const override {
+    return shared_->keys.is_of(node_key, host, services_.clock());
+  }
   Result<Known> look_up(std::string_view node_key, std::string_view address) override;
   Result<void> revoke(db::Transaction& transaction, hosts::HostId host, bool may_enroll_again, Timestamp now) override;
   const Options& options() const override { return options_; }
@@ -112,18 +105,24 @@ class TheEnrollment final : public Enrollment {
   Result<std::vector<NodeKey>> first_use(const Digest& hash, Timestamp now);
   Result<std::vector<NodeKey>> tell_apart(const Digest& hash, const Digest& rival, Timestamp now);
   void put(const std::vector<NodeKey>& keys) {
-    for (const auto& key : keys) shared_->keys.put(key);
+    for (const auto& key : keys) keys_.put(key);
   }
 
   const Services& services_;
   const Options options_;
-  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  NodeKeys keys_;
   CoolDown failing_;
   CoolDown enrolling_;
-  Budget look_ups_;
+  Budget unknown_;
   Failures failures_;
   std::mutex settling_;
+  std::atomic<bool> reload_ = false;    // memory may have missed something
+  std::atomic<std::uint64_t> told_{0};  // messages
+  std::mutex mutex_;
+  std::condition_variable ending_changed_;
+  bool ending_ = false;
   std::thread thread_;
+  db::Listening listening_;
 };
 
 void tell(db::Transaction& transaction, const std::vector<NodeKey>& keys) {
@@ -140,20 +139,13 @@ void end_keys(db::Transaction& transaction, hosts::HostId host) {
 // In memory
 
 Result<void> TheEnrollment::start() {
-  const auto shared = shared_;
-  shared_->keys.on_finding([shared = shared.get()] { shared->wake(); });
-  services_.database->listen(
-      std::string(kChannel),
-      [shared](const std::string& message) {
-        if (const auto key = from_message(message)) shared->keys.put(*key);
+  listening_.listen(
+      *services_.database, std::string(kChannel),
+      [this](const std::string& message) {
+        ++told_;
+        if (const auto key = from_message(message)) keys_.put(*key);
       },
-      [shared] {
-        {
-          const std::lock_guard lock(shared->mutex);
-          shared->reload = true;
-        }
-        shared->wake();
-      });
+      [this] { reload_ = true; });
   TRY(reload());
   services_.hosts->add_remover([](db::Transaction& transaction, hosts::HostId host) -> Result<void> {
     end_keys(transaction, host);
@@ -169,18 +161,21 @@ Result<void> TheEnrollment::start() {
 
 TheEnrollment::~TheEnrollment() {
   {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->ending = true;
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
   }
-  shared_->changed.notify_all();
+  ending_changed_.notify_all();
   if (thread_.joinable()) thread_.join();
   (void)failures_.write(*services_.database);
 }
 
 Result<void> TheEnrollment::reload() {
   const auto now = services_.clock();
+  const auto told = told_.load();
   const auto keys = TRY(services_.database->read([&](soci::session& sql) { return all_keys(sql, now); }));
-  shared_->keys.replace_all(keys);
+  keys_.replace_all(keys);
+  // What was read may be older than what was told meanwhile: a key that has ended since would be good again.
+  if (told_ != told) reload_ = true;
   return {};
 }
 
@@ -188,30 +183,34 @@ void TheEnrollment::run() {
   constexpr std::chrono::seconds kPause{1};
   while (true) {
     {
-      std::unique_lock lock(shared_->mutex);
-      shared_->changed.wait_for(lock, kPause, [&] { return shared_->ending; });
-      if (shared_->ending) return;
+      std::unique_lock lock(mutex_);
+      if (ending_changed_.wait_for(lock, kPause, [&] { return ending_; })) return;
     }
     settle();
   }
 }
 
 std::optional<Enrollment::Known> TheEnrollment::recall(std::string_view node_key, std::string_view address) const {
-  const auto host = shared_->keys.recall(node_key, address, services_.clock());
+  const auto host = keys_.recall(node_key, address, services_.clock());
   return host ? std::optional(Known{*host}) : std::nullopt;
 }
 
 Result<Enrollment::Known> TheEnrollment::look_up(std::string_view node_key, std::string_view address) {
   const auto now = services_.clock();
   if (const auto known = recall(node_key, address)) return *known;
-  if (!look_ups_.take(now))
+  // Those that another server has just given out are not counted, however many hosts come here with them at once.
+  if (unknown_.is_spent(now))
     return std::unexpected(Error{db::kUnavailable, "node key", "too many that nobody knows; send it again later"});
   const auto hash = digest_of(node_key);
-  const auto found = TRY(services_.database->read([&](soci::session& sql) { return find_key(sql, hash); }));
-  if (found)
-    shared_->keys.put(found->key);
-  else
-    shared_->keys.put_unknown(hash, now);
+  const auto find = [&](soci::session& sql) { return find_key(sql, hash); };
+  if (const auto found = TRY(services_.database->read(find))) {
+    keys_.put(found->key);
+    // Had it ended between reading and putting, that was told before it was there.
+    if (!TRY(services_.database->read(find))) keys_.put({.hash = hash});
+  } else {
+    keys_.put_unknown(hash, now);
+    unknown_.take(now);
+  }
   return recall(node_key, address).value_or(Known{});
 }
 
@@ -335,29 +334,19 @@ Result<void> TheEnrollment::revoke(db::Transaction& transaction, hosts::HostId h
 void TheEnrollment::settle() {
   const std::lock_guard lock(settling_);
   const auto now = services_.clock();
-  bool wanted = false;
-  {
-    const std::lock_guard shared_lock(shared_->mutex);
-    wanted = std::exchange(shared_->reload, false);
-  }
-  if (wanted && !reload()) {
-    const std::lock_guard shared_lock(shared_->mutex);
-    shared_->reload = true;
-  }
+  if (reload_.exchange(false) && !reload()) reload_ = true;
   settle_findings(now);
   (void)failures_.write(*services_.database);
 }
 
 void TheEnrollment::settle_findings(Timestamp now) {
-  for (const auto& finding : shared_->keys.take_findings()) {
+  for (const auto& finding : keys_.take_findings()) {
     const auto keys = settle(finding, now);
     // What could not be done is found again: by the next use of the key once it is loaded anew.
-    if (keys) {
+    if (keys)
       put(*keys);
-    } else {
-      const std::lock_guard lock(shared_->mutex);
-      shared_->reload = true;
-    }
+    else
+      reload_ = true;
   }
 }
 

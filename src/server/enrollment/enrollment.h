@@ -38,7 +38,7 @@ struct Options {
   unsigned free_failures = 10;    // an address: different wrong secrets; an address and secret: failures
   unsigned free_enrolments = 10;  // the same host from the same address
   std::chrono::seconds longest_cool_down{600};
-  unsigned look_ups = 200;  // of unknown node keys in the database, a second
+  unsigned unknown_keys = 200;  // that the database does not know either, a second; beyond it none is looked up
 
   // For the line that enrols a host.
   std::string server;       // "fleet.example.org:8443", as hosts reach it
@@ -69,7 +69,9 @@ class Enrollment {
   // From memory, never waits; none: memory cannot tell, ask look_up() on a worker. Counts as a use of the key, from
   // `address`.
   virtual std::optional<Known> recall(std::string_view node_key, std::string_view address) const = 0;
-  // db::kUnavailable too where more unknown keys come than the database is to be asked for.
+  // From memory: whether it is a key of the host's now. Does not count as a use.
+  virtual bool is_of(std::string_view node_key, hosts::HostId host) const = 0;
+  // db::kUnavailable too where more keys come that are none than the database is to be asked for.
   virtual Result<Known> look_up(std::string_view node_key, std::string_view address) = 0;
 
   // The host's node keys are of no more use. `may_enroll_again`: with a secret, as the host that it was.

@@ -41,6 +41,26 @@ class EnrollmentTest : public EnrollmentFixture {
         [&](db::Transaction& transaction) -> Result<Secret> { return *secret_by_id(transaction, id); });
   }
 };
+// A server's database whose messages do not come.
+class Deaf final : public db::Database {
+ public:
+  explicit Deaf(db::Database& behind) : behind_(behind) {}
+  db::Dialect dialect() const override { return behind_.dialect(); }
+  void listen(std::string, OnMessage, std::function<void()>) override {}
+  Result<void> migrate(std::span<const db::Schema> schemas) override { return behind_.migrate(schemas); }
+  Counts counts() const override { return behind_.counts(); }
+
+ protected:
+  Result<void> run_read(std::chrono::milliseconds statement, const std::function<void(soci::session&)>& work) override {
+    return behind_.read_within(statement, work);
+  }
+  Result<void> run_write(const std::function<Result<void>(db::Transaction&)>& work) override {
+    return behind_.write(work);
+  }
+
+ private:
+  db::Database& behind_;
+};
 INSTANTIATE_TEST_SUITE_P(Databases, EnrollmentTest, db::both_dialects(), db::dialect_name);
 
 TEST_P(EnrollmentTest, SRV02_ARightSecretGivesANodeKeyWithTheSecretsTags) {
@@ -280,7 +300,7 @@ TEST_P(EnrollmentTest, AKeyIsFoundInTheDatabaseWhereMemoryMissedIt) {
 }
 
 TEST_P(EnrollmentTest, AFloodOfWrongKeysDoesNotFloodTheDatabase) {
-  open_with({.look_ups = 20});
+  open_with({.unknown_keys = 20});
   const auto before = database().counts().reads;
   int refused = 0;
   const std::string digits = "0123456789abcdef";
@@ -297,6 +317,22 @@ TEST_P(EnrollmentTest, AFloodOfWrongKeysDoesNotFloodTheDatabase) {
   }
   EXPECT_EQ(refused, 2 * (1000 - 20));
   EXPECT_EQ(database().counts().reads - before, 20U);
+}
+
+// Another server's, whose messages have not come yet.
+TEST_P(EnrollmentTest, KeysThatTheDatabaseKnowsAreLookedUpHoweverManyComeAtOnce) {
+  add({.text = "right-secret"});
+  Deaf deaf(database());
+  auto their_services = services;
+  their_services.database = &deaf;
+  const auto other = *open(their_services, {.unknown_keys = 1});
+  for (int i = 0; i < 5; ++i) {
+    const auto key = enroll(request("web-" + std::to_string(i)));
+    EXPECT_FALSE(other->recall(key, kAddress));
+    const auto known = other->look_up(key, kAddress);
+    ASSERT_TRUE(known) << known.error().text();
+    EXPECT_NE(known->host, 0);
+  }
 }
 
 TEST_P(EnrollmentTest, AnAddressThatFailsAgainAndAgainWaitsLongerAndLonger) {

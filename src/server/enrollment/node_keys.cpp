@@ -65,6 +65,17 @@ std::optional<hosts::HostId> NodeKeys::recall(std::string_view key, std::string_
   return std::nullopt;
 }
 
+bool NodeKeys::is_of(std::string_view key, hosts::HostId host, Timestamp now) const {
+  if (!is_key(key)) return false;
+  const auto hash = digest_of(key);
+  const std::shared_lock lock(mutex_);
+  const auto entry = keys_.find(hash);
+  if (entry == keys_.end() || entry->second.host != host) return false;
+  if (!entry->second.watched) return true;
+  const auto ends_at = watches_.at(hash).ends_at;
+  return ends_at == 0 || now.ms <= ends_at;
+}
+
 bool NodeKeys::is_used(const Digest& hash) const {
   const auto entry = keys_.find(hash);
   return entry != keys_.end() && load(entry->second.used);
@@ -98,11 +109,8 @@ void NodeKeys::note_address(const Digest& hash, const Entry& entry, std::string_
 }
 
 void NodeKeys::found(Finding finding) const {
-  {
-    const std::lock_guard lock(findings_mutex_);
-    findings_.push_back(std::move(finding));
-  }
-  if (tell_) tell_();
+  const std::lock_guard lock(findings_mutex_);
+  findings_.push_back(std::move(finding));
 }
 
 std::vector<NodeKeys::Finding> NodeKeys::take_findings() {

@@ -4,7 +4,6 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -50,8 +49,8 @@ class NodeKeys {
 
   // The host, 0 for a key that is none; none: memory cannot tell. `address`: where it was used.
   std::optional<hosts::HostId> recall(std::string_view key, std::string_view address, Timestamp now) const;
-  // Calls on the thread of recall() when there is a finding; must not wait.
-  void on_finding(std::function<void()> tell) { tell_ = std::move(tell); }
+  // Whether it is a key of the host's now; no use of it.
+  bool is_of(std::string_view key, hosts::HostId host, Timestamp now) const;
   std::vector<Finding> take_findings();
 
   void put(const NodeKey& key);
@@ -103,7 +102,6 @@ class NodeKeys {
   mutable std::mutex unknown_mutex_;
   std::unordered_map<Digest, std::int64_t, DigestHash> unknown_until_;
 
-  std::function<void()> tell_;
   mutable std::mutex findings_mutex_;
   mutable std::vector<Finding> findings_;
   mutable std::unordered_map<Digest, std::string, DigestHash> first_of_two_;  // of two addresses, the one before

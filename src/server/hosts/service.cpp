@@ -19,6 +19,7 @@
 #include "server/activity/activity.h"
 #include "server/api/problem.h"
 #include "server/db/group_commit.h"
+#include "server/db/listening.h"
 #include "server/db/text.h"
 #include "server/hosts/detail_queries.h"
 #include "server/hosts/messages.h"
@@ -101,15 +102,11 @@ void take_over(Host& host, std::string_view query, const std::vector<Row>& rows)
 class HostService final : public Service {
  public:
   HostService(const Services& services, Options options)
-      : services_(services),
-        database_(*services.database),
-        options_(options),
-        inbox_(std::make_shared<Inbox>()),
-        rounds_(options.refresh) {}
+      : services_(services), database_(*services.database), options_(options), rounds_(options.refresh) {}
 
   ~HostService() override {
     if (keeper_.joinable()) {
-      inbox_->close();
+      inbox_.close();
       keeper_.join();
     }
     refreshes_.reset();
@@ -117,10 +114,9 @@ class HostService final : public Service {
   }
 
   Result<void> start() {
-    const auto inbox = inbox_;
-    database_.listen(
-        std::string(kChannel), [inbox](const std::string& payload) { inbox->add(payload); },
-        [inbox] { inbox->miss(); });
+    listening_.listen(
+        database_, std::string(kChannel), [this](const std::string& payload) { inbox_.add(payload); },
+        [this] { inbox_.miss(); });
     TRY(load_all());
     refreshes_ = std::make_unique<db::GroupCommit<Refresh>>(
         db::GroupCommit<Refresh>::Options{.most_items = 500, .linger = std::chrono::milliseconds(20)},
@@ -193,12 +189,12 @@ class HostService final : public Service {
   }
 
   void add_listener(std::function<void(HostId)> changed) override {
-    const std::unique_lock lock(listening_);
+    const std::unique_lock lock(listeners_mutex_);
     listeners_.push_back(std::move(changed));
   }
 
   void add_remover(std::function<Result<void>(db::Transaction&, HostId)> remover) override {
-    const std::unique_lock lock(listening_);
+    const std::unique_lock lock(listeners_mutex_);
     removers_.push_back(std::move(remover));
   }
 
@@ -235,7 +231,10 @@ class HostService final : public Service {
       else
         refresh.parts.push_back(part_of(std::move(answer), *query));
     }
-    if (refresh.parts.empty() || !find(host)) return done({});
+    if (refresh.parts.empty()) return done({});
+    const auto known = look_up(host);
+    if (!known) return done(std::unexpected(known.error()));
+    if (!*known) return done({});
     pace_.waits();
     const auto written = [this, done](const Result<void>& result) {
       pace_.written();
@@ -279,11 +278,11 @@ class HostService final : public Service {
   }
 
   void reload(std::span<const HostId> hosts) override {
-    if (!try_reload(hosts)) inbox_->again({.verb = Verb::changed, .numbers = {hosts.begin(), hosts.end()}});
+    if (!try_reload(hosts)) inbox_.again({.verb = Verb::changed, .numbers = {hosts.begin(), hosts.end()}});
   }
 
   void reload_tag(TagId tag) override {
-    if (!try_reload_tag(tag)) inbox_->again({.verb = Verb::tag, .numbers = {tag}});
+    if (!try_reload_tag(tag)) inbox_.again({.verb = Verb::tag, .numbers = {tag}});
   }
 
   Result<void> flush() override {
@@ -381,7 +380,7 @@ class HostService final : public Service {
   // In a transaction of its own: others write between one and the next.
   Result<bool> remove(HostId host, const identity::Caller& caller, Timestamp now) {
     return database_.write([&](db::Transaction& transaction) -> Result<bool> {
-      const std::shared_lock lock(listening_);
+      const std::shared_lock lock(listeners_mutex_);
       for (const auto& remover : removers_) TRY(remover(transaction, host));
       if (!delete_host(transaction.sql(), host)) return false;
       activity::record(transaction, caller, now,
@@ -401,9 +400,9 @@ class HostService final : public Service {
     using std::chrono::steady_clock;
     auto next_flush = steady_clock::now() + options_.flush;
     while (true) {
-      auto taken = inbox_->take(std::min(next_flush, steady_clock::now() + kRetry));
+      auto taken = inbox_.take(std::min(next_flush, steady_clock::now() + kRetry));
       if (taken.closed) return;
-      if (taken.missed && !load_all()) inbox_->miss(), std::this_thread::sleep_for(kRetry);
+      if (taken.missed && !load_all()) inbox_.miss(), std::this_thread::sleep_for(kRetry);
       std::vector<HostId> changed;
       const auto act = [&](const Message& message) {
         if (message.verb == Verb::changed || message.verb == Verb::enrolled)
@@ -537,7 +536,7 @@ class HostService final : public Service {
   }
 
   void tell_listeners(HostId host) const {
-    const std::shared_lock lock(listening_);
+    const std::shared_lock lock(listeners_mutex_);
     for (const auto& listener : listeners_) listener(host);
   }
 
@@ -611,18 +610,19 @@ class HostService final : public Service {
   const Options options_;
   // Tells this server's messages from others'.
   const std::string name_ = hex(random_bytes(8));
-  const std::shared_ptr<Inbox> inbox_;  // the database's listener holds it, too
+  Inbox inbox_;
   Roster roster_;
   Rounds rounds_;
   Pace pace_;
   std::mutex reloading_;
-  mutable std::shared_mutex listening_;
+  mutable std::shared_mutex listeners_mutex_;
   std::vector<std::function<void(HostId)>> listeners_;
   std::vector<std::function<Result<void>(db::Transaction&, HostId)>> removers_;
   std::atomic<std::uint64_t> refreshed_{0}, failed_answers_{0}, dropped_answers_{0}, flushed_{0}, failed_flushes_{0};
   std::unique_ptr<db::GroupCommit<Refresh>> refreshes_;
   std::vector<HostId> enrolled_;  // of the keeper's round
   std::thread keeper_;
+  db::Listening listening_;
 };
 
 }  // namespace

@@ -96,6 +96,7 @@ class ListenerOfThreads final : public Listener {
     auto address = TRY(resolve(options.address, options.port));
     shared_.uses_tls = !options.certificate.empty() || !options.key.empty();
     if (shared_.uses_tls) {
+      shared_.tls.share_tickets(options.ticket_seed);
       TRY(shared_.tls.load(options));
     } else if (!address.is_loopback()) {
       return failure(options.address, "without a certificate and a key the server listens at a loopback address only");
@@ -117,6 +118,11 @@ class ListenerOfThreads final : public Listener {
   Result<void> reload_certificate() override {
     if (!shared_.uses_tls) return {};
     return shared_.tls.load(shared_.options);
+  }
+
+  Result<void> share_tickets(std::string seed) override {
+    shared_.tls.share_tickets(std::move(seed));
+    return reload_certificate();
   }
 
   void post(std::function<void()> job) override {

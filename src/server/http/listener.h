@@ -41,6 +41,7 @@ struct ListenerOptions {
   std::chrono::seconds idle_time{4000};        // osquery recycles after an hour
   std::chrono::seconds write_time{60};         // in which the peer takes 16 KiB of an answer, or its rest
   std::vector<std::string> trusted_balancers;  // addresses or networks whose X-Forwarded-For counts
+  std::string ticket_seed;                     // as share_tickets() has it
   // Told what goes wrong beside any answer (a handler that throws, no descriptors left); from any thread. May be empty.
   std::function<void(std::string)> log;
 };
@@ -59,6 +60,8 @@ class Listener {
   virtual const ListenerCounts& counts() const = 0;
   // Reads certificate and key anew; an error leaves those in use.
   virtual Result<void> reload_certificate() = 0;
+  // TLS sessions can be resumed at every server with the same seed and certificate, unless clients show certificates.
+  virtual Result<void> share_tickets(std::string seed) = 0;
   // Runs `job` on a worker.
   virtual void post(std::function<void()> job) = 0;
   // Takes no new connections, answers what is parked with its deadline's answer, waits for the rest up to `patience`.

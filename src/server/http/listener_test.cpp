@@ -544,6 +544,38 @@ TEST_F(TlsTest, ResumesSessionsByOneTicketAlsoAfterACertificateIsReadAnew) {
   }
 }
 
+TEST_F(TlsTest, ServersWithOneSeedAndCertificateResumeEachOthersSessions) {
+  options.ticket_seed = "one";
+  start();
+  options.port = 0;
+  const auto other = *listen(options, router);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    ASSERT_TRUE(other->share_tickets("one"));
+    auto first = tls({.least = version, .most = version});
+    ASSERT_EQ(first.ask(get("/inline")).status, 200u);
+    const testing::OpenSslPointer<SSL_SESSION, SSL_SESSION_free> session(SSL_SESSION_dup(SSL_get_session(first.ssl())));
+    const auto is_resumed = [&] {
+      Client again(other->port(), {.least = version, .most = version, .session = session.get()});
+      EXPECT_EQ(again.ask(get("/inline")).status, 200u);
+      return SSL_session_reused(again.ssl()) == 1;
+    };
+    EXPECT_TRUE(is_resumed());
+    ASSERT_TRUE(other->share_tickets("two"));
+    EXPECT_FALSE(is_resumed());
+  }
+  // The seed alone is nothing.
+  const auto stranger = make_certificate("another");
+  write("server.pem", stranger.certificate);
+  write("server.key", stranger.key);
+  ASSERT_TRUE(other->share_tickets("one"));
+  auto first = tls();
+  ASSERT_EQ(first.ask(get("/inline")).status, 200u);
+  const testing::OpenSslPointer<SSL_SESSION, SSL_SESSION_free> session(SSL_SESSION_dup(SSL_get_session(first.ssl())));
+  Client again(other->port(), {.session = session.get()});
+  EXPECT_EQ(again.ask(get("/inline")).status, 200u);
+  EXPECT_EQ(SSL_session_reused(again.ssl()), 0);
+}
+
 TEST_F(TlsTest, ReadsACertificateAnewAndKeepsTheOldOneIfItCannot) {
   start();
   const auto subject = [&] {

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "server/secret.h"
+
 namespace osprey::server::http {
 namespace {
 
@@ -57,7 +59,25 @@ void keep_ticket_keys(SSL_CTX* from, SSL_CTX* to) {
   OPENSSL_cleanse(keys.data(), keys.size());
 }
 
+void derive_ticket_keys(SSL_CTX* context, const std::string& seed) {
+  unsigned char* bytes = nullptr;
+  const int size = i2d_PrivateKey(SSL_CTX_get0_privatekey(context), &bytes);
+  if (size <= 0) return;
+  std::string key(reinterpret_cast<char*>(bytes), static_cast<std::size_t>(size));
+  OPENSSL_clear_free(bytes, static_cast<std::size_t>(size));
+  std::string keys;  // a name, one for HMAC, one for AES: 80 bytes
+  for (const char part : {'1', '2', '3'}) keys += from_hex(hmac_sha256_hex(key, part + seed)).value_or("");
+  SSL_CTX_set_tlsext_ticket_keys(context, keys.data(), SSL_CTX_get_tlsext_ticket_keys(context, nullptr, 0));
+  OPENSSL_cleanse(key.data(), key.size());
+  OPENSSL_cleanse(keys.data(), keys.size());
+}
+
 }  // namespace
+
+void TlsContext::share_tickets(std::string seed) {
+  const std::lock_guard lock(mutex_);
+  ticket_seed_ = std::move(seed);
+}
 
 Result<void> TlsContext::load(const ListenerOptions& options) {
   std::unique_ptr<SSL_CTX, Free> fresh(SSL_CTX_new(TLS_server_method()));
@@ -77,7 +97,12 @@ Result<void> TlsContext::load(const ListenerOptions& options) {
   TRY(load_own(context, options));
   TRY(load_authorities(context, options));
   const std::lock_guard lock(mutex_);
-  if (context_ && options.client_certificates == ClientCertificates::none) keep_ticket_keys(context_.get(), context);
+  if (options.client_certificates == ClientCertificates::none) {
+    if (!ticket_seed_.empty())
+      derive_ticket_keys(context, ticket_seed_);
+    else if (context_)
+      keep_ticket_keys(context_.get(), context);
+  }
   context_ = std::move(fresh);
   return {};
 }

@@ -52,10 +52,9 @@ bool changes_something(http::Method method) { return method != http::Method::get
 }  // namespace
 
 Authenticator::Authenticator(db::Database& database, Clock clock, AuthenticatorOptions options)
-    : database_(database), clock_(std::move(clock)), options_(options), memory_(std::make_shared<Memory>()) {
-  database_.listen(
-      std::string(kChannel), [memory = memory_](const std::string&) { memory->forget(); },
-      [memory = memory_] { memory->forget(); });
+    : database_(database), clock_(std::move(clock)), options_(options), memory_(std::make_unique<Memory>()) {
+  const auto forget = [this] { memory_->forget(); };
+  listening_.listen(database_, std::string(kChannel), [forget](const std::string&) { forget(); }, forget);
   thread_ = std::thread([this] { run(); });
 }
 

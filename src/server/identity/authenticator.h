@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "server/db/database.h"
+#include "server/db/listening.h"
 #include "server/identity/identity.h"
 #include "server/time.h"
 
@@ -42,11 +42,12 @@ class Authenticator : public Identity {
   db::Database& database_;
   const Clock clock_;
   const AuthenticatorOptions options_;
-  const std::shared_ptr<Memory> memory_;  // listeners of the database's outlive the authenticator
+  const std::unique_ptr<Memory> memory_;
   std::mutex mutex_;
   std::condition_variable ending_changed_;
   bool ending_ = false;
   std::thread thread_;
+  db::Listening listening_;
 };
 
 }  // namespace osprey::server::identity

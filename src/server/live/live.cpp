@@ -10,6 +10,7 @@
 #include <random>
 #include <set>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/text.h"
@@ -73,9 +74,9 @@ std::string without_nul(std::string text) {
 struct Watch {
   QueryId query = 0;
   http::BodyStream stream;
-  std::unordered_set<hosts::HostId> sent;
-  std::set<std::int64_t> batches;  // to be read
-  bool all = true;                 // everything is to be read
+  std::unordered_map<hosts::HostId, std::int64_t> sent;  // the batch of the answer that was
+  std::set<std::int64_t> batches;                        // to be read
+  bool all = true;                                       // everything is to be read
   bool begun = false;
   bool last_look = false;  // the query has ended; what it left is being read once more
   Progress told;
@@ -156,7 +157,7 @@ class Asker final : public Live {
   Result<Query> ask(const Question& question, const identity::Caller& caller, Timestamp now) override {
     if (question.check) TRY(queries::check_sql(question.sql));
     const auto targets = TRY(hosts_for(question.target));
-    if (targets.empty()) return api::problem(api::kInvalid, "target", "no host is meant by it");
+    if (targets.empty()) return api::problem(api::kInvalid, "target", why_nobody(question.target));
     const auto made_id = parts_.database.write([&](db::Transaction& transaction) -> Result<QueryId> {
       const auto made = TRY(insert(transaction, question, caller, now, targets));
       activity::record(transaction, caller, now,
@@ -185,6 +186,19 @@ class Asker final : public Live {
     });
   }
 
+  Result<std::int64_t> ask_again(QueryId query, const identity::Caller& caller, Timestamp now) override {
+    return parts_.database.write([&](db::Transaction& transaction) -> Result<std::int64_t> {
+      const auto again = TRY(live::ask_again(transaction, query, now));
+      if (again.empty()) return 0;
+      activity::record(transaction, caller, now,
+                       {.verb = "live.asked_again",
+                        .subject = fmt::format("live query {}", query),
+                        .details = {{"hosts", again.size()}}});
+      tell(transaction, fmt::format("again {}", query), again);
+      return static_cast<std::int64_t>(again.size());
+    });
+  }
+
   void watch(QueryId query, http::BodyStream stream) override {
     {
       const std::scoped_lock lock(mutex_);
@@ -208,7 +222,8 @@ class Asker final : public Live {
     std::vector<hosts::TagId> tags;
     for (const auto& name : target.tags) tags.push_back(TRY(parts_.tag_by_name(name)));
     for (const auto id : target.hosts)
-      if (!parts_.hosts.find(id)) return api::problem(api::kInvalid, fmt::format("host {}", id), "there is none");
+      if (!TRY(parts_.hosts.look_up(id)))
+        return api::problem(api::kInvalid, fmt::format("host {}", id), "there is none");
     const std::unordered_set<hosts::HostId> named(target.hosts.begin(), target.hosts.end());
     for (auto& host : parts_.hosts.all()) {
       const bool tagged =
@@ -219,16 +234,31 @@ class Asker final : public Live {
     return wanted;
   }
 
-  // Every query that runs.
+  // For a target that means no host.
+  std::string why_nobody(const Target& target) const {
+    std::set<std::string> platforms;
+    for (const auto& host : parts_.hosts.all()) platforms.insert(host->platform);
+    if (platforms.empty()) return "no host has enrolled yet; what enrols one: ospreyctl secrets line";
+    if (target.tags.empty() && target.platforms.empty()) return "says nobody: hosts, tags, platforms or all are wanted";
+    std::vector<std::string> why;
+    if (!target.tags.empty()) why.push_back(fmt::format("no host has the tag {}", fmt::join(target.tags, ", ")));
+    if (!target.platforms.empty())
+      why.push_back(fmt::format("no host is of the platform {}, but of {}", fmt::join(target.platforms, ", "),
+                                fmt::join(platforms, ", ")));
+    return fmt::format("{}", fmt::join(why, "; "));
+  }
+
+  // Every query that runs, with its hosts as the database has them.
   Result<void> load() {
     const auto queries = TRY(list(parts_.database, State::running, INT64_MAX, 10'000));
-    for (const auto& query : queries) TRY(begin(query));
+    for (const auto& query : queries) TRY(begin(query, true));
     return {};
   }
 
-  // Makes a query known here, and asks the hosts whose reads wait.
-  Result<void> begin(const Query& query) {
-    if (query.state != State::running || running(query.id)) return {};
+  // Makes a query known here, and asks the hosts whose reads wait; of one that is known only where that is to be done
+  // `anew`. A host that answers meanwhile may be asked twice; its second answer counts for nothing.
+  Result<void> begin(const Query& query, bool anew = false) {
+    if (query.state != State::running || (!anew && running(query.id))) return {};
     auto known = std::make_shared<Running>();
     known->id = query.id;
     known->sql = query.sql;
@@ -237,9 +267,11 @@ class Asker final : public Live {
     const auto open = TRY(open_targets(parts_.database, query.id));
     {
       const std::scoped_lock lock(mutex_);
-      if (!running_.emplace(query.id, known).second) return {};
+      const auto [at, first] = running_.emplace(query.id, known);
+      if (first) ++counts_.running;
+      if (!first && !anew) return {};
+      known = at->second;
     }
-    ++counts_.running;
     std::vector<hosts::HostId> hosts;
     for (const auto& target : open) {
       pending_.add(target.host, known, target.asked_at);
@@ -256,7 +288,9 @@ class Asker final : public Live {
     if (!query) return;
     if (words[0] == "asked") {
       const std::scoped_lock lock(mutex_);
-      to_begin_.push_back(*query);
+      to_begin_.insert(*query);
+    } else if (words[0] == "again") {
+      told_again(*query, std::span(words).subspan(2));
     } else if (words[0] == "ended") {
       forget_running(*query);
     } else if (words[0] == "answered" && words.size() > 2) {
@@ -269,6 +303,18 @@ class Asker final : public Live {
       new_batches_.emplace_back(*query, batch);
     }
     wake();
+  }
+
+  void told_again(QueryId query, std::span<const std::string_view> hosts) {
+    const auto known = running(query);
+    std::vector<hosts::HostId> again;
+    if (known)
+      for (const auto word : hosts)
+        if (const auto host = parse<hosts::HostId>(word)) again.push_back(*host);
+    for (const auto host : again) pending_.add(host, known, {});
+    const std::scoped_lock lock(mutex_);
+    if (!known) to_begin_.insert(query);  // it had finished
+    to_wake_.insert(to_wake_.end(), again.begin(), again.end());
   }
 
   // Messages may have been missed.
@@ -298,12 +344,15 @@ class Asker final : public Live {
   static void tell(db::Transaction& transaction, const Answered& done, std::int64_t batch) {
     std::map<QueryId, std::vector<hosts::HostId>> hosts;
     for (const auto& [query, host] : done) hosts[query].push_back(host);
-    for (const auto& [query, answered] : hosts) {
-      for (std::span<const hosts::HostId> rest = answered; !rest.empty();) {
-        const auto some = rest.first(std::min(kHostsAMessage, rest.size()));
-        rest = rest.subspan(some.size());
-        transaction.notify(std::string(kChannel), fmt::format("answered {} {} {}", query, batch, fmt::join(some, " ")));
-      }
+    for (const auto& [query, answered] : hosts)
+      tell(transaction, fmt::format("answered {} {}", query, batch), answered);
+  }
+
+  static void tell(db::Transaction& transaction, const std::string& what, std::span<const hosts::HostId> hosts) {
+    while (!hosts.empty()) {
+      const auto some = hosts.first(std::min(kHostsAMessage, hosts.size()));
+      hosts = hosts.subspan(some.size());
+      transaction.notify(std::string(kChannel), fmt::format("{} {}", what, fmt::join(some, " ")));
     }
   }
 
@@ -362,13 +411,16 @@ class Asker final : public Live {
   }
 
   void begin_new() {
-    std::vector<QueryId> queries;
+    std::set<QueryId> queries;
+    std::vector<hosts::HostId> hosts;
     bool all = false;
     {
       const std::scoped_lock lock(mutex_);
       queries.swap(to_begin_);
+      hosts.swap(to_wake_);
       all = std::exchange(reload_, false);
     }
+    if (!hosts.empty()) parts_.wake(hosts);
     bool failed = false;
     for (const auto id : queries) {
       const auto query = find(parts_.database, id);
@@ -418,7 +470,8 @@ class Asker final : public Live {
     if (!query) return query.error().code != api::kNotFound;
     if (!std::exchange(watch.begun, true) && !watch.stream.write(event("query", api::to_json(*query)))) return false;
     const bool ended = query->state != State::running;
-    if (ended && !std::exchange(watch.last_look, true)) watch.all = true;
+    if (ended && !watch.last_look) watch.all = true;
+    watch.last_look = ended;
     const auto sent = send_answers(watch);
     if (sent != Sent::everything) return sent == Sent::part;
     if ((ended || now - watch.progress_at >= kProgressEvery) && !send_progress(watch, now)) return false;
@@ -458,14 +511,14 @@ class Asker final : public Live {
   }
 
   Sent send_answers(Watch& watch, std::optional<std::int64_t> batch) {
-    HostsWanted wanted{.batch = batch, .ended_only = true};
+    HostsWanted wanted{.states = {HostState::answered, HostState::failed}, .batch = batch};
     for (;;) {
       if (watch.stream.unsent() > kUnsent) return Sent::part;
       const auto page = hosts_of(parts_.database, watch.query, wanted);
       if (!page) return Sent::part;
       for (const auto& answer : *page) {
         wanted.after = answer.host;
-        if (!watch.sent.insert(answer.host).second) continue;
+        if (std::exchange(watch.sent[answer.host], answer.batch) == answer.batch) continue;
         if (!watch.stream.write(event("answer", api::to_json(answer)))) return Sent::gone;
         watch.spoke_at = parts_.clock().ms;
       }
@@ -530,7 +583,8 @@ class Asker final : public Live {
   bool woken_ = false;
   bool reload_ = false;
   std::map<QueryId, RunningPtr> running_;
-  std::vector<QueryId> to_begin_;
+  std::set<QueryId> to_begin_;
+  std::vector<hosts::HostId> to_wake_;
   std::vector<std::pair<QueryId, std::int64_t>> new_batches_;
   std::vector<std::pair<QueryId, hosts::HostId>> asked_;  // not yet in the database
   std::list<Watch> new_watches_;

@@ -112,6 +112,7 @@ struct HostAnswer {
   std::int64_t rows_dropped = 0;
   boost::json::value rows;   // null where they were not asked for
   boost::json::value stats;  // wall_time_ms, user_time, system_time, memory, as the agent measured them
+  std::int64_t batch = 0;    // another for each answer that a host gives; the API does not show it
   static constexpr std::string_view kTypeName = "LiveAnswer";
   static constexpr auto fields() {
     return std::tuple(api::field("host", &HostAnswer::host, "The host's number."),
@@ -144,8 +145,12 @@ class Live : public agents::QuerySource {
   // Asks. An error tells what is wrong with the query or that it is for nobody.
   virtual Result<Query> ask(const Question& question, const identity::Caller& caller, Timestamp now) = 0;
   virtual Result<void> cancel(QueryId query, const identity::Caller& caller, Timestamp now) = 0;
+  // Asks hosts once more that failed, or were asked and have not answered: what they failed with is forgotten, and they
+  // count as waiting. Those that wait to be asked go on doing so. How many were asked again; if any, a query that had
+  // finished runs once more. An error (kConflict) where it was cancelled or its time is over.
+  virtual Result<std::int64_t> ask_again(QueryId query, const identity::Caller& caller, Timestamp now) = 0;
   // Sends server-sent events (WHATWG HTML, "server-sent events") from the beginning: `query`, one `answer` a host that
-  // has answered, `progress` while it changes, `done`. Ends after that.
+  // has answered (another if it is asked again), `progress` while it changes, `done`. Ends after that.
   virtual void watch(QueryId query, http::BodyStream stream) = 0;
   virtual const Counts& counts() const = 0;
 };

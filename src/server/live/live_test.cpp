@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "server/activity/activity.h"
 #include "server/api/problem.h"
@@ -81,6 +82,11 @@ class LiveTest : public db::DatabaseTest {
   bool wait_for_woken(std::size_t count) {
     std::unique_lock lock(mutex);
     return changed.wait_for(lock, 20s, [&] { return woken.size() >= count; });
+  }
+  template <class Condition>
+  static bool wait_until(Condition condition) {
+    for (int i = 0; i < 2000 && !condition(); ++i) std::this_thread::sleep_for(10ms);
+    return condition();
   }
   static std::vector<std::string> take(Live& live, hosts::HostId host) {
     std::vector<agents::Ask> asks;
@@ -161,6 +167,20 @@ TEST_P(LiveTest, MeansHostsByTagPlatformAndAll) {
   EXPECT_EQ(targeted({.tags = {"wob"}}), -1);
 }
 
+TEST_P(LiveTest, SaysWhyATargetIsForNobody) {
+  const auto live = serve();
+  const auto refused = [&](Target target) {
+    const auto asked = live->ask({.sql = "select 1", .target = std::move(target)}, caller, {now});
+    return asked ? "" : asked.error().text();
+  };
+  EXPECT_THAT(refused({.platforms = {"solaris"}}), HasSubstr("of the platform solaris, but of debian, ubuntu"));
+  EXPECT_THAT(refused({}), HasSubstr("hosts, tags, platforms or all"));
+  for (const auto& host : hosts.known) const_cast<hosts::Host&>(*host).tags.clear();
+  EXPECT_THAT(refused({.tags = {"web"}}), HasSubstr("no host has the tag web"));
+  hosts.known.clear();
+  EXPECT_THAT(refused({.all = true}), HasSubstr("no host has enrolled yet; what enrols one: ospreyctl secrets line"));
+}
+
 TEST_P(LiveTest, RefusesAQueryThatCannotRun) {
   const auto live = serve();
   const auto refused = live->ask({.sql = "select nme from processes", .target = {.all = true}}, caller, {now});
@@ -225,6 +245,80 @@ TEST_P(LiveTest, AsksAgainWhenAnAnswerIsOverdue) {
   EXPECT_EQ(take(*live, 1).size(), 1U);
 }
 
+// Who failed, and who was asked and is silent, is asked again, each counted once at every moment.
+TEST_P(LiveTest, AsksAgainWhomItIsToldTo) {
+  const auto live = serve();
+  const auto asked = live->ask({.sql = "select 1 as a", .target = {.hosts = {1, 2, 3, 4}}}, caller, {now});
+  ASSERT_TRUE(wait_for_woken(4));
+  const auto id = "live:" + std::to_string(asked->id);
+  for (const hosts::HostId host : {1, 2, 3}) EXPECT_THAT(take(*live, host), ElementsAre(id));
+  EXPECT_TRUE(answer(*live, 1, {.id = id, .rows = R"([{"a":"1"}])"}));
+  EXPECT_TRUE(answer(*live, 2, {.id = id, .failed = true, .message = "busy", .rows = "[]"}));
+  const auto screen = std::make_shared<Screen>();
+  live->watch(asked->id, http::BodyStream(screen));
+  EXPECT_TRUE(screen->shows("busy"));
+  ASSERT_TRUE(wait_until([&] { return stands(asked->id).asked == 1; })) << "host 3 is noted as asked";
+
+  EXPECT_EQ(live->ask_again(asked->id, caller, {now}), 2);
+  EXPECT_EQ(stands(asked->id), (Progress{.targeted = 4, .waiting = 3, .answered = 1, .rows = 1}));
+  ASSERT_TRUE(wait_for_woken(6));
+  EXPECT_FALSE(live->has(1));
+  EXPECT_THAT(take(*live, 2), ElementsAre(id));
+  EXPECT_THAT(take(*live, 3), ElementsAre(id));
+  EXPECT_THAT(take(*live, 3), IsEmpty()) << "once";
+  EXPECT_TRUE(answer(*live, 2, {.id = id, .rows = R"([{"a":"2"}])"}));
+  EXPECT_TRUE(screen->shows(R"("rows":[{"a":"2"}])")) << "who looks on sees the new answer, too";
+  EXPECT_TRUE(answer(*live, 3, {.id = id, .rows = "[]"}));
+  EXPECT_THAT(take(*live, 4), ElementsAre(id));
+  EXPECT_TRUE(answer(*live, 4, {.id = id, .rows = "[]"}));
+  EXPECT_TRUE(screen->ends());
+  EXPECT_EQ(screen->count("event: answer"), 5U);
+  EXPECT_EQ(stands(asked->id), (Progress{.targeted = 4, .answered = 4, .rows = 2}));
+  EXPECT_EQ(live->ask_again(asked->id, caller, {now}), 0);
+  EXPECT_EQ(find(database(), asked->id)->state, State::finished) << "nobody is asked, so it stays ended";
+}
+
+TEST_P(LiveTest, AskingAgainHasAQueryRunOnceMoreUntilItsTimeIsOver) {
+  const auto live = serve();
+  const auto asked = live->ask({.sql = "select 1", .target = {.hosts = {1}}, .expires_in_s = 100}, caller, {now});
+  ASSERT_TRUE(wait_for_woken(1));
+  const auto id = "live:" + std::to_string(asked->id);
+  const auto fail = [&] {
+    EXPECT_THAT(take(*live, 1), ElementsAre(id));
+    EXPECT_TRUE(answer(*live, 1, {.id = id, .failed = true, .message = "busy", .rows = "[]"}));
+    EXPECT_TRUE(wait_until([&] { return find(database(), asked->id)->state == State::finished; }));
+    EXPECT_EQ(stands(asked->id), (Progress{.targeted = 1, .failed = 1}));
+  };
+  fail();
+  EXPECT_EQ(live->ask_again(asked->id, caller, {now}), 1);
+  ASSERT_TRUE(wait_for_woken(2));
+  EXPECT_EQ(find(database(), asked->id)->state, State::running);
+  EXPECT_FALSE(find(database(), asked->id)->ended_at);
+  fail();
+  now += 100'000;
+  const auto late = live->ask_again(asked->id, caller, {now});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, api::kConflict);
+  EXPECT_THAT(late.error().text(), HasSubstr("has expired"));
+
+  const auto other = live->ask({.sql = "select 2", .target = {.hosts = {1}}}, caller, {now});
+  EXPECT_TRUE(live->cancel(other->id, caller, {now}));
+  EXPECT_THAT(live->ask_again(other->id, caller, {now}).error().text(), HasSubstr("was cancelled"));
+  EXPECT_EQ(live->ask_again(12345, caller, {now}).error().code, api::kNotFound);
+}
+
+// Asked again at the moment at which the last answer ends the query: it goes on.
+TEST_P(LiveTest, IsNotFinishedWhileAHostHasYetToAnswer) {
+  const auto live = serve();
+  const auto asked = live->ask({.sql = "select 1", .target = {.hosts = {1}}}, caller, {now});
+  const auto ended = database().write([&](db::Transaction& transaction) {
+    return end(transaction, asked->id, State::finished, HostState::expired, {now});
+  });
+  EXPECT_FALSE(ended);
+  EXPECT_EQ(find(database(), asked->id)->state, State::running);
+  EXPECT_EQ(stands(asked->id), (Progress{.targeted = 1, .waiting = 1}));
+}
+
 TEST_P(LiveTest, EndsByExpiryAndByCancelling) {
   const auto live = serve();
   const auto soon = live->ask({.sql = "select 1", .target = {.hosts = {1, 2}}, .expires_in_s = 10}, caller, {now});
@@ -285,9 +379,17 @@ TEST_P(SeveralServers, AnswerThroughWhicheverTheHostIsConnectedTo) {
   EXPECT_THAT(take(*elsewhere, 1), ElementsAre(id));
   EXPECT_TRUE(answer(*elsewhere, 1, {.id = id, .rows = R"([{"a":"from elsewhere"}])"}));
   EXPECT_TRUE(screen->shows("from elsewhere"));
-  EXPECT_FALSE(here->has(1)) << "it has answered, the host need not be asked here";
-  EXPECT_TRUE(answer(*here, 2, {.id = id, .rows = "[]"}));
+  EXPECT_TRUE(wait_until([&] { return !here->has(1); })) << "it has answered, the host need not be asked here";
+  EXPECT_TRUE(answer(*here, 2, {.id = id, .failed = true, .rows = "[]"}));
   EXPECT_TRUE(screen->ends());
+
+  // Asked again here, on whichever server the host waits.
+  EXPECT_EQ(here->ask_again(asked->id, caller, {now}), 1);
+  ASSERT_TRUE(wait_for_woken(6)) << "one host on two servers";
+  EXPECT_FALSE(elsewhere->has(1));
+  EXPECT_THAT(take(*elsewhere, 2), ElementsAre(id));
+  EXPECT_TRUE(answer(*elsewhere, 2, {.id = id, .rows = "[]"}));
+  EXPECT_EQ(stands(asked->id), (Progress{.targeted = 2, .answered = 2, .rows = 1}));
 }
 
 }  // namespace

@@ -7,7 +7,12 @@ namespace osprey::server::live {
 void Pending::add(hosts::HostId host, const RunningPtr& query, Timestamp asked_at) {
   auto& part = shard(host);
   const std::scoped_lock lock(part.mutex);
-  part.hosts[host].push_back({query, asked_at});
+  auto& entries = part.hosts[host];
+  const auto known = std::ranges::find(entries, query->id, [](const Entry& entry) { return entry.query->id; });
+  if (known == entries.end())
+    entries.push_back({query, asked_at});
+  else
+    *known = {query, asked_at};
 }
 
 void Pending::remove(hosts::HostId host, std::int64_t query) {

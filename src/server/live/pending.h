@@ -31,6 +31,7 @@ class Pending {
  public:
   explicit Pending(std::int64_t overdue_ms) : overdue_ms_(overdue_ms) {}
 
+  // The host is to be asked, as if at `asked_at` last; also where it is known already.
   void add(hosts::HostId host, const RunningPtr& query, Timestamp asked_at);
   void remove(hosts::HostId host, std::int64_t query);
   // Of queries that ended.

@@ -73,6 +73,14 @@ std::string given(db::Dialect dialect, std::string_view sqlite_columns, std::str
   return fmt::format("jsonb_to_recordset(CAST(:given AS jsonb)) AS given({})", postgresql_columns);
 }
 
+// Hosts that have yet to answer.
+long long count_open(soci::session& sql, QueryId query) {
+  const long long id = query;
+  long long open = 0;
+  sql << "SELECT count(*) FROM live_hosts WHERE query_id = :id AND state <= 1", soci::use(id), soci::into(open);
+  return open;
+}
+
 db::Dialect dialect_of(soci::session& sql) {
   return sql.get_backend_name() == "sqlite3" ? db::Dialect::sqlite : db::Dialect::postgresql;
 }
@@ -158,15 +166,18 @@ Result<std::vector<HostAnswer>> hosts_of(db::Database& database, QueryId query, 
     const long long after = wanted.after;
     const long long limit = wanted.limit;
     std::string condition;
-    if (wanted.state) condition += fmt::format(" AND state = {}", static_cast<int>(*wanted.state));
+    std::vector<int> states;
+    for (const auto state : wanted.states) states.push_back(static_cast<int>(state));
+    if (!states.empty()) condition += fmt::format(" AND state IN ({})", fmt::join(states, ", "));
     if (wanted.batch) condition += fmt::format(" AND batch = {}", *wanted.batch);
-    if (wanted.ended_only) condition += " AND state IN (2, 3)";
     std::vector<HostAnswer> answers;
+    std::size_t bytes = 0;
     const soci::rowset<soci::row> selected =
-        (sql.prepare << fmt::format("SELECT host_id, host_name, state, asked_at, answered_at, message, row_count, "
-                                    "rows_dropped, stats{} FROM live_hosts WHERE query_id = :id AND host_id > :after{} "
-                                    "ORDER BY host_id LIMIT :limit",
-                                    wanted.with_rows ? ", answer" : "", condition),
+        (sql.prepare << fmt::format(
+             "SELECT host_id, host_name, state, asked_at, answered_at, message, row_count, "
+             "rows_dropped, stats, batch{} FROM live_hosts WHERE query_id = :id AND host_id > :after{} "
+             "ORDER BY host_id LIMIT :limit",
+             wanted.with_rows ? ", answer" : "", condition),
          soci::use(id), soci::use(after), soci::use(limit));
     for (const auto& row : selected) {
       HostAnswer answer{.host = db::whole(row, 0),
@@ -178,9 +189,15 @@ Result<std::vector<HostAnswer>> hosts_of(db::Database& database, QueryId query, 
                         .row_count = db::whole(row, 6),
                         .rows_dropped = db::whole(row, 7),
                         .rows = {},
-                        .stats = parsed(db::text(row, 8))};
-      if (wanted.with_rows) answer.rows = parsed(db::text(row, 9));
+                        .stats = parsed(db::text(row, 8)),
+                        .batch = db::whole(row, 9)};
+      if (wanted.with_rows) {
+        const auto text = db::text(row, 10);
+        bytes += text.size();
+        answer.rows = parsed(text);
+      }
       answers.push_back(std::move(answer));
+      if (bytes >= wanted.rows_bytes) break;
     }
     return answers;
   });
@@ -246,6 +263,35 @@ Result<void> note_asked(db::Transaction& transaction, std::span<const std::pair<
   return {};
 }
 
+Result<std::vector<hosts::HostId>> ask_again(db::Transaction& transaction, QueryId query, Timestamp now) {
+  auto& sql = transaction.sql();
+  const long long id = query;
+  const long long at = now.ms;
+  // Locks the query's row: it does not end meanwhile.
+  long long state = -1;
+  long long expires = 0;
+  sql << "UPDATE live_queries SET state = state WHERE id = :id RETURNING CAST(state AS bigint), expires_at",
+      soci::use(id), soci::into(state), soci::into(expires);
+  const auto refuse = [&](int code, std::string_view why) {
+    return api::problem(code, fmt::format("live query {}", query), std::string(why));
+  };
+  if (state < 0) return refuse(api::kNotFound, "there is none");
+  if (state == static_cast<int>(State::cancelled)) return refuse(api::kConflict, "was cancelled: ask anew");
+  if (state == static_cast<int>(State::expired) || expires <= at)
+    return refuse(api::kConflict, "has expired, hosts can join no longer: ask anew");
+  std::vector<hosts::HostId> again;
+  {
+    const soci::rowset<soci::row> updated =
+        (sql.prepare << "UPDATE live_hosts SET state = 0, asked_at = 0, answered_at = 0, batch = 0, message = '', "
+                        "answer = '', row_count = 0, rows_dropped = 0, stats = '' "
+                        "WHERE query_id = :id AND state IN (1, 3) RETURNING host_id",
+         soci::use(id));
+    for (const auto& row : updated) again.push_back(db::whole(row, 0));
+  }
+  if (!again.empty()) sql << "UPDATE live_queries SET state = 0, ended_at = 0 WHERE id = :id", soci::use(id);
+  return again;
+}
+
 Result<bool> end(db::Transaction& transaction, QueryId query, State state, HostState rest, Timestamp now) {
   auto& sql = transaction.sql();
   const long long id = query;
@@ -256,17 +302,15 @@ Result<bool> end(db::Transaction& transaction, QueryId query, State state, HostS
   sql << "UPDATE live_queries SET state = :state, ended_at = :at WHERE id = :id AND state = 0 RETURNING id",
       soci::use(ended), soci::use(at), soci::use(id), soci::into(found);
   if (found == 0) return false;
+  // The query's row is locked from here on, so that whoever asks again does so before this or after the end.
+  if (state == State::finished && count_open(sql, query) > 0)
+    return api::problem(api::kConflict, fmt::format("live query {}", query), "some host has yet to answer");
   sql << "UPDATE live_hosts SET state = :rest WHERE query_id = :id AND state <= 1", soci::use(others), soci::use(id);
   return true;
 }
 
 Result<bool> all_answered(db::Database& database, QueryId query) {
-  return database.read([&](soci::session& sql) {
-    const long long id = query;
-    long long open = 0;
-    sql << "SELECT count(*) FROM live_hosts WHERE query_id = :id AND state <= 1", soci::use(id), soci::into(open);
-    return open == 0;
-  });
+  return database.read([&](soci::session& sql) { return count_open(sql, query) == 0; });
 }
 
 Result<void> forget(db::Database& database, Timestamp before) {

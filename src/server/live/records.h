@@ -32,14 +32,14 @@ Result<Query> find(db::Database& database, QueryId query);
 Result<std::vector<Query>> list(db::Database& database, std::optional<State> state, QueryId before, std::int64_t limit);
 Result<Progress> progress(db::Database& database, QueryId query);
 
-// Hosts of the query in the order of their numbers, after `after`; those in `state` only, where one is given.
+// Hosts of the query in the order of their numbers, after `after`.
 struct HostsWanted {
-  std::optional<HostState> state;
+  std::vector<HostState> states;  // only hosts that stand so; none: all
   hosts::HostId after = 0;
   std::int64_t limit = 32;
   bool with_rows = true;
+  std::size_t rows_bytes = SIZE_MAX;  // fewer hosts than `limit` where rows take as much; one at least
   std::optional<std::int64_t> batch;  // what one commit has brought
-  bool ended_only = false;            // answered or failed
 };
 Result<std::vector<HostAnswer>> hosts_of(db::Database& database, QueryId query, const HostsWanted& wanted);
 
@@ -57,7 +57,12 @@ Result<Answered> keep(db::Transaction& transaction, std::span<const Kept> answer
 Result<void> note_asked(db::Transaction& transaction, std::span<const std::pair<QueryId, hosts::HostId>> asked,
                         Timestamp now);
 
-// Ends the query if it is still running; hosts that have not answered become `rest`. False: another was first.
+// Has hosts wait to be asked that failed, or were asked and have not answered; which these are. A query that has
+// finished runs again if there are any. An error where the query is over and cannot.
+Result<std::vector<hosts::HostId>> ask_again(db::Transaction& transaction, QueryId query, Timestamp now);
+
+// Ends the query if it is still running; hosts that have not answered become `rest`. False: another was first. An error
+// where it is to be finished and some host has yet to answer.
 Result<bool> end(db::Transaction& transaction, QueryId query, State state, HostState rest, Timestamp now);
 Result<bool> all_answered(db::Database& database, QueryId query);
 // Removes what ended before `before`, a few queries at a time.

@@ -50,11 +50,14 @@ struct Effect {
   std::int64_t unchanged = 0;
   std::vector<Reached> hosts;  // the first hundred
   std::vector<std::string> warnings;
+  std::optional<boost::json::object> configuration;  // of one host as it would be, where one was asked for
   static constexpr auto fields() {
     return std::tuple(api::field("changed", &Effect::changed, "Hosts whose configuration would be another."),
                       api::field("unchanged", &Effect::unchanged, "Hosts that would not notice."),
                       api::field("hosts", &Effect::hosts, "The first hundred whose configuration would be another."),
-                      api::field("warnings", &Effect::warnings, "What hosts would complain of and still run."));
+                      api::field("warnings", &Effect::warnings, "What hosts would complain of and still run."),
+                      api::field("configuration", &Effect::configuration,
+                                 "What the host that was named would be sent; null where none was."));
   }
 };
 
@@ -79,8 +82,10 @@ class Queries {
   // Makes what `version` was the item's newest version, also of one that was removed.
   virtual Result<Item> roll_back(Kind kind, const std::string& name, std::int64_t version,
                                  const identity::Caller& caller, Timestamp now) = 0;
-  // What save() would do, or remove() without a draft; nothing is changed.
-  virtual Result<Effect> try_out(Kind kind, const std::string& name, const std::optional<Draft>& draft) = 0;
+  // What save() would do, or remove() without a draft; nothing is changed. `shown`: the host whose configuration is
+  // wanted, as it would be.
+  virtual Result<Effect> try_out(Kind kind, const std::string& name, const std::optional<Draft>& draft,
+                                 std::optional<hosts::HostId> shown) = 0;
 };
 
 // What it is given outlives it.

@@ -47,7 +47,7 @@ class Service final : public Queries {
   Result<void> start() {
     const auto changed = [this] { forget(); };
     listening_.listen(parts_.database, std::string(kChannel), [changed](const std::string&) { changed(); }, changed);
-    parts_.tags.add_listener([changed](hosts::TagId) { changed(); });
+    parts_.tags.add_listener(listening_.while_there([changed](hosts::TagId) { changed(); }));
     parts_.tags.add_user([this](hosts::TagId tag) { return uses(tag); });
     TRY(items());
     return {};
@@ -125,6 +125,7 @@ class Service final : public Queries {
       if (assigned.item.deleted)
         return api::problem(api::kConflict, fmt::format("version {}", version),
                             "is the item's removal; remove it instead");
+      TRY(fits_everywhere(assigned));
       assigned.item.changed_at = now;
       assigned.item.changed_by = caller.name;
       assigned.item.version = TRY(add(assigned, std::nullopt, caller, "rolled_back"));
@@ -133,7 +134,8 @@ class Service final : public Queries {
     return api::problem(api::kNotFound, fmt::format("{}, version {}", title(kind, name), version), "there is none");
   }
 
-  Result<Effect> try_out(Kind kind, const std::string& name, const std::optional<Draft>& draft) override {
+  Result<Effect> try_out(Kind kind, const std::string& name, const std::optional<Draft>& draft,
+                         std::optional<hosts::HostId> shown) override {
     Effect effect;
     const auto before = TRY(items());
     auto after = *before;
@@ -144,8 +146,13 @@ class Service final : public Queries {
     } else if (after.size() == before->size()) {
       return none(kind, name);
     }
-    std::map<std::vector<hosts::TagId>, bool> differs;  // by tags: hosts with the same have the same
     const auto order = this->order();
+    if (shown) {
+      const auto host = parts_.hosts.find(*shown);
+      if (!host) return api::problem(api::kNotFound, fmt::format("host {}", *shown), "there is none");
+      effect.configuration = queries::compose(after, host->tags, order).document;
+    }
+    std::map<std::vector<hosts::TagId>, bool> differs;  // by tags: hosts with the same have the same
     for (const auto& host : parts_.hosts.all()) {
       const auto [known, fresh] = differs.try_emplace(host->tags);
       if (fresh)

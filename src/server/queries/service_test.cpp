@@ -26,7 +26,9 @@ struct FakeTags : tags::Tags {
     return api::problem(api::kNotFound, "tag", "there is none");
   }
   void add_user(Uses uses) override { users.push_back(std::move(uses)); }
+  void add_listener(std::function<void(hosts::TagId)> listener) override { listeners.push_back(std::move(listener)); }
   std::vector<Uses> users;
+  std::vector<std::function<void(hosts::TagId)>> listeners;
 };
 
 boost::json::object object(std::string_view text) { return boost::json::parse(text).as_object(); }
@@ -105,17 +107,28 @@ TEST_P(QueriesTest, TellsWhichHostsAChangeWouldReach) {
   const auto queries = serve(database());
   auto item = draft("q");
   item.tags = {"tenth"};
-  const auto effect = *queries->try_out(Kind::query, "q", item);
+  const auto effect = *queries->try_out(Kind::query, "q", item, std::nullopt);
   EXPECT_EQ(effect.changed, 10);
   EXPECT_EQ(effect.unchanged, 90);
   EXPECT_EQ(effect.hosts.at(0).name, "host-10");
   EXPECT_FALSE(queries->find(Kind::query, "q")) << "nothing has been saved";
   ASSERT_TRUE(queries->save(item, caller, {1}));
-  EXPECT_EQ(queries->try_out(Kind::query, "q", item)->changed, 0);
+  EXPECT_EQ(queries->try_out(Kind::query, "q", item, std::nullopt)->changed, 0);
   item.tags = {};
-  EXPECT_EQ(queries->try_out(Kind::query, "q", item)->changed, 90);
-  EXPECT_EQ(queries->try_out(Kind::query, "q", std::nullopt)->changed, 10);
-  EXPECT_FALSE(queries->try_out(Kind::query, "absent", std::nullopt));
+  EXPECT_EQ(queries->try_out(Kind::query, "q", item, std::nullopt)->changed, 90);
+  EXPECT_EQ(queries->try_out(Kind::query, "q", std::nullopt, std::nullopt)->changed, 10);
+  // CFG-04: the result for one host, before it is saved.
+  item.tags = {"tenth"};
+  const auto query = [&](hosts::HostId host, const std::optional<Draft>& draft) {
+    return boost::json::serialize(*queries->try_out(Kind::query, "q", draft, host)->configuration);
+  };
+  item.content["interval"] = 17;
+  EXPECT_THAT(query(10, item), HasSubstr("\"interval\":17"));
+  EXPECT_EQ(query(1, item), "{}");
+  EXPECT_EQ(query(10, std::nullopt), "{}");
+  EXPECT_FALSE(effect.configuration);
+  EXPECT_EQ(queries->try_out(Kind::query, "q", item, 12345).error().code, api::kNotFound);
+  EXPECT_FALSE(queries->try_out(Kind::query, "absent", std::nullopt, std::nullopt));
 }
 
 TEST_P(QueriesTest, RefusesWhatHostsWouldNotTake) {
@@ -138,6 +151,14 @@ TEST_P(QueriesTest, RefusesWhatHostsWouldNotTake) {
   auto large = draft("q");
   large.content["description"] = std::string(5 << 20, 'x');
   EXPECT_FALSE(queries->save(large, caller, {1}));
+}
+
+TEST_P(QueriesTest, TagsMayChangeWhenItIsGone) {
+  auto queries = serve(database());
+  ASSERT_EQ(tags.listeners.size(), 1U);
+  tags.listeners[0](5);
+  queries.reset();
+  tags.listeners[0](5);  // seen by the sanitizers, if it is called
 }
 
 TEST_P(QueriesTest, NamesAreOnlyText) {

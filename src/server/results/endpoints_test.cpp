@@ -2,11 +2,11 @@
 #include <gmock/gmock.h>
 #include <boost/json.hpp>
 
-#include <deque>
 #include <future>
 
 #include "server/activity/activity.h"
 #include "server/api/endpoint.h"
+#include "server/api/testing.h"
 #include "server/db/test_database.h"
 #include "server/results/results.h"
 
@@ -21,55 +21,9 @@ api::Endpoint change_result_retention();
 namespace results {
 namespace {
 
+using api::testing::Peer;
 using testing::HasSubstr;
 namespace json = boost::json;
-
-// A peer that reads as much as it is let: what stands in `waiting` goes on when the test says so.
-struct Peer {
-  http::Response response;
-  std::string body;
-  std::size_t unsent = 0;
-  bool finished = false;
-  bool gone = false;
-  std::deque<std::function<void()>> waiting;
-
-  void read_all() {
-    while (!waiting.empty()) {
-      auto go_on = std::move(waiting.front());
-      waiting.pop_front();
-      unsent = 0;
-      go_on();
-    }
-  }
-};
-
-struct PeerStream : http::BodyStream::Link {
-  explicit PeerStream(Peer& of) : peer(of) {}
-  bool write(std::string piece) override {
-    peer.body += piece;
-    peer.unsent += piece.size();
-    return !peer.gone;
-  }
-  std::size_t unsent() const override { return peer.unsent; }
-  void when_drained(std::function<void()> go_on) override { peer.waiting.push_back(std::move(go_on)); }
-  void finish() override { peer.finished = true; }
-  Peer& peer;
-};
-
-struct PeerLink : http::Responder::Link {
-  explicit PeerLink(Peer& of) : peer(of) {}
-  bool send(http::Response response) override {
-    peer.response = std::move(response);
-    return true;
-  }
-  http::BodyStream stream(http::Response head) override {
-    peer.response = std::move(head);
-    return http::BodyStream(std::make_shared<PeerStream>(peer));
-  }
-  void park(std::chrono::steady_clock::time_point, http::Response) override {}
-  bool open() const override { return true; }
-  Peer& peer;
-};
 
 class ResultEndpointsTest : public db::DatabaseTest {
  protected:
@@ -89,11 +43,9 @@ class ResultEndpointsTest : public db::DatabaseTest {
   }
   void ask(const api::Endpoint& endpoint, const std::string& query, Peer& peer, const std::string& body = {}) {
     http::Request request;
-    request.method = endpoint.method;
     request.query = query;
     request.body = body;
-    endpoint.run(request, api::Context{.services = services_, .head = request},
-                 http::Responder(std::make_unique<PeerLink>(peer)));
+    api::testing::run(endpoint, std::move(request), services_, peer);
   }
   json::value ask(const api::Endpoint& endpoint, const std::string& query = {}) {
     Peer peer;

@@ -26,7 +26,7 @@ struct LogBatch {
   std::size_t bytes() const noexcept;
 };
 
-// How long lines are kept. What is dropped is dropped by days: whole ones on PostgreSQL.
+// How long lines are kept; the oldest go first, on PostgreSQL by whole days as long as that is enough.
 struct Retention {
   std::int64_t days = 30;
   std::int64_t bytes = 0;  // that the lines may take in the database, indexes included; 0: as much as there is

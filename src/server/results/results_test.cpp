@@ -337,10 +337,54 @@ TEST_P(ResultsTest, TheOldestDaysGoWhenThereIsTooMuch) {
   EXPECT_EQ(find({.hosts = {1}}, 5000).size(), 6000U);
 }
 
+// More than may be kept, within one day.
+TEST_P(ResultsTest, TheOldestLinesOfTodayGoWhenThereIsTooMuch) {
+  const auto lines_of = [](int batch) {
+    std::vector<std::string> lines;
+    for (int i = 0; i < 1500; ++i)
+      lines.push_back(event("q", fmt::format(R"({{"batch":"{}","x":"{}"}})", batch, std::string(500, 'x'))));
+    return lines;
+  };
+  const auto there = [&](int batch) { return find({.values = {{"batch", std::to_string(batch)}}}, 5000).size(); };
+  int batch = 0;
+  for (; batch < 10; ++batch) ASSERT_TRUE(store(lines_of(batch), 1, kNoon));
+  const std::int64_t bytes = results().statistics()->bytes;
+  const std::int64_t most = bytes - bytes / 3;
+  ASSERT_TRUE(database().write([&](db::Transaction& transaction) {
+    return results().set_retention(transaction, {.days = 100, .bytes = most});
+  }));
+  ASSERT_TRUE(results().maintain(kNoon));
+  EXPECT_EQ(there(0), 0U);
+  EXPECT_EQ(there(9), 1500U);
+  const auto kept = count("result_line");
+  EXPECT_GT(kept, 1500 * 5);
+  EXPECT_LT(kept, 1500 * 8);
+  ASSERT_TRUE(results().maintain(kNoon));
+  EXPECT_EQ(count("result_line"), kept) << "what has gone does not count any more";
+  for (; batch < 14; ++batch) ASSERT_TRUE(store(lines_of(batch), 1, kNoon));
+  ASSERT_TRUE(results().maintain(kNoon));
+  EXPECT_LT(count("result_line"), 1500 * 8);
+  EXPECT_EQ(there(13), 1500U);
+}
+
 TEST_P(ResultsTest, RetentionIsChecked) {
   for (const Retention& bad : {Retention{.days = 0}, Retention{.days = 1, .bytes = -1}, Retention{.days = 1'000'000}})
     EXPECT_FALSE(
         database().write([&](db::Transaction& transaction) { return results().set_retention(transaction, bad); }));
+}
+
+// Hosts' clocks are only shown; the server's own may be set back and forth.
+TEST_P(ResultsTest, ClocksAYearOffLoseNothing) {
+  constexpr std::int64_t kYear = 365 * kDay;
+  for (const std::int64_t off : {-kYear, std::int64_t{0}, kYear}) {
+    const auto seconds = (kNoon.ms + off) / 1000;
+    ASSERT_TRUE(store({fmt::format(R"({{"name":"host","unixTime":{},"columns":{{}},"action":"added"}})", seconds)}));
+    ASSERT_TRUE(store({event("server", "{}")}, 1, Timestamp{kNoon.ms + off}));
+  }
+  EXPECT_EQ(find({.queries = {"server"}}).size(), 3U);
+  EXPECT_EQ(find({.queries = {"host"}, .from = kNoon, .to = Timestamp{kNoon.ms + 1}}).size(), 3U);
+  ASSERT_TRUE(results().maintain(kNoon));
+  EXPECT_EQ(find({.queries = {"host"}}).size(), 3U) << "no host has lines dropped by dating them back";
 }
 
 TEST_P(ResultsTest, FacetsCountWhatIsCommon) {

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.h"
 #include "server/db/session.h"
@@ -25,7 +26,9 @@ constexpr std::int64_t kSettledMs = 60'000;
 // When a filter is made however few rows there are.
 constexpr std::int64_t kLateMs = 3'600'000;
 constexpr std::size_t kJoinedRows = 4096;
-constexpr std::chrono::seconds kDropTime{2};  // on SQLite, in one call
+constexpr std::chrono::seconds kDropTime{10};         // segment by segment, in one call
+constexpr long long kTrimLock = 0x6f737072'65793035;  // an advisory lock's key
+constexpr double kIndexBytes = 72;                    // of a row, on PostgreSQL, and what its page says of it
 
 struct DayTable {
   std::int32_t day = 0;
@@ -60,6 +63,68 @@ Result<void> drop_day(db::Database& database, std::int32_t day) {
   });
 }
 
+struct Segments {
+  long long id = 0, first = 0, rows = 0;
+  int day = 0;
+};
+
+std::optional<Segments> oldest_segments(soci::session& sql) {
+  Segments oldest;
+  sql << "SELECT id, COALESCE(first, id), rows, day FROM result_segment ORDER BY id LIMIT 1", soci::into(oldest.id),
+      soci::into(oldest.first), soci::into(oldest.rows), soci::into(oldest.day);
+  return sql.got_data() ? std::optional(oldest) : std::nullopt;
+}
+
+void drop(soci::session& sql, const Segments& segments) {
+  const std::int64_t from = first_row_of(segments.first), to = last_row_of(segments.id);
+  sql << "DELETE FROM result_line WHERE day = :day AND id BETWEEN :from AND :to", soci::use(segments.day),
+      soci::use(from), soci::use(to);
+  sql << "DELETE FROM result_segment WHERE id = :id", soci::use(segments.id);
+}
+
+// What the rows of a day's table take: of `table.bytes` a part may be the room of rows that were deleted, which
+// PostgreSQL gives to later rows and not back to the disk.
+struct Live {
+  double bytes = 0, a_row = 0;
+};
+Live live_in(soci::session& sql, const DayTable& table) {
+  long long rows = 0;
+  double size = 0;
+  sql << "SELECT CAST(COALESCE(sum(rows), 0) AS BIGINT) FROM result_segment WHERE day = :day", soci::use(table.day),
+      soci::into(rows);
+  sql << "SELECT CAST(COALESCE(avg(pg_column_size(l.*)), 0) AS DOUBLE PRECISION) FROM "
+         "(SELECT * FROM result_line WHERE day = :day ORDER BY id DESC LIMIT 1000) l",
+      soci::use(table.day), soci::into(size);
+  if (rows == 0) return {};
+  const double bytes = std::min(static_cast<double>(table.bytes), static_cast<double>(rows) * (size + kIndexBytes));
+  return {bytes, bytes / static_cast<double>(rows)};
+}
+
+// Today's table is being written to, and is not dropped: its oldest segments are deleted, by one server at a time.
+Result<void> trim_today(db::Database& database, const Retention& retention, std::int32_t today) {
+  return database.write([&](db::Transaction& transaction) -> Result<void> {
+    soci::session& sql = transaction.sql();
+    int alone = 0;
+    sql << fmt::format("SELECT CASE WHEN pg_try_advisory_xact_lock({}) THEN 1 ELSE 0 END", kTrimLock),
+        soci::into(alone);
+    if (alone == 0) return {};
+    double bytes = 0;
+    Live live;
+    for (const DayTable& table : day_tables(sql)) {
+      if (table.day == today) live = live_in(sql, table);
+      bytes += table.day == today ? live.bytes : static_cast<double>(table.bytes);
+    }
+    const auto end = steady_clock::now() + kDropTime;
+    while (too_much(static_cast<long long>(bytes), retention) && steady_clock::now() < end) {
+      const auto oldest = oldest_segments(sql);
+      if (!oldest) break;
+      drop(sql, *oldest);
+      bytes -= static_cast<double>(oldest->rows) * live.a_row;
+    }
+    return {};
+  });
+}
+
 Result<void> drop_days(db::Database& database, const Retention& retention, std::int32_t today) {
   const auto tables = TRY(database.read([](soci::session& sql) { return day_tables(sql); }));
   long long bytes = 0;
@@ -70,7 +135,7 @@ Result<void> drop_days(db::Database& database, const Retention& retention, std::
     TRY(drop_day(database, table.day));
     bytes -= table.bytes;
   }
-  return {};
+  return too_much(bytes, retention) ? trim_today(database, retention, today) : Result<void>{};
 }
 
 long long sqlite_bytes(soci::session& sql) {
@@ -85,14 +150,9 @@ long long sqlite_bytes(soci::session& sql) {
 Result<bool> drop_oldest_segment(db::Database& database, const Retention& retention, std::int32_t today) {
   return database.write([&](db::Transaction& transaction) -> Result<bool> {
     soci::session& sql = transaction.sql();
-    long long id = 0, first = 0;
-    int day = 0;
-    sql << "SELECT id, COALESCE(first, id), day FROM result_segment ORDER BY id LIMIT 1", soci::into(id),
-        soci::into(first), soci::into(day);
-    if (!sql.got_data() || (!too_old(day, retention, today) && !too_much(sqlite_bytes(sql), retention))) return false;
-    const std::int64_t from = first_row_of(first), to = last_row_of(id);
-    sql << "DELETE FROM result_line WHERE id BETWEEN :from AND :to", soci::use(from), soci::use(to);
-    sql << "DELETE FROM result_segment WHERE id = :id", soci::use(id);
+    const auto oldest = oldest_segments(sql);
+    if (!oldest || (!too_old(oldest->day, retention, today) && !too_much(sqlite_bytes(sql), retention))) return false;
+    drop(sql, *oldest);
     return true;
   });
 }

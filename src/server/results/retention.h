@@ -12,8 +12,9 @@ Result<Retention> read_retention(db::Database& database, const Retention& fallba
 Result<void> write_retention(db::Transaction& transaction, const Retention& retention);
 Result<Statistics> read_statistics(db::Database& database);
 
-// Drops the oldest days: on PostgreSQL their tables, but never today's; on SQLite their rows, a segment at a time and
-// for some seconds at most, the rest with the next call.
+// Drops what is oldest: on PostgreSQL whole days' tables; where today's alone is too much, and on SQLite always, rows,
+// a segment at a time and for some seconds at most, the rest with the next call. The room of rows that were deleted is
+// used again; PostgreSQL's autovacuum lags behind with that by a twentieth of the table or so.
 Result<void> drop_what_is_too_much(db::Database& database, const Retention& retention, Timestamp now);
 
 // Joins small segments that follow each other and makes one value filter for them.

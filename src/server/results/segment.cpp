@@ -178,8 +178,10 @@ Result<void> make_day(db::Database& database, std::int32_t day) {
     // PARTITION OF would wait for everybody who reads; a table that is attached does not.
     sql << fmt::format("SELECT pg_advisory_xact_lock({})", kDayLock);
     if (look()) return {};
-    sql << fmt::format("CREATE TABLE {} (LIKE result_line INCLUDING DEFAULTS INCLUDING STORAGE, CHECK (day = {}))",
-                       name, day);
+    sql << fmt::format(
+        "CREATE TABLE {} (LIKE result_line INCLUDING DEFAULTS INCLUDING STORAGE, CHECK (day = {})) "
+        "WITH (autovacuum_vacuum_scale_factor = 0.05)",
+        name, day);
     sql << fmt::format("ALTER TABLE result_line ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})", name, day, day + 1);
     return {};
   });

@@ -19,6 +19,7 @@
 #include "server/activity/activity.h"
 #include "server/api/problem.h"
 #include "server/db/group_commit.h"
+#include "server/db/listening.h"
 #include "server/hosts/rounds.h"
 #include "server/queries/sql_check.h"
 #include "server/secret.h"
@@ -96,21 +97,19 @@ class TagService final : public Service {
       : services_(services),
         database_(*services.database),
         hosts_(hosts::service(services)),
-        inbox_(std::make_shared<Inbox>()),
         rounds_(options.refresh),
         refresh_(options.refresh) {}
 
   ~TagService() override {
-    inbox_->close();
+    inbox_.close();
     if (worker_.joinable()) worker_.join();
   }
 
   Result<void> start() {
-    const auto inbox = inbox_;
-    database_.listen(
-        std::string(kChannel), [inbox](const std::string& payload) { inbox->message(payload); },
-        [inbox] { inbox->miss(); });
-    hosts_.add_listener([inbox](HostId host) { inbox->host(host); });
+    listening_.listen(
+        database_, std::string(kChannel), [this](const std::string& payload) { inbox_.message(payload); },
+        [this] { inbox_.miss(); });
+    hosts_.add_listener(listening_.while_there([this](HostId host) { inbox_.host(host); }));
     hosts_.add_remover([](db::Transaction& transaction, HostId host) -> Result<void> {
       forget_host(transaction.sql(), host);
       return {};
@@ -126,7 +125,7 @@ class TagService final : public Service {
     evaluations_ = std::make_unique<db::GroupCommit<Evaluation>>(
         db::GroupCommit<Evaluation>::Options{.most_items = 500, .linger = std::chrono::milliseconds(20)},
         [this](std::span<Evaluation> items) { return keep(items); });
-    inbox_->sweep();
+    inbox_.sweep();
     worker_ = std::thread([this] { run(); });
     return {};
   }
@@ -152,12 +151,12 @@ class TagService final : public Service {
   }
 
   void add_user(Uses uses) override {
-    const std::unique_lock lock(listening_);
+    const std::unique_lock lock(listeners_mutex_);
     users_.push_back(std::move(uses));
   }
 
   void add_listener(std::function<void(TagId)> listener) override {
-    const std::unique_lock lock(listening_);
+    const std::unique_lock lock(listeners_mutex_);
     listeners_.push_back(std::move(listener));
   }
 
@@ -189,7 +188,10 @@ class TagService final : public Service {
       else
         ++dropped_answers_;
     }
-    if (evaluation.verdicts.empty() || !hosts_.find(host)) return done({});
+    if (evaluation.verdicts.empty()) return done({});
+    const auto known = hosts_.look_up(host);
+    if (!known) return done(std::unexpected(known.error()));
+    if (!*known) return done({});
     if (wanted.empty()) evaluation.round.revision = rules->query_revision;
     if (!evaluations_->add(std::move(evaluation), done))
       done(std::unexpected(Error{db::kUnavailable, "tags", "too many answers are waiting to be written"}));
@@ -265,7 +267,7 @@ class TagService final : public Service {
   Result<std::vector<std::string>> uses(TagId tag) const override {
     std::vector<Uses> users;
     {
-      const std::shared_lock lock(listening_);
+      const std::shared_lock lock(listeners_mutex_);
       users = users_;
     }
     std::vector<std::string> uses;
@@ -404,8 +406,8 @@ class TagService final : public Service {
 
   // After a commit of this server's: in effect here at once, and conditions are evaluated from here for all servers.
   void changed_here() {
-    if (!reload()) inbox_->miss();
-    inbox_->sweep();
+    if (!reload()) inbox_.miss();
+    inbox_.sweep();
   }
 
   // Reading and taking over is one step, so that what was read later is also taken over later.
@@ -428,7 +430,7 @@ class TagService final : public Service {
       has_queries_ = after->query_revision > 0;
       if (after->query_revision > before->query_revision) hurry(after->query_revision);
     }
-    const std::shared_lock lock(listening_);
+    const std::shared_lock lock(listeners_mutex_);
     for (const auto tag : changed)
       for (const auto& listener : listeners_) listener(tag);
     return {};
@@ -447,18 +449,18 @@ class TagService final : public Service {
     using std::chrono::steady_clock;
     auto next_sweep = steady_clock::now() + refresh_;
     while (true) {
-      const auto work = inbox_->take(next_sweep);
+      const auto work = inbox_.take(next_sweep);
       if (work.closed) return;
       bool reload_wanted = work.missed;
       for (const auto& message : work.messages) reload_wanted |= handle(message);
-      if (reload_wanted && !reload()) retry([&] { inbox_->miss(); });
+      if (reload_wanted && !reload()) retry([&] { inbox_.miss(); });
       take_in(work.hosts);
       const bool timely = steady_clock::now() >= next_sweep;
       if (timely) next_sweep = steady_clock::now() + refresh_;
       const auto evaluated = work.sweep ? evaluate(hosts_.all(), false)
                              : timely   ? evaluate(hosts_.all(), true)
                                         : evaluate(found(work.hosts), true);
-      if (!evaluated) retry([&] { inbox_->sweep(); });
+      if (!evaluated) retry([&] { inbox_.sweep(); });
     }
   }
 
@@ -608,19 +610,20 @@ class TagService final : public Service {
   hosts::Service& hosts_;
   // Tells this server's messages from others'.
   const std::string name_ = hex(random_bytes(8));
-  const std::shared_ptr<Inbox> inbox_;  // the listeners hold it, too
+  Inbox inbox_;
   hosts::Rounds rounds_;
   const std::chrono::seconds refresh_;
   mutable std::mutex rules_mutex_;
   RulesPtr rules_ = std::make_shared<const Rules>();
   std::atomic<bool> has_queries_ = false;
   std::mutex reloading_;
-  mutable std::shared_mutex listening_;
+  mutable std::shared_mutex listeners_mutex_;
   std::vector<Uses> users_;
   std::vector<std::function<void(TagId)>> listeners_;
   std::atomic<std::uint64_t> ended_{0}, failed_answers_{0}, dropped_answers_{0};
   std::unique_ptr<db::GroupCommit<Evaluation>> evaluations_;
   std::thread worker_;
+  db::Listening listening_;
 };
 
 }  // namespace

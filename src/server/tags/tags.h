@@ -31,7 +31,7 @@ class Tags {
   virtual Result<TagId> by_name(std::string_view name) const = 0;
 
   // Says what uses a tag ("secret 3 «web»", "pack 7 «base»"): as long as anything does the tag is not deleted, and its
-  // page tells. May ask the database.
+  // page tells. May ask the database. Called for requests alone, none of which outlives who was added.
   using Uses = std::function<Result<std::vector<std::string>>(TagId)>;
   virtual void add_user(Uses) {}
   // Calls when a tag is made, changed (name, rank) or gone. On any thread; must not wait.

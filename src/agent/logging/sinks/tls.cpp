@@ -1,5 +1,6 @@
 // tls: lines to the fleet's server, results and status lines apart (compat sections 6.4 and 6.5). Each of the two has
-// its own delay after failures: while the server refuses one, the other goes on, as far as a delivery reaches.
+// its own delay after failures: while the server refuses one, the other goes on, as far as a delivery reaches. A batch
+// that is too large for the server (413) goes in smaller ones, and a line that is too large alone is passed over.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -48,11 +49,15 @@ struct Lane {
   Progress progress;
   std::uint64_t failures = 0;  // in a row
   Interrupt::Clock::time_point due{};
+  std::size_t most_bytes =
+      SIZE_MAX;  // of the lines of a request, unless it is one: what the server has refused, halved
 };
 
 // The lines of one request.
 struct Post {
   std::vector<std::string> lines;
+  std::size_t bytes = 0;  // of them
+  bool cut = false;       // there are more
   Progress after;
   TooLong too_long;  // of units that it ends
 };
@@ -80,6 +85,7 @@ class TlsSink final : public Sink {
                  .compress = flags.boolean("logger_tls_compress"),
                  .node_api = flags.boolean("tls_node_api"),
                  .wants_status = !flags.boolean("tls_disable_status_log")};
+    for (auto* lane : {&results_, &statuses_}) lane->most_bytes = SIZE_MAX;
     return {};
   }
 
@@ -124,17 +130,25 @@ class TlsSink final : public Sink {
   // One request, or under our own name as many as there are lines for.
   Result<void> send(Lane& lane, const std::vector<LineUnit>& units, const Interrupt& stop) {
     for (bool more = true; more && !stop.requested();) {
-      const auto post = next_post(lane, units);
+      auto post = next_post(lane, units);
       if (!post.lines.empty()) {
         if (auto sent = parts_.remote->send(request_of(lane, post), stop); !sent) {
-          if (!stop.requested()) failed(lane);
-          return std::unexpected(std::move(sent.error()));
+          if (sent.error().code != kBodyTooLarge) {
+            if (!stop.requested()) failed(lane);
+            return std::unexpected(std::move(sent.error()));
+          }
+          if (post.lines.size() > 1) {
+            lane.most_bytes = post.bytes / 2;
+            continue;
+          }
+          ++post.too_long.lines;
+          post.too_long.bytes += post.bytes;
         }
       }
       post.too_long.report(parts_, std::string(kName));
       lane.progress = post.after;
       lane.failures = 0;
-      more = post.lines.size() == settings_.most_lines && !parts_.program.osquery_compatible;
+      more = post.cut && !parts_.program.osquery_compatible;
     }
     lane.due = Interrupt::Clock::now() + settings_.period;
     return {};
@@ -148,10 +162,15 @@ class TlsSink final : public Sink {
       if (post.after.begun != end) post.after.lines = 0;
       post.after.begun = end;
       const auto rest = std::span(unit.lines).subspan(std::min<std::size_t>(post.after.lines, unit.lines.size()));
-      const auto fitting = rest.first(std::min(rest.size(), settings_.most_lines - post.lines.size()));
-      for (const auto line : fitting) post.lines.push_back(text_of(unit, line));
-      post.after.lines += fitting.size();
-      if (fitting.size() < rest.size()) break;
+      for (const auto line : rest) {
+        auto text = text_of(unit, line);
+        post.cut = post.lines.size() == settings_.most_lines ||
+                   (!post.lines.empty() && post.bytes + text.size() > lane.most_bytes);
+        if (post.cut) return post;
+        post.bytes += text.size();
+        post.lines.push_back(std::move(text));
+        ++post.after.lines;
+      }
       post.after.done = end;
       post.too_long.add(unit);
     }

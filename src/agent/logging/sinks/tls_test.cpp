@@ -19,6 +19,7 @@ class Server final : public Remote {
  public:
   Result<RemoteReply> send(const RemoteRequest& request, const Interrupt&) override {
     asked.push_back(request);
+    if (request.members.size() > most) return std::unexpected(Error{kBodyTooLarge, "https://fleet.test/log", "413"});
     const bool status = request.members.contains(R"("log_type":"status")");
     if (refuses == "all" || (refuses == "status" && status) || (refuses == "result" && !status))
       return failure("https://fleet.test/log", "down");
@@ -33,6 +34,7 @@ class Server final : public Remote {
   }
   std::vector<RemoteRequest> asked;
   std::string refuses;
+  std::size_t most = SIZE_MAX;  // bytes of a body
 };
 
 class TlsSinkTest : public testing::Test {
@@ -239,6 +241,44 @@ TEST_F(TlsSinkTest, LinesThatAreTooLongAreCounted) {
   ASSERT_THAT(losses.list(), SizeIs(1));
   EXPECT_EQ(losses.list()[0].lost, 2u);
   EXPECT_EQ(losses.list()[0].source, "tls");
+}
+
+// 413: neither lost nor repeated for ever.
+TEST_F(TlsSinkTest, ABatchTooLargeForTheServerGoesInSmallerOnes) {
+  for (const bool osquery : {false, true}) {
+    records.clear();
+    restart({}, osquery);
+    set("logger_tls_period", "0");
+    server.most = 120;
+    std::string lines;
+    for (int i = 0; i < 16; ++i) lines += "\"" + std::to_string(i) + std::string(20, 'x') + "\"\n";
+    add(lines);
+    std::vector<std::string> taken;
+    for (int rounds = 0; rounds < 20 && deliver().records == 0; ++rounds) continue;
+    for (const auto& body : server.bodies())
+      if (body.size() <= server.most) taken.push_back(body);
+    std::string all;
+    for (const auto& body : taken) all += body;
+    for (int i = 0; i < 16; ++i) EXPECT_TRUE(all.contains("\"" + std::to_string(i) + "x")) << i;
+    EXPECT_THAT(losses.list(), IsEmpty());
+    // The size is known now.
+    add("1\n");
+    EXPECT_EQ(deliver(1).records, 1u);
+    EXPECT_THAT(server.bodies(), SizeIs(1));
+    server.most = SIZE_MAX;
+  }
+}
+
+TEST_F(TlsSinkTest, ALineTooLargeForTheServerIsPassedOverAndCounted) {
+  server.most = 200;
+  add("1\n" + std::string(300, 'x') + "\n2\n");
+  EXPECT_EQ(deliver().records, 1u);
+  const auto bodies = server.bodies();
+  EXPECT_THAT(bodies, testing::Contains(HasSubstr("[1]")));
+  EXPECT_THAT(bodies, testing::Contains(HasSubstr("[2]")));
+  ASSERT_THAT(losses.list(), SizeIs(1));
+  EXPECT_EQ(losses.list()[0].lost, 1u);
+  EXPECT_EQ(losses.list()[0].reason, "too long");
 }
 
 TEST_F(TlsSinkTest, ALongLineIsPutTogether) {

@@ -1,5 +1,6 @@
 #include "server/activity/activity.h"
 #include "server/api/endpoint.h"
+#include "server/carves/carves.h"
 #include "server/enrollment/enrollment.h"
 #include "server/hosts/hosts.h"
 
@@ -24,6 +25,7 @@ Result<void> handle(const Request& request, const api::Context& context) {
   const auto host = TRY(services.hosts->existing(request.host));
   return services.database->write([&](db::Transaction& transaction) -> Result<void> {
     TRY(services.enrollment->revoke(transaction, host->id, request.may_enroll_again, context.now));
+    TRY(services.carves->end_sessions(transaction, host->id));
     activity::record(transaction, context.caller, context.now,
                      {.verb = "node_key.revoked",
                       .subject = activity::subject("host", host->id, host->name),

@@ -26,7 +26,8 @@ Result<api::Page<live::HostAnswer>> handle(const Request& request, const api::Co
   TRY(live::find(*context.services.database, request.query));
   const auto limit = request.rows ? std::min(request.limit, kMostWithRows) : request.limit;
   const auto after = TRY(api::id_after(request.after));
-  const live::HostsWanted wanted{.state = request.state, .after = after, .limit = limit + 1, .with_rows = request.rows};
+  live::HostsWanted wanted{.after = after, .limit = limit + 1, .with_rows = request.rows};
+  if (request.state) wanted.states = {*request.state};
   auto found = TRY(live::hosts_of(*context.services.database, request.query, wanted));
   return api::page_by_id(std::move(found), limit, &live::HostAnswer::host);
 }

@@ -4,8 +4,17 @@
 namespace osprey::server {
 namespace {
 
-Result<queries::Effect> handle(const queries::Draft& draft, const api::Context& context) {
-  return context.services.queries->try_out(draft.kind, draft.name, draft);
+struct Request : queries::Draft {
+  std::optional<hosts::HostId> host;
+  static constexpr auto fields() {
+    return std::tuple_cat(
+        Draft::fields(),
+        std::tuple(api::field("host", &Request::host, "A host whose configuration is wanted, as it would be.")));
+  }
+};
+
+Result<queries::Effect> handle(const Request& request, const api::Context& context) {
+  return context.services.queries->try_out(request.kind, request.name, request, request.host);
 }
 
 }  // namespace

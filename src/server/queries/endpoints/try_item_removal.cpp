@@ -4,8 +4,17 @@
 namespace osprey::server {
 namespace {
 
-Result<queries::Effect> handle(const queries::OneItem& request, const api::Context& context) {
-  return context.services.queries->try_out(request.kind, request.name, std::nullopt);
+struct Request : queries::OneItem {
+  std::optional<hosts::HostId> host;
+  static constexpr auto fields() {
+    return std::tuple_cat(
+        OneItem::fields(),
+        std::tuple(api::field("host", &Request::host, "A host whose configuration is wanted, as it would be.")));
+  }
+};
+
+Result<queries::Effect> handle(const Request& request, const api::Context& context) {
+  return context.services.queries->try_out(request.kind, request.name, std::nullopt, request.host);
 }
 
 }  // namespace

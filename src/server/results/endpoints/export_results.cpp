@@ -6,7 +6,7 @@ namespace osprey::server {
 namespace {
 
 struct Request : results::FilterRequest {
-  results::Format format = results::Format::jsonl;
+  api::ExportFormat format = api::ExportFormat::jsonl;
   static constexpr auto fields() {
     return std::tuple_cat(
         FilterRequest::fields(),
@@ -32,7 +32,7 @@ api::Endpoint export_results() {
   return api::endpoint(
       http::Method::get, "/api/v1/results/export", api::Permission::view,
       "All rows that a search finds, newest first. The connection breaks off where something goes wrong.", handle,
-      "application/jsonl, application/json, text/csv");
+      api::kExportTypes);
 }
 
 }  // namespace osprey::server
