@@ -4,8 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/unique_fd.h"
-
 namespace osprey::ctl {
 
 Result<std::string> read_file(const std::string& path) {
@@ -40,6 +38,34 @@ Result<void> write_file(const std::string& path, std::string_view text, mode_t m
   }
   if (::fchmod(opened.get(), mode) != 0 || ::fsync(opened.get()) != 0) return fail();
   if (::rename(part.c_str(), path.c_str()) != 0) return fail();
+  return {};
+}
+
+Result<GrowingFile> GrowingFile::make(std::string path) {
+  GrowingFile made(std::move(path));
+  const auto part = made.part();
+  made.fd_ = UniqueFd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!made.fd_) return system_failure(part);
+  return made;
+}
+
+GrowingFile::~GrowingFile() {
+  if (fd_) ::unlink(part().c_str());
+}
+
+bool GrowingFile::write(std::string_view bytes) {
+  while (!bytes.empty() && refused_ == 0) {
+    const auto put = ::write(fd_.get(), bytes.data(), bytes.size());
+    if (put < 0 && errno != EINTR) refused_ = errno;
+    if (put > 0) bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return refused_ == 0;
+}
+
+Result<void> GrowingFile::finish() {
+  if (refused_ != 0) return system_failure(refused_, path_);
+  if (::fsync(fd_.get()) != 0 || ::rename(part().c_str(), path_.c_str()) != 0) return system_failure(path_);
+  fd_.reset();
   return {};
 }
 

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <memory>
 
 #include "base/unique_fd.h"
+#include "server/secret.h"
 
 namespace osprey::server {
 namespace {
@@ -87,11 +87,11 @@ Certificate draft(EVP_PKEY* key, const std::string& name, long days) {
   Certificate made(X509_new());
   if (!made) return made;
   X509_set_version(made.get(), X509_VERSION_3);
-  unsigned char serial[16];
-  RAND_bytes(serial, sizeof serial);
+  auto serial = random_bytes(16);
   serial[0] &= 0x7f;  // positive (RFC 5280, section 4.1.2.2)
   ASN1_INTEGER* number = X509_get_serialNumber(made.get());
-  BIGNUM* big = BN_bin2bn(serial, sizeof serial, nullptr);
+  BIGNUM* big =
+      BN_bin2bn(reinterpret_cast<const unsigned char*>(serial.data()), static_cast<int>(serial.size()), nullptr);
   BN_to_ASN1_INTEGER(big, number);
   BN_free(big);
   X509_gmtime_adj(X509_getm_notBefore(made.get()), -kDaysBefore * kDay);

@@ -5,10 +5,12 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <stdexcept>
 
+#include "base/hex.h"
 #include "base/text.h"
 
 namespace osprey::server {
@@ -17,10 +19,14 @@ namespace {
 constexpr std::size_t kNonce = 12;
 constexpr std::size_t kTag = 16;
 
-struct CipherFree {
+constexpr std::size_t kSecret = 32;
+
+struct Free {
   void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
-using Cipher = std::unique_ptr<EVP_CIPHER_CTX, CipherFree>;
+using Cipher = std::unique_ptr<EVP_CIPHER_CTX, Free>;
+using Hasher = std::unique_ptr<EVP_MD_CTX, Free>;
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
@@ -29,18 +35,29 @@ unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned ch
 
 std::string random_bytes(std::size_t count) {
   std::string bytes(count, '\0');
-  if (RAND_bytes(bytes_of(bytes), static_cast<int>(count)) != 1)
+  if (RAND_priv_bytes(bytes_of(bytes), static_cast<int>(count)) != 1)
     throw std::runtime_error("the system has no random numbers");
   return bytes;
 }
 
-std::string random_secret() { return hex(random_bytes(32)); }
+std::string random_secret() { return hex(random_bytes(kSecret)); }
+
+bool is_secret(std::string_view text) noexcept {
+  return text.size() == 2 * kSecret &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
 
 std::string sha256(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  return {digest.begin(), digest.begin() + size};
+  // The one-shot functions look the algorithm up anew every time, which takes longer than it does; every request of a
+  // host has its key hashed.
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local const Hasher hasher(EVP_MD_CTX_new());
+  std::string digest(32, '\0');
+  if (EVP_DigestInit_ex2(hasher.get(), algorithm, nullptr) != 1 ||
+      EVP_DigestUpdate(hasher.get(), bytes.data(), bytes.size()) != 1 ||
+      EVP_DigestFinal_ex(hasher.get(), bytes_of(digest), nullptr) != 1)
+    throw std::runtime_error("OpenSSL has no SHA-256");
+  return digest;
 }
 
 std::string sha256_hex(std::string_view bytes) { return hex(sha256(bytes)); }
@@ -86,18 +103,6 @@ std::optional<std::string> unseal(std::string_view key, std::string_view sealed)
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, kTag, tag.data()) == 1 &&
       EVP_DecryptFinal_ex(cipher.get(), bytes_of(text) + size, &size) == 1;
   return done ? std::optional(std::move(text)) : std::nullopt;
-}
-
-std::optional<std::string> from_hex(std::string_view digits) {
-  if (digits.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(digits.size() / 2);
-  for (; !digits.empty(); digits.remove_prefix(2)) {
-    const auto byte = parse<unsigned char>(digits.substr(0, 2), 16);
-    if (!byte) return std::nullopt;
-    bytes += static_cast<char>(*byte);
-  }
-  return bytes;
 }
 
 std::string base32(std::string_view bytes) {

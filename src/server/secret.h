@@ -11,6 +11,8 @@ namespace osprey::server {
 std::string random_bytes(std::size_t count);
 // 256 bits as 64 hexadecimal digits. Nobody guesses it, so a plain hash is enough to keep it by.
 std::string random_secret();
+// It could be one of random_secret()'s.
+bool is_secret(std::string_view text) noexcept;
 
 std::string sha256(std::string_view bytes);      // 32 bytes
 std::string sha256_hex(std::string_view bytes);  // 64 digits
@@ -23,9 +25,6 @@ bool equal_secrets(std::string_view a, std::string_view b) noexcept;
 std::string seal(std::string_view key, std::string_view text);
 // Nothing where it is no such text, or was sealed with another key.
 std::optional<std::string> unseal(std::string_view key, std::string_view sealed);
-
-// The bytes of hexadecimal digits; nothing where it is none.
-std::optional<std::string> from_hex(std::string_view digits);
 
 // Letters and digits that are not taken for each other (RFC 4648's base 32, in lower case).
 std::string base32(std::string_view bytes);

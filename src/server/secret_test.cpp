@@ -8,6 +8,9 @@ namespace {
 TEST(Secret, IsRandomAndLong) {
   EXPECT_EQ(random_secret().size(), 64U);
   EXPECT_NE(random_secret(), random_secret());
+  EXPECT_TRUE(is_secret(random_secret()));
+  for (const auto& wrong : {std::string(), std::string(63, 'a'), std::string(65, 'a'), std::string(64, 'A')})
+    EXPECT_FALSE(is_secret(wrong)) << wrong;
 }
 
 TEST(Secret, HashesAreThoseOfTheStandards) {

@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
-#include <optional>
-
+#include "base/hex.h"
 #include "base/text.h"
 
 namespace osprey::store {
@@ -16,17 +15,6 @@ std::uint32_t checksum(std::string_view key, std::string_view value) {
   };
   // The NUL keeps apart where the one ends and the other begins.  NOLINTNEXTLINE(bugprone-string-constructor)
   return static_cast<std::uint32_t>(add(add(add(0, key), std::string_view("", 1)), value));
-}
-
-std::optional<std::string> from_hex(std::string_view text) {
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const auto byte = parse<std::uint8_t>(text.substr(i, 2), 16);
-    if (!byte) return std::nullopt;
-    bytes += static_cast<char>(*byte);
-  }
-  return bytes;
 }
 
 }  // namespace

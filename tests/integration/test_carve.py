@@ -10,15 +10,7 @@ import time
 import pytest
 
 from test_distributed import answer
-from tls_server import Reply, TlsServer
-
-
-@pytest.fixture
-def server(tmp_path):
-    folder = tmp_path / "server"
-    folder.mkdir()
-    with TlsServer(folder) as made:
-        yield made
+from tls_server import Reply, server  # noqa: F401
 
 
 @pytest.fixture

@@ -7,17 +7,9 @@ import time
 
 import pytest
 
-from tls_server import HELD_READ, Reply, TlsServer
+from tls_server import HELD_READ, Reply, server  # noqa: F401
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
-
-
-@pytest.fixture
-def server(tmp_path):
-    folder = tmp_path / "server"
-    folder.mkdir()
-    with TlsServer(folder) as made:
-        yield made
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
 import sqlite3
@@ -365,6 +366,9 @@ def test_hosts_are_found_tagged_and_removed(shared, ctl):
     ctl("hosts", "remove", "web-2", "--yes")
     assert "there is none" in ctl("hosts", "show", "web-2", status=1).stderr
     ctl("hosts", "refresh", "web-1")
+    ctl("hosts", "revoke-key", "web-1")
+    for listed in (["hosts", "conflicts"], ["troubles"], ["troubles", "uptime"]):
+        assert ctl.json(*listed) == []
     ctl("hosts", "remove", "web-1", "--yes")
     ctl("tags", "edit", "tagged", "--rank", 8, "--condition", '{"fact": "platform", "is": "debian"}')
     assert ctl.json("tags", "show", "tagged")["tag"]["rank"] == 8
@@ -507,6 +511,23 @@ def test_secrets_users_and_tokens(shared, ctl):
     ctl("users", "remove", "anna", "--yes")
     assert any(token["name"].startswith("ospreyctl") for token in ctl.json("tokens", "list"))
     assert any(entry["verb"] == "administrator.removed" for entry in ctl.json("activity", "list"))
+
+
+def test_every_path_is_one_of_the_api():
+    paths = [path.split("/")[3:] for path in json.loads((PROJECT / "docs/reference/openapi.json").read_text())["paths"]]
+    asked = []
+    for file in sorted((PROJECT / "src" / "ctl").rglob("*.cpp")):
+        for words in re.findall(r"(?:path_of|list|each|pages)\((?:file, )?\{([^{}]*)\}", file.read_text()):
+            while "(" in words:
+                words = re.sub(r"\([^()]*\)", "", words)
+            asked.append([word.strip() for word in words.split(",")])
+    assert len(asked) > 50
+
+    def fits(words, path):  # what is not in quotes may be any word, name or number
+        return len(words) == len(path) and all(word == f'"{segment}"' or word[0] != '"'
+                                               for word, segment in zip(words, path))
+
+    assert [words for words in asked if not any(fits(words, path) for path in paths)] == []
 
 
 def post_as_session(server, session, method, path, body):

@@ -20,6 +20,8 @@ import ssl
 import threading
 import time
 
+import pytest
+
 from sinks import make_authority, make_certificate, until
 
 ENDPOINTS = {
@@ -373,3 +375,11 @@ class TlsServer:
         with self._changed:
             carve["blocks"][body["block_id"]] = base64.b64decode(body["data"])
         return Reply({})
+
+
+@pytest.fixture
+def server(tmp_path):
+    folder = tmp_path / "server"
+    folder.mkdir()
+    with TlsServer(folder) as made:
+        yield made

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
-#include "agent/remote/gzip.h"
 #include "agent/remote/server_settings.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "net/gzip.h"
 #include "protocol/held_read.h"
 
 namespace osprey::agent {
@@ -59,7 +59,7 @@ Result<RemoteReply> TlsRemote::send_once(const RemoteRequest& request, const Int
   } else {
     body = body_of(request, key);
     if (request.compress) {
-      body = gzipped(body);
+      body = net::gzipped(body);
       sent.headers.emplace_back("Content-Encoding", "gzip");
     }
   }

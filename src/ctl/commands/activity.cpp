@@ -27,7 +27,7 @@ void add_activity(CLI::App& app, Session& session) {
   command(app, session, "troubles", "Scheduled queries that hosts denylist, do not run or pay too much for",
           [&session, query] {
             if (!query->empty())
-              return session.list({"query-troubles", "hosts"}, {{"query", *query}},
+              return session.list({"query_troubles", "hosts"}, {{"query", *query}},
                                   {{"HOST", "name"},
                                    {"DENYLISTED", "denylisted"},
                                    {"OVERDUE", "overdue"},
@@ -37,7 +37,7 @@ void add_activity(CLI::App& app, Session& session) {
                                    {"WALL MS", "wall_ms"},
                                    {"CPU MS", "cpu_ms"},
                                    {"MEMORY", "memory"}});
-            return session.list_whole(path_of({"query-troubles"}), {{"QUERY", "query"},
+            return session.list_whole(path_of({"query_troubles"}), {{"QUERY", "query"},
                                                                     {"DENYLISTED", "denylisted"},
                                                                     {"OVERDUE", "overdue"},
                                                                     {"EXPENSIVE", "expensive"},

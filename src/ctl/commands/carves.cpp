@@ -1,11 +1,9 @@
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include "base/text.h"
-#include "base/unique_fd.h"
 #include "ctl/commands/commands.h"
+#include "ctl/files.h"
 
 namespace osprey::ctl {
 namespace {
@@ -42,41 +40,27 @@ Result<int> download(Session& session, const Wanted& wanted) {
   const auto id = std::to_string(wanted.id);
   const auto carve = TRY(api->get(path_of({"carves", id})));
   const auto path = wanted.to.empty() ? fmt::format("carve-{}.tar", id) : wanted.to;
-  const auto part = path + ".part";
-  const UniqueFd file(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return system_failure(part);
+  auto file = TRY(GrowingFile::make(path));
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
   std::int64_t bytes = 0;
-  int refused = 0;
+  bool written = true;
   const auto streamed = api->stream(path_of({"carves", id, "content"}), [&](std::string_view piece) {
     EVP_DigestUpdate(digest.get(), piece.data(), piece.size());
     bytes += static_cast<std::int64_t>(piece.size());
     session.terminal.progress(fmt::format("{} of {} bytes", bytes, number_at(carve, "bytes")));
-    while (!piece.empty()) {
-      const auto put = ::write(file.get(), piece.data(), piece.size());
-      if (put < 0) {
-        refused = errno;
-        return false;
-      }
-      piece.remove_prefix(static_cast<std::size_t>(put));
-    }
-    return true;
+    written = file.write(piece);
+    return written;
   });
   session.terminal.progress("");
-  const auto fail = [&](Error error) -> Result<int> {
-    ::unlink(part.c_str());
-    return std::unexpected(std::move(error));
-  };
-  if (refused != 0) return fail(system_failure(refused, part).error());
-  if (!streamed) return fail(streamed.error());
+  TRY(streamed);
   unsigned char sum[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   EVP_DigestFinal_ex(digest.get(), sum, &size);
   const auto got = hex({reinterpret_cast<const char*>(sum), size});
-  if (got != text_at(carve, "sha256"))
-    return fail({0, path, fmt::format("its checksum is {} and not {}", got, text_at(carve, "sha256"))});
-  if (::rename(part.c_str(), path.c_str()) != 0) return fail(system_failure(path).error());
+  if (written && got != text_at(carve, "sha256"))
+    return failure(path, fmt::format("its checksum is {} and not {}", got, text_at(carve, "sha256")));
+  TRY(file.finish());
   return session.say(fmt::format("{}: {} bytes, SHA-256 {}", path, bytes, got));
 }
 

@@ -1,52 +1,34 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
-#include "base/unique_fd.h"
 #include "ctl/commands/commands.h"
+#include "ctl/files.h"
 
 namespace osprey::ctl {
 namespace {
 
-// A file of JSON lines that is there once it is whole.
+// A file of JSON lines.
 class LinesFile {
  public:
-  static Result<LinesFile> make(std::string path) {
-    LinesFile made;
-    made.path_ = std::move(path);
-    made.fd_ = UniqueFd(::open(made.part().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!made.fd_) return system_failure(made.path_);
-    return made;
-  }
+  explicit LinesFile(GrowingFile file) : file_(std::move(file)) {}
 
-  // False where the disk refuses; finish() tells why.
   bool write(std::string_view bytes) {
-    for (const char c : bytes) lines_ += c == '\n';
-    while (!bytes.empty() && refused_ == 0) {
-      const auto put = ::write(fd_.get(), bytes.data(), bytes.size());
-      if (put < 0 && errno != EINTR) refused_ = errno;
-      if (put > 0) bytes.remove_prefix(static_cast<std::size_t>(put));
-    }
-    return refused_ == 0;
+    lines_ += static_cast<std::size_t>(std::ranges::count(bytes, '\n'));
+    return file_.write(bytes);
   }
   bool add(const json::value& value) { return write(json::serialize(value) + "\n"); }
 
+  // How many there are.
   Result<std::size_t> finish() {
-    if (refused_ != 0) return system_failure(refused_, path_);
-    if (::fsync(fd_.get()) != 0 || ::rename(part().c_str(), path_.c_str()) != 0) return system_failure(path_);
+    TRY(file_.finish());
     return lines_;
   }
 
  private:
-  std::string part() const { return path_ + ".part"; }
-
-  std::string path_;
-  UniqueFd fd_;
+  GrowingFile file_;
   std::size_t lines_ = 0;
-  int refused_ = 0;
 };
 
 class Export {
@@ -79,7 +61,7 @@ class Export {
   void attempt(const std::string& name, const std::function<Result<void>(LinesFile&)>& write) {
     if (Session::interrupt().requested()) return;
     const auto lines = [&]() -> Result<std::size_t> {
-      auto file = TRY(LinesFile::make(fmt::format("{}/{}.jsonl", folder_, name)));
+      LinesFile file(TRY(GrowingFile::make(fmt::format("{}/{}.jsonl", folder_, name))));
       session_.terminal.progress(name + "…");
       TRY(write(file));
       return file.finish();

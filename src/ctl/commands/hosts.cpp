@@ -155,7 +155,7 @@ void add_hosts(CLI::App& app, Session& session) {
                               [&session, named, revoked]() -> Result<int> {
                                 auto* api = TRY(session.api());
                                 for (const auto id : TRY(host_numbers(*api, named->hosts)))
-                                  TRY(api->post(path_of({"hosts", std::to_string(id), "revoke-node-key"}),
+                                  TRY(api->post(path_of({"hosts", std::to_string(id), "revoke_node_key"}),
                                                 json::object{{"may_enroll_again", !*revoked}}));
                                 return session.say("their keys are worth nothing any more");
                               }));

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "ctl/api.h"
 #include "ctl/files.h"
 #include "ctl/folder/yaml.h"
 #include "protocol/config_json.h"
@@ -115,9 +116,8 @@ Result<std::vector<ConfigNode>> roots_of(const std::string& path, std::string_vi
   }
   if (!is_valid_utf8(text)) return failure(path, "is not UTF-8");
   // YAML has no control characters (1.2, section 5.1), and yaml-cpp does not come to an end with a NUL inside.
-  const auto control = std::ranges::find_if(text, [](unsigned char c) {
-    return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
-  });
+  const auto control = std::ranges::find_if(
+      text, [](unsigned char c) { return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f; });
   if (control != text.end())
     return failure(fmt::format("{}:{}", path, std::count(text.begin(), control, '\n') + 1),
                    fmt::format("has the control character 0x{:02x}: write it as \"\\x{:02x}\", in double quotes",
@@ -142,7 +142,7 @@ class Reader {
   void read(const ConfigNode& root) {
     if (!root.is_object()) return fault(root.line, "a document is an object with a kind");
     if (root.member("kind")) return read_own(root);
-    if (root.member("queries")) return add(root.line, "pack", stem_of(path_), content_of(root));
+    if (root.member("queries")) return add(root.line, "pack", stem_of(path_), item_of(root));
     const bool configuration =
         std::ranges::any_of(kConfigurationMembers, [&](std::string_view name) { return root.member(name) != nullptr; });
     if (configuration) return read_configuration(root);
@@ -159,11 +159,11 @@ class Reader {
     documents_.push_back({std::move(kind), std::move(name), std::move(body), fmt::format("{}:{}", path_, line)});
   }
 
-  static json::object content_of(const ConfigNode& node) {
-    return {{"description", ""},
-            {"tags", json::array()},
-            {"enabled", true},
-            {"content", node.is_object() ? json_of(node) : json::object()}};
+  static json::object item_of(json::object content, std::string_view description = "") {
+    return {{"description", description}, {"tags", json::array()}, {"enabled", true}, {"content", std::move(content)}};
+  }
+  static json::object item_of(const ConfigNode& content) {
+    return item_of(content.is_object() ? json_of(content).get_object() : json::object());
   }
 
   // A configuration of osquery's, as the server's import splits it.
@@ -174,11 +174,11 @@ class Reader {
       if (member.is_object() && (member.name == "schedule" || member.name == "packs")) {
         for (const auto& each : member.children)
           if (each.is_object())
-            add(each.line, member.name == "packs" ? "pack" : "query", each.name, content_of(each));
+            add(each.line, member.name == "packs" ? "pack" : "query", each.name, item_of(each));
           else
             fault(each.line, fmt::format("{} names a file: put that file into the folder instead", each.name));
       } else if (member.name == "options" || member.name == "decorators") {
-        add(member.line, member.name, name, content_of(member));
+        add(member.line, member.name, name, item_of(member));
       } else if (member.name.starts_with("file_") || member.name == "exclude_paths") {
         paths[member.name] = json_of(member);
       } else {
@@ -186,9 +186,7 @@ class Reader {
       }
     }
     for (auto& [kind, content] : {std::pair<const char*, json::object&>{"file_paths", paths}, {"extra", extra}})
-      if (!content.empty())
-        add(root.line, kind, name,
-            {{"description", ""}, {"tags", json::array()}, {"enabled", true}, {"content", std::move(content)}});
+      if (!content.empty()) add(root.line, kind, name, item_of(std::move(content)));
   }
 
   void read_own(const ConfigNode& root) {
@@ -238,10 +236,7 @@ class Reader {
   }
 
   json::object item_body(const ConfigNode& root) {
-    json::object body{{"description", text(root, "description")},
-                      {"tags", json::array()},
-                      {"enabled", true},
-                      {"content", json::object()}};
+    auto body = item_of(json::object(), text(root, "description"));
     if (const auto* tags = root.member("tags")) body["tags"] = tags_of(*tags);
     if (const auto* enabled = root.member("enabled")) {
       if (const auto* truth = std::get_if<bool>(&enabled->scalar); truth && !enabled->is_object())
@@ -285,17 +280,32 @@ bool is_document_file(const std::filesystem::path& path) {
   return extension == ".yaml" || extension == ".yml" || extension == ".json" || extension == ".conf";
 }
 
-// Whole texts of FNV-1a, to tell names apart that look alike as files.
+// FNV-1a, to tell names apart that look alike as files.
 std::uint32_t hash_of(std::string_view text) {
   std::uint32_t hash = 2166136261;
   for (const unsigned char c : text) hash = (hash ^ c) * 16777619;
   return hash;
 }
 
-const json::value& member(const json::value& object, std::string_view name) {
-  static const json::value none;
-  const auto* found = object.is_object() ? object.get_object().if_contains(name) : nullptr;
-  return found ? *found : none;
+// The files of documents below a folder, in order; a file itself.
+Result<std::vector<std::string>> files_in(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  const auto status = fs::status(folder, failed);
+  if (!fs::exists(status)) return failure(folder, "there is none");
+  if (!fs::is_directory(status)) return std::vector{folder};
+  std::vector<std::string> paths;
+  for (fs::recursive_directory_iterator at(folder, failed), end; !failed && at != end; at.increment(failed)) {
+    if (at->path().filename().string().starts_with('.')) {
+      at.disable_recursion_pending();
+    } else if (is_document_file(at->path()) && at->is_regular_file()) {
+      paths.push_back(at->path().string());
+      if (paths.size() > kMostFiles) return failure(folder, "has more than 20,000 files");
+    }
+  }
+  if (failed) return failure(folder, failed.message());
+  std::ranges::sort(paths);
+  return paths;
 }
 
 }  // namespace
@@ -318,29 +328,10 @@ Result<json::object> read_content(const std::string& path, std::string_view text
 }
 
 Result<std::vector<Document>> read_folder(const std::string& folder) {
-  namespace fs = std::filesystem;
-  std::vector<std::string> paths;
-  std::error_code failed;
-  const auto status = fs::status(folder, failed);
-  if (!fs::exists(status)) return failure(folder, "there is none");
-  if (!fs::is_directory(status)) {
-    paths.push_back(folder);
-  } else {
-    for (fs::recursive_directory_iterator at(folder, failed), end; !failed && at != end; at.increment(failed)) {
-      if (at->path().filename().string().starts_with('.')) {
-        at.disable_recursion_pending();
-      } else if (is_document_file(at->path()) && at->is_regular_file()) {
-        paths.push_back(at->path().string());
-        if (paths.size() > kMostFiles) return failure(folder, "has more than 20,000 files");
-      }
-    }
-    if (failed) return failure(folder, failed.message());
-  }
-  std::ranges::sort(paths);
   std::vector<Document> documents;
   std::map<std::string, std::string> where;
   std::string faults;
-  for (const auto& path : paths) {
+  for (const auto& path : TRY(files_in(folder))) {
     const auto text = read_file(path);
     auto read = text ? read_documents(path, *text) : std::unexpected(text.error());
     if (!read) {
@@ -360,19 +351,20 @@ Result<std::vector<Document>> read_folder(const std::string& folder) {
 }
 
 Document document_of_item(const json::value& item) {
-  Document made{.kind = json::value_to<std::string>(member(item, "kind")),
-                .name = json::value_to<std::string>(member(item, "name")),
+  Document made{.kind = json::value_to<std::string>(member_at(item, "kind")),
+                .name = json::value_to<std::string>(member_at(item, "name")),
                 .body = {},
                 .where = "server"};
-  for (const auto* name : {"description", "tags", "enabled", "content"}) made.body[name] = member(item, name);
+  for (const auto* name : {"description", "tags", "enabled", "content"}) made.body[name] = member_at(item, name);
   if (auto* tags = made.body["tags"].if_array())
     std::ranges::sort(*tags, {}, [](const json::value& tag) { return json::serialize(tag); });
   return made;
 }
 
 Document document_of_tag(const json::value& tag) {
-  Document made{.kind = "tag", .name = json::value_to<std::string>(member(tag, "name")), .body = {}, .where = "server"};
-  for (const auto* name : {"description", "rank", "query", "condition"}) made.body[name] = member(tag, name);
+  Document made{
+      .kind = "tag", .name = json::value_to<std::string>(member_at(tag, "name")), .body = {}, .where = "server"};
+  for (const auto* name : {"description", "rank", "query", "condition"}) made.body[name] = member_at(tag, name);
   return made;
 }
 

@@ -48,6 +48,10 @@ FOR EACH STATEMENT EXECUTE FUNCTION activity_refuse();
 
 }  // namespace
 
+std::string subject(std::string_view kind, std::int64_t id, std::string_view name) {
+  return fmt::format("{} {} «{}»", kind, id, name);
+}
+
 void record(db::Transaction& transaction, const identity::Caller& caller, Timestamp now, const Act& act) {
   auto& sql = transaction.sql();
   Entry entry{.at = now,

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "server/db/database.h"
 #include "server/identity/caller.h"
@@ -12,9 +14,12 @@ namespace osprey::server::activity {
 
 struct Act {
   std::string verb;             // "tag.created", "live.started": the slice's word, a full stop, what happened
-  std::string subject;          // "tag 12 «web»"
+  std::string subject;          // of what: "tag 12 «web»"
   boost::json::object details;  // without secrets
 };
+
+// A subject that has a number and a name.
+std::string subject(std::string_view kind, std::int64_t id, std::string_view name);
 
 // In the transaction of the act itself: neither is there without the other. At its end: acts are recorded one after the
 // other, so from here to the commit the others wait.

@@ -24,7 +24,7 @@ class ActivityTest : public db::DatabaseTest {
       return {};
     });
   }
-  std::vector<Entry> found(const Filter& filter, std::int64_t before = 0, std::int64_t limit = 100) {
+  std::vector<Entry> found(const Filter& filter, std::int64_t before = INT64_MAX, std::int64_t limit = 100) {
     return *database().read([&](soci::session& sql) { return list(sql, filter, before, limit); });
   }
   Result<void> run(const std::string& statement) {
@@ -80,7 +80,7 @@ TEST_P(ActivityTest, IsFoundByWhoWhatWhereAndWhen) {
   EXPECT_EQ(found({.subject = "' OR 1=1 --"}).size(), 0U);
   EXPECT_EQ(found({.since = Timestamp{2000}, .until = Timestamp{2000}}).size(), 1U);
   EXPECT_EQ(found({.administrator = 1, .verb = "tag", .subject = "tag", .since = Timestamp{0}}).size(), 1U);
-  const auto page = found({}, 0, 2);
+  const auto page = found({}, INT64_MAX, 2);
   ASSERT_EQ(page.size(), 2U);
   EXPECT_EQ(page[0].id, 3);
   EXPECT_EQ(found({}, page[1].id, 2).at(0).details.at("rule").as_string(), "x");
@@ -97,7 +97,7 @@ TEST_P(ActivityTest, HashesChainOverMoreThanAStep) {
   ASSERT_TRUE(verified);
   EXPECT_TRUE(verified->intact);
   EXPECT_EQ(verified->entries, 1500);
-  EXPECT_EQ(verified->hash, found({}, 0, 1).at(0).hash);
+  EXPECT_EQ(verified->hash, found({}, INT64_MAX, 1).at(0).hash);
 }
 
 TEST_P(ActivityTest, WritersTakeTurns) {

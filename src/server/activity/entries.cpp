@@ -3,6 +3,7 @@
 #include <soci/soci.h>
 #include <boost/json.hpp>
 
+#include "server/db/json.h"
 #include "server/secret.h"
 
 namespace osprey::server::activity {
@@ -25,12 +26,6 @@ struct Row {
     return std::forward<Statement>(statement);
   }
 };
-
-boost::json::object parsed(const std::string& details) {
-  boost::system::error_code failed;
-  auto value = boost::json::parse(details, failed);
-  return failed || !value.is_object() ? boost::json::object() : std::move(value.get_object());
-}
 
 // `%`, `_` and the escape itself stand for themselves.
 std::string like(std::string_view text) {
@@ -88,7 +83,6 @@ std::string hash_of(const Entry& entry, std::string_view details, std::string_vi
 }
 
 std::vector<Entry> list(soci::session& sql, const Filter& filter, std::int64_t before, std::int64_t limit) {
-  const auto first = before == 0 ? INT64_MAX : before;
   const auto administrator = filter.administrator.value_or(-1);
   const auto verb = filter.verb.value_or("");
   const auto verbs = like(verb) + ".%";
@@ -99,7 +93,7 @@ std::vector<Entry> list(soci::session& sql, const Filter& filter, std::int64_t b
   if (filter.administrator) where += " AND administrator = :administrator";
   if (filter.verb) where += " AND (verb = :verb OR verb LIKE :verbs ESCAPE '!')";
   if (filter.subject) where += " AND subject LIKE :subject ESCAPE '!'";
-  auto query = (sql.prepare << kColumns << where << " ORDER BY id DESC LIMIT :limit", soci::use(first),
+  auto query = (sql.prepare << kColumns << where << " ORDER BY id DESC LIMIT :limit", soci::use(before),
                 soci::use(since), soci::use(until));
   if (filter.administrator) query, soci::use(administrator);
   if (filter.verb) query, soci::use(verb), soci::use(verbs);
@@ -109,7 +103,7 @@ std::vector<Entry> list(soci::session& sql, const Filter& filter, std::int64_t b
   soci::statement statement = row.into(query);
   statement.execute();
   std::vector<Entry> found;
-  while (statement.fetch()) found.emplace_back(row.entry).details = parsed(row.details);
+  while (statement.fetch()) found.emplace_back(row.entry).details = db::json_object(row.details);
   return found;
 }
 

@@ -63,7 +63,7 @@ struct Filter {
   }
 };
 
-// The latest first; `before`: older than this entry, 0: from the newest.
+// The latest first, older than the entry `before`.
 std::vector<Entry> list(soci::session& sql, const Filter& filter, std::int64_t before, std::int64_t limit);
 
 struct Verification {

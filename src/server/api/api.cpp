@@ -219,7 +219,7 @@ json::object operation_of(const NamedEndpoint& named, const Endpoint& endpoint, 
         {"in", "header"},
         {"required", false},
         {"description", "Sent again with the same key and body, the request is answered as it was the first time."},
-        {"schema", json::object{{"type", "string"}, {"minLength", 1}, {"maxLength", 255}}}});
+        {"schema", json::object{{"type", "string"}, {"minLength", 1}, {"maxLength", kMostIdempotencyKey}}}});
   }
   const json::object problem{{"schema", json::object{{"$ref", "#/components/schemas/Problem"}}}};
   operation["responses"].as_object()["default"] = json::object{

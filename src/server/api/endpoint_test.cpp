@@ -119,5 +119,24 @@ TEST(Cursor, ComesBack) {
   EXPECT_FALSE(read_cursor(make_cursor(keys), 3));
 }
 
+struct Numbered {
+  std::int64_t id = 0;
+  std::int64_t host = 0;
+  static constexpr auto fields() { return std::tuple(field("id", &Numbered::id, "")); }
+};
+
+TEST(Cursor, GoesOnAfterTheLastItemsNumber) {
+  EXPECT_EQ(*id_after({}), 0);
+  EXPECT_EQ(*id_before({}), INT64_MAX);
+  const std::vector<Numbered> found{{3, 30}, {5, 50}, {7, 70}};
+  EXPECT_FALSE(page_by_id(found, 3).next);
+  const auto page = page_by_id(found, 2);
+  EXPECT_EQ(page.items.size(), 2U);
+  EXPECT_EQ(*id_after(page.next), 5);
+  EXPECT_EQ(*id_before(page.next), 5);
+  EXPECT_EQ(*id_after(page_by_id(found, 2, &Numbered::host).next), 50);
+  for (const auto* wrong : {"0", "-1", "x", ""}) EXPECT_FALSE(id_before(make_cursor({wrong}))) << wrong;
+}
+
 }  // namespace
 }  // namespace osprey::server::api

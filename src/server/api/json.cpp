@@ -15,19 +15,6 @@ std::optional<std::int64_t> Reader::whole(const json::value& value) {
   return std::nullopt;
 }
 
-std::string Reader::escaped(std::string_view name) {
-  std::string made;
-  for (const char c : name) {
-    if (c == '~')
-      made += "~0";
-    else if (c == '/')
-      made += "~1";
-    else
-      made += c;
-  }
-  return made;
-}
-
 void Reader::fault(std::string message) { faults_.push_back({path_, std::move(message)}); }
 
 bool Reader::within(std::int64_t size, Bounds bounds, std::string_view unit) {
@@ -43,7 +30,7 @@ bool Reader::within(std::int64_t size, Bounds bounds, std::string_view unit) {
 
 void Reader::unknown_member(std::string_view name, const std::vector<std::string_view>& names) {
   const auto near = nearest(name, names);
-  faults_.push_back({path_ + '/' + escaped(name),
+  faults_.push_back({path_ + '/' + pointer_token(name),
                      near ? fmt::format("is no member of this; did you mean \"{}\"?", *near) : "is no member of this"});
 }
 

@@ -131,7 +131,7 @@ class Reader {
     if (!within(static_cast<std::int64_t>(object->size()), bounds, "members")) return;
     const auto depth = path_.size();
     for (const auto& member : *object) {
-      path_ += '/' + escaped(member.key());
+      path_ += '/' + pointer_token(member.key());
       typename Map::mapped_type item{};
       read(member.value(), item);
       into.insert_or_assign(std::string(member.key()), std::move(item));
@@ -168,7 +168,6 @@ class Reader {
   }
 
   static std::optional<std::int64_t> whole(const json::value& value);
-  static std::string escaped(std::string_view name);  // for a JSON pointer
   bool within(std::int64_t size, Bounds bounds, std::string_view unit);
   void fault(std::string message);
   void unknown_member(std::string_view name, const std::vector<std::string_view>& names);

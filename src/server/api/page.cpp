@@ -2,15 +2,22 @@
 
 #include <boost/json.hpp>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "server/api/problem.h"
-#include "server/secret.h"
 
 namespace osprey::server::api {
 namespace {
 
 std::unexpected<Error> wrong() {
   return problem(kInvalid, "after", "is no cursor of this list; take `next` of a page as it is");
+}
+
+Result<std::int64_t> id_in(std::string_view cursor) {
+  const auto keys = TRY(read_cursor(cursor, 1));
+  const auto id = parse<std::int64_t>(keys[0]);
+  if (!id || *id <= 0) return wrong();
+  return *id;
 }
 
 }  // namespace
@@ -33,12 +40,8 @@ Result<std::vector<std::string>> read_cursor(std::string_view cursor, std::size_
   return read;
 }
 
-Result<std::int64_t> id_after(const std::optional<std::string>& cursor) {
-  if (!cursor) return 0;
-  const auto keys = TRY(read_cursor(*cursor, 1));
-  const auto id = parse<std::int64_t>(keys[0]);
-  if (!id) return wrong();
-  return *id;
-}
+Result<std::int64_t> id_after(const std::optional<std::string>& cursor) { return cursor ? id_in(*cursor) : 0; }
+
+Result<std::int64_t> id_before(const std::optional<std::string>& cursor) { return cursor ? id_in(*cursor) : INT64_MAX; }
 
 }  // namespace osprey::server::api

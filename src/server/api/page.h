@@ -16,11 +16,17 @@ namespace osprey::server::api {
 
 inline constexpr std::int64_t kMostPageItems = 500;
 
-// What a request for a page says besides its filters; a request type has the two members and names them in fields().
-//   field("limit", &Request::limit, kLimitHelp, kLimitBounds), field("after", &Request::after, kAfterHelp)
-inline constexpr std::string_view kLimitHelp = "How many items at most.";
-inline constexpr Bounds kLimitBounds{.least = 1, .most = kMostPageItems, .has_default = true};
-inline constexpr std::string_view kAfterHelp = "Go on after this cursor, the `next` of the page before.";
+// What a request for a page says. One that has filters, too, derives from it:
+//   static constexpr auto fields() { return std::tuple_cat(std::tuple(field(…), …), PageRequest::fields()); }
+struct PageRequest {
+  std::int64_t limit = 100;
+  std::optional<std::string> after;
+  static constexpr auto fields() {
+    return std::tuple(field("limit", &PageRequest::limit, "How many items at most.",
+                            {.least = 1, .most = kMostPageItems, .has_default = true}),
+                      field("after", &PageRequest::after, "Go on after this cursor, the `next` of the page before."));
+  }
+};
 
 template <class T>
 struct Page {
@@ -37,15 +43,17 @@ std::string make_cursor(const std::vector<std::string>& keys);
 // An error (kInvalid) where it is none of ours, or has another number of keys.
 Result<std::vector<std::string>> read_cursor(std::string_view cursor, std::size_t keys);
 
-// For lists that are sorted by their items' `id`, from the lowest. The id to go on after, 0 at the start:
+// For lists that are sorted by a number, such as their items' `id`; all are above 0. The one to go on after where the
+// lowest comes first (0 at the start), and where the highest does (INT64_MAX at the start).
 Result<std::int64_t> id_after(const std::optional<std::string>& cursor);
+Result<std::int64_t> id_before(const std::optional<std::string>& cursor);
 // `found` was asked for with one more than `limit`.
 template <class T>
-Page<T> page_by_id(std::vector<T> found, std::int64_t limit) {
+Page<T> page_by_id(std::vector<T> found, std::int64_t limit, std::int64_t T::* id = &T::id) {
   Page<T> page{.items = std::move(found)};
   if (static_cast<std::int64_t>(page.items.size()) > limit) {
     page.items.resize(static_cast<std::size_t>(limit));
-    page.next = make_cursor({std::to_string(page.items.back().id)});
+    page.next = make_cursor({std::to_string(page.items.back().*id)});
   }
   return page;
 }

@@ -58,6 +58,19 @@ std::unexpected<Error> problem(int code, std::string where, std::string what) {
   return std::unexpected(Error{code, std::move(where), std::move(what)});
 }
 
+std::string pointer_token(std::string_view name) {
+  std::string made;
+  for (const char c : name) {
+    if (c == '~')
+      made += "~0";
+    else if (c == '/')
+      made += "~1";
+    else
+      made += c;
+  }
+  return made;
+}
+
 http::Response problem_response(unsigned status, std::string_view detail, const std::vector<Fault>& faults) {
   boost::json::object body{
       {"type", "about:blank"}, {"title", title_of(status)}, {"status", status}, {"detail", detail}};

@@ -28,6 +28,9 @@ struct Fault {
   std::string message;
 };
 
+// A member's name as it stands in a JSON pointer.
+std::string pointer_token(std::string_view name);
+
 http::Response problem_response(unsigned status, std::string_view detail, const std::vector<Fault>& faults = {});
 http::Response problem_response(const Error& error);
 

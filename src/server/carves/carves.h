@@ -61,6 +61,12 @@ struct Carve {
   }
 };
 
+// A request about one carve.
+struct OneCarve {
+  CarveId carve = 0;
+  static constexpr auto fields() { return std::tuple(api::field("carve", &OneCarve::carve, "The carve's number.")); }
+};
+
 struct Options {
   std::uint64_t carve_bytes = 1ULL << 30;  // of one carve
   // Of all; the oldest complete ones go first. So much again may be being received, further blocks are refused.

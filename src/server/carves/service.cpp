@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <soci/soci.h>
 
 #include "base/text.h"
@@ -9,6 +7,7 @@
 #include "server/carves/carves.h"
 #include "server/db/bytes.h"
 #include "server/db/row.h"
+#include "server/secret.h"
 
 namespace osprey::server::carves {
 namespace {
@@ -57,18 +56,6 @@ Carve carve_of(const soci::row& row) {
           .changed_at = {db::whole(row, 10)}};
 }
 
-std::string hashed(std::string_view session) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  ::SHA256(reinterpret_cast<const unsigned char*>(session.data()), session.size(), digest);
-  return hex({reinterpret_cast<const char*>(digest), sizeof digest});
-}
-
-std::string new_session() {
-  unsigned char bytes[32];
-  RAND_bytes(bytes, sizeof bytes);
-  return hex({reinterpret_cast<const char*>(bytes), sizeof bytes});
-}
-
 // A carve that is being received.
 struct Open {
   CarveId id = 0;
@@ -89,15 +76,15 @@ class Service final : public Carves {
 
   Result<std::string> begin(hosts::HostId host, const Start& start, Timestamp now) override {
     TRY(possible(start));
-    auto session = new_session();
+    auto session = random_secret();
     TRY(database_.write(
-        [&](db::Transaction& transaction) { return open(transaction, host, start, hashed(session), now); }));
+        [&](db::Transaction& transaction) { return open(transaction, host, start, sha256_hex(session), now); }));
     return session;
   }
 
   Result<void> block(hosts::HostId host, std::string_view session, std::uint64_t block_id, std::string_view data,
                      Timestamp now) override {
-    const auto key = hashed(session);
+    const auto key = sha256_hex(session);
     auto taken = database_.write([&](db::Transaction& transaction) -> Result<std::optional<Open>> {
       const auto carve = TRY(opened(transaction.sql(), host, key));
       return take(transaction.sql(), carve, block_id, data, now);
@@ -125,35 +112,32 @@ class Service final : public Carves {
   }
 
   Result<void> remove(db::Transaction& transaction, CarveId carve) override {
-    const long long id = carve;
-    long long found = 0;
-    transaction.sql() << "DELETE FROM carves WHERE id = :id RETURNING id", soci::use(id), soci::into(found);
+    CarveId found = 0;
+    transaction.sql() << "DELETE FROM carves WHERE id = :id RETURNING id", soci::use(carve), soci::into(found);
     if (found == 0) return api::problem(api::kNotFound, fmt::format("carve {}", carve), "there is none");
     return {};
   }
 
   Result<void> end_sessions(db::Transaction& transaction, hosts::HostId host) override {
-    const long long id = host;
     auto& sql = transaction.sql();
     sql << "DELETE FROM carves_blocks WHERE carve IN (SELECT id FROM carves WHERE host_id = :host AND state = 0)",
-        soci::use(id);
+        soci::use(host);
     // No digest has a blank in it.
     sql << "UPDATE carves SET session = 'ended ' || CAST(id AS TEXT), blocks_received = 0 "
            "WHERE host_id = :host AND state = 0",
-        soci::use(id);
+        soci::use(host);
     return {};
   }
 
   Result<void> remove_host(db::Transaction& transaction, hosts::HostId host) override {
-    const long long id = host;
-    transaction.sql() << "DELETE FROM carves WHERE host_id = :host", soci::use(id);
+    transaction.sql() << "DELETE FROM carves WHERE host_id = :host", soci::use(host);
     return {};
   }
 
   Result<void> maintain(Timestamp now) override {
     TRY(complete_what_is_whole(now));
-    const long long abandoned = now.ms - options_.abandon_ms;
-    const long long old = now.ms - options_.keep_ms;
+    const auto abandoned = now.ms - options_.abandon_ms;
+    const auto old = now.ms - options_.keep_ms;
     TRY(database_.write([&](db::Transaction& transaction) -> Result<void> {
       auto& sql = transaction.sql();
       sql << "DELETE FROM carves WHERE state > 0 AND changed_at < :old", soci::use(old);
@@ -185,32 +169,29 @@ class Service final : public Carves {
   Result<void> open(db::Transaction& transaction, hosts::HostId host, const Start& start, const std::string& session,
                     Timestamp now) const {
     auto& sql = transaction.sql();
-    const long long host_id = host;
-    const long long at = now.ms;
-    const auto bytes = static_cast<long long>(start.carve_size);
-    const auto block_size = static_cast<long long>(start.block_size);
-    const auto blocks = static_cast<long long>(start.block_count);
-    long long again = 0;
+    const auto bytes = static_cast<std::int64_t>(start.carve_size);
+    const auto block_size = static_cast<std::int64_t>(start.block_size);
+    const auto blocks = static_cast<std::int64_t>(start.block_count);
+    CarveId again = 0;
     sql << "UPDATE carves SET session = :session, changed_at = :at WHERE host_id = :host AND carve_id = :carve "
            "AND state = 0 AND bytes = :bytes AND block_size = :size AND blocks = :blocks RETURNING id",
-        soci::use(session), soci::use(at), soci::use(host_id), soci::use(start.carve_id), soci::use(bytes),
+        soci::use(session), soci::use(now.ms), soci::use(host), soci::use(start.carve_id), soci::use(bytes),
         soci::use(block_size), soci::use(blocks), soci::into(again);
     if (again != 0) return {};
-    long long complete = 0;
-    sql << "SELECT count(*) FROM carves WHERE host_id = :host AND carve_id = :carve AND state = 1", soci::use(host_id),
+    std::int64_t complete = 0;
+    sql << "SELECT count(*) FROM carves WHERE host_id = :host AND carve_id = :carve AND state = 1", soci::use(host),
         soci::use(start.carve_id), soci::into(complete);
     if (complete != 0) return api::problem(api::kConflict, "carve", "is complete already");
     // Given up, or of another size by now.
-    sql << "DELETE FROM carves WHERE host_id = :host AND carve_id = :carve", soci::use(host_id),
-        soci::use(start.carve_id);
-    long long open = 0;
-    sql << "SELECT count(*) FROM carves WHERE host_id = :host AND state = 0", soci::use(host_id), soci::into(open);
+    sql << "DELETE FROM carves WHERE host_id = :host AND carve_id = :carve", soci::use(host), soci::use(start.carve_id);
+    std::int64_t open = 0;
+    sql << "SELECT count(*) FROM carves WHERE host_id = :host AND state = 0", soci::use(host), soci::into(open);
     if (open >= options_.open_a_host)
       return api::problem(api::kTooMany, "carve", fmt::format("{} of this host are being received already", open));
     sql << "INSERT INTO carves (host_id, carve_id, request_id, session, state, bytes, block_size, blocks, started_at, "
            "changed_at) VALUES (:host, :carve, :request, :session, 0, :bytes, :size, :blocks, :at, :at2)",
-        soci::use(host_id), soci::use(start.carve_id), soci::use(start.request_id), soci::use(session),
-        soci::use(bytes), soci::use(block_size), soci::use(blocks), soci::use(at), soci::use(at);
+        soci::use(host), soci::use(start.carve_id), soci::use(start.request_id), soci::use(session), soci::use(bytes),
+        soci::use(block_size), soci::use(blocks), soci::use(now.ms), soci::use(now.ms);
     return {};
   }
 
@@ -234,10 +215,10 @@ class Service final : public Carves {
   }
 
   bool is_full(soci::session& sql) const {
-    long long bytes = 0;
+    std::int64_t bytes = 0;
     sql << "SELECT CAST(coalesce(sum(blocks_received * block_size), 0) AS bigint) FROM carves WHERE state = 0",
         soci::into(bytes);
-    return bytes >= static_cast<long long>(options_.all_bytes);
+    return bytes >= static_cast<std::int64_t>(options_.all_bytes);
   }
 
   // The carve, if all its blocks are there.
@@ -247,24 +228,22 @@ class Service final : public Carves {
     if (carve.state == State::abandoned) return api::problem(api::kGone, "carve", "was given up; begin again");
     if (block_id >= static_cast<std::uint64_t>(carve.blocks))
       return api::problem(api::kInvalid, "block_id", fmt::format("blocks are numbered 0 to {}", carve.blocks - 1));
-    const long long id = carve.id;
-    const auto block = static_cast<long long>(block_id);
+    const auto block = static_cast<std::int64_t>(block_id);
     if (static_cast<std::int64_t>(data.size()) != carve.size_of(block))
       return api::problem(api::kInvalid, "data",
                           fmt::format("block {} has {} bytes, {} came", block, carve.size_of(block), data.size()));
     if (is_full(sql)) return api::problem(api::kTooMany, "carve", "too much is being received; send it again later");
     const db::Bytes bytes{std::string(data)};
-    const long long at = now.ms;
-    long long stored = -1;
+    std::int64_t stored = -1;
     sql << "INSERT INTO carves_blocks (carve, block, data) VALUES (:id, :block, :data) ON CONFLICT DO NOTHING "
            "RETURNING block",
-        soci::use(id), soci::use(block), soci::use(bytes), soci::into(stored);
+        soci::use(carve.id), soci::use(block), soci::use(bytes), soci::into(stored);
     // Sent again; was it the last, its reply may have been lost before the carve was complete.
     if (stored < 0) return carve.received == carve.blocks ? std::optional(carve) : std::nullopt;
-    long long received = 0;
+    std::int64_t received = 0;
     sql << "UPDATE carves SET blocks_received = blocks_received + 1, changed_at = :at WHERE id = :id "
            "RETURNING blocks_received",
-        soci::use(at), soci::use(id), soci::into(received);
+        soci::use(now.ms), soci::use(carve.id), soci::into(received);
     return received == carve.blocks ? std::optional(carve) : std::nullopt;
   }
 
@@ -276,13 +255,13 @@ class Service final : public Carves {
       const auto data = TRY(read(carve.id, i));
       EVP_DigestUpdate(context.get(), data.data(), data.size());
     }
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    EVP_DigestFinal_ex(context.get(), digest, nullptr);
-    const auto sum = hex({reinterpret_cast<const char*>(digest), sizeof digest});
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    EVP_DigestFinal_ex(context.get(), digest, &size);
+    const auto sum = hex({reinterpret_cast<const char*>(digest), size});
     return database_.write([&](db::Transaction& transaction) -> Result<void> {
-      const long long id = carve.id;
       transaction.sql() << "UPDATE carves SET state = 1, sha256 = :sum WHERE id = :id AND state = 0", soci::use(sum),
-          soci::use(id);
+          soci::use(carve.id);
       return {};
     });
   }
@@ -290,7 +269,7 @@ class Service final : public Carves {
   // A server that ends between the last block and the checksum leaves such; no host comes back for it.
   Result<void> complete_what_is_whole(Timestamp now) {
     constexpr std::int64_t kPatienceMs = 60'000;  // with who is at it
-    const long long before = now.ms - kPatienceMs;
+    const auto before = now.ms - kPatienceMs;
     const auto whole = TRY(database_.read([&](soci::session& sql) {
       return open_ones((sql.prepare << "SELECT id, state, bytes, block_size, blocks, blocks_received FROM carves "
                                        "WHERE state = 0 AND blocks_received = blocks AND changed_at < :before",
@@ -301,11 +280,9 @@ class Service final : public Carves {
   }
 
   static std::optional<std::string> block_of(soci::session& sql, CarveId carve, std::int64_t block) {
-    const long long id = carve;
-    const long long number = block;
     db::Bytes data;
     soci::indicator there = soci::i_null;
-    sql << "SELECT data FROM carves_blocks WHERE carve = :id AND block = :block", soci::use(id), soci::use(number),
+    sql << "SELECT data FROM carves_blocks WHERE carve = :id AND block = :block", soci::use(carve), soci::use(block),
         soci::into(data, there);
     if (!sql.got_data()) return std::nullopt;
     return std::move(data.value);
@@ -314,16 +291,12 @@ class Service final : public Carves {
   // Numbered `from` to `to`, the newest first; of every host, where it is 0.
   Result<std::vector<Carve>> select(CarveId from, CarveId to, hosts::HostId host, std::int64_t limit) {
     return database_.read([&](soci::session& sql) {
-      const long long least = from;
-      const long long most = to;
-      const long long host_id = host;
-      const long long count = limit;
       std::vector<Carve> carves;
       const soci::rowset<soci::row> rows =
           (sql.prepare << "SELECT " << kColumns
                        << " FROM carves WHERE id >= :least AND id <= :most AND (host_id = :host OR :every = 0) "
                           "ORDER BY id DESC LIMIT :count",
-           soci::use(least), soci::use(most), soci::use(host_id), soci::use(host_id), soci::use(count));
+           soci::use(from), soci::use(to), soci::use(host), soci::use(host), soci::use(limit));
       for (const auto& row : rows) carves.push_back(carve_of(row));
       return carves;
     });
@@ -333,13 +306,13 @@ class Service final : public Carves {
   Result<void> make_room() {
     return database_.write([&](db::Transaction& transaction) -> Result<void> {
       auto& sql = transaction.sql();
-      long long bytes = 0;
+      std::int64_t bytes = 0;
       // What is only announced takes no room: it would push out what is there.
       sql << "SELECT CAST(coalesce(sum(CASE state WHEN 1 THEN bytes ELSE 0 END), 0) AS bigint) FROM carves",
           soci::into(bytes);
-      const auto most = static_cast<long long>(options_.all_bytes);
+      const auto most = static_cast<std::int64_t>(options_.all_bytes);
       while (bytes > most) {
-        long long gone = -1;
+        std::int64_t gone = -1;
         sql << "DELETE FROM carves WHERE id = (SELECT min(id) FROM carves WHERE state = 1) RETURNING bytes",
             soci::into(gone);
         if (gone < 0) break;

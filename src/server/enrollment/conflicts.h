@@ -61,6 +61,6 @@ struct Conflict {
 
 void add_conflict(db::Transaction& transaction, const Conflict& conflict);
 // The latest first.
-Result<api::Page<Conflict>> list_conflicts(db::Database& database, std::int64_t limit, const std::string& after);
+Result<api::Page<Conflict>> list_conflicts(db::Database& database, const api::PageRequest& page);
 
 }  // namespace osprey::server::enrollment

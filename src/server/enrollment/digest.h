@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstddef>
-#include <string>
 #include <string_view>
 
 namespace osprey::server::enrollment {
@@ -14,11 +13,6 @@ Digest digest_of(std::string_view text);
 std::string_view bytes_of(const Digest& digest) noexcept;
 // Empty digest (all zero) where there are not 32 bytes.
 Digest digest_from(std::string_view bytes) noexcept;
-
-// 256 bits from the system's generator, as 64 hexadecimal digits.
-std::string random_key();
-// It could be one of random_key()'s.
-bool is_key(std::string_view text) noexcept;
 
 struct DigestHash {
   std::size_t operator()(const Digest& digest) const noexcept;  // its bytes are random already

@@ -24,8 +24,8 @@ struct EnrollLine {
     return std::tuple(field("secret", &EnrollLine::secret, "The secret's text."),
                       field("shell", &EnrollLine::shell,
                             "To be pasted into a root shell of a machine where ospreyd is installed: writes the "
-                            "secret, the certificate "
-                            "and the flags, and starts the agent. Nothing of it shows in a list of processes."),
+                            "secret, the certificate and the flags, and starts the agent. Nothing of it shows in a "
+                            "list of processes."),
                       field("flags", &EnrollLine::flags,
                             "Flags of ospreyd or osqueryd, a line each, that name the files of `shell`."),
                       field("certificate", &EnrollLine::certificate,

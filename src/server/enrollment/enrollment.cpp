@@ -18,6 +18,7 @@
 #include "server/enrollment/machines.h"
 #include "server/enrollment/node_keys.h"
 #include "server/enrollment/secrets.h"
+#include "server/secret.h"
 #include "server/tags/tags.h"
 
 namespace osprey::server::enrollment {
@@ -256,7 +257,7 @@ Result<std::string> TheEnrollment::enroll(const Request& request, Timestamp now)
     return refuse(request, unknown, {"certificate", api::kForbidden, "the client certificate is not that of this host"},
                   now);
 
-  const auto key = random_key();
+  const auto key = random_secret();
   Result<Enrolled> enrolled;
   // Twice the same machine at once: the second is one that enrols again.
   for (int attempt = 0; attempt < 3; ++attempt) {

@@ -30,11 +30,11 @@ class EnrollmentTest : public EnrollmentFixture {
  protected:
   std::vector<Failure> failures() {
     enrollment().settle();
-    return list_failures(database(), 100, "")->items;
+    return list_failures(database(), {})->items;
   }
   std::vector<Conflict> conflicts() {
     enrollment().settle();
-    return list_conflicts(database(), 100, "")->items;
+    return list_conflicts(database(), {})->items;
   }
   Secret secret(std::int64_t id) {
     return *database().write(

@@ -34,44 +34,41 @@ Result<void> Failures::write(db::Database& database) {
     auto& sql = transaction.sql();
     for (const auto& [kind, attempts] : taken) {
       const auto& [secret, address, reason] = kind;
-      const long long count = attempts.count;
-      const long long first = attempts.first.ms;
-      const long long last = attempts.last.ms;
       sql << "INSERT INTO enrollment_failure (secret, address, reason, identifier, attempts, first_at, last_at) VALUES "
-             "(:secret, :address, :reason, :identifier, :attempts, :first, :last) ON CONFLICT (secret, address, "
-             "reason) DO "
-             "UPDATE SET identifier = excluded.identifier, attempts = enrollment_failure.attempts + excluded.attempts, "
-             "last_at = excluded.last_at",
-          soci::use(secret), soci::use(address), soci::use(reason), soci::use(attempts.identifier), soci::use(count),
-          soci::use(first), soci::use(last);
+             "(:secret, :address, :reason, :identifier, :attempts, :first, :last) "
+             "ON CONFLICT (secret, address, reason) DO UPDATE SET identifier = excluded.identifier, "
+             "attempts = enrollment_failure.attempts + excluded.attempts, last_at = excluded.last_at",
+          soci::use(secret), soci::use(address), soci::use(reason), soci::use(attempts.identifier),
+          soci::use(attempts.count), soci::use(attempts.first.ms), soci::use(attempts.last.ms);
     }
-    sql << "DELETE FROM enrollment_failure WHERE id IN (SELECT id FROM enrollment_failure ORDER BY last_at DESC, id "
-           "DESC "
-           "LIMIT 1000000 OFFSET :most)",
+    sql << "DELETE FROM enrollment_failure WHERE id IN (SELECT id FROM enrollment_failure "
+           "ORDER BY last_at DESC, id DESC LIMIT 1000000 OFFSET :most)",
         soci::use(kMost);
     return {};
   });
   if (!written) {
     const std::lock_guard lock(mutex_);
-    pending_.merge(taken);
+    for (auto& [kind, attempts] : taken) {
+      auto& later =
+          pending_.try_emplace(kind, Attempts{attempts.identifier, 0, attempts.first, attempts.last}).first->second;
+      later.count += attempts.count;
+      later.first = attempts.first;
+    }
   }
   return written;
 }
 
-Result<api::Page<Failure>> list_failures(db::Database& database, std::int64_t limit, const std::string& after) {
+Result<api::Page<Failure>> list_failures(db::Database& database, const api::PageRequest& page) {
   Failure row;
-  long long attempts = 0, first = 0;
   return latest_first<Failure>(
       database, "SELECT id, last_at, secret, address, reason, identifier, attempts, first_at FROM enrollment_failure",
-      limit, after,
+      page,
       [&](auto& statement) -> auto& {
         statement, soci::into(row.secret), soci::into(row.address), soci::into(row.reason), soci::into(row.identifier),
-            soci::into(attempts), soci::into(first);
+            soci::into(row.attempts), soci::into(row.first_at.ms);
         return statement;
       },
       [&](Timestamp last) {
-        row.attempts = attempts;
-        row.first_at.ms = first;
         row.last_at = last;
         return row;
       });

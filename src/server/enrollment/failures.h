@@ -68,6 +68,6 @@ class Failures {
 };
 
 // The latest first.
-Result<api::Page<Failure>> list_failures(db::Database& database, std::int64_t limit, const std::string& after);
+Result<api::Page<Failure>> list_failures(db::Database& database, const api::PageRequest& page);
 
 }  // namespace osprey::server::enrollment

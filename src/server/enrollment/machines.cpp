@@ -40,7 +40,8 @@ struct KeyRow {
       "SELECT key_hash, host_id, used_at, ends_at, rival_hash, rival_at FROM enrollment_key ";
   db::Bytes hash, rival;
   soci::indicator has_rival = soci::i_null;
-  long long host = 0, used_at = 0, ends_at = 0, rival_at = 0;
+  hosts::HostId host = 0;
+  std::int64_t used_at = 0, ends_at = 0, rival_at = 0;
 
   template <class Statement>
   Statement& bind(Statement& statement) {
@@ -86,7 +87,8 @@ std::optional<KnownMachine> find_machine(soci::session& sql, const Machine& mach
       "WHEN instance <> '' AND :instance <> '' THEN instance = :instance ELSE 1 = 1 END "
       "ORDER BY CASE WHEN hardware = :hardware THEN 0 ELSE 1 END, CASE WHEN instance = :instance THEN 0 ELSE 1 END, "
       "CASE WHEN address = :address THEN 0 ELSE 1 END, enrolled_at DESC, host_id DESC LIMIT 1";
-  long long host = 0, blocked_at = 0;
+  hosts::HostId host = 0;
+  std::int64_t blocked_at = 0;
   sql << kSql, use(machine.identifier, "identifier"), use(machine.hardware, "hardware"),
       use(machine.instance, "instance"), use(machine.address, "address"), into(host), into(blocked_at);
   if (!sql.got_data()) return std::nullopt;
@@ -94,64 +96,55 @@ std::optional<KnownMachine> find_machine(soci::session& sql, const Machine& mach
 }
 
 std::optional<hosts::HostId> find_namesake(soci::session& sql, const Machine& machine) {
-  long long host = 0;
+  hosts::HostId host = 0;
   sql << "SELECT host_id FROM enrollment_host WHERE identifier = :identifier ORDER BY enrolled_at DESC, host_id DESC "
-         "LIMIT "
-         "1",
+         "LIMIT 1",
       use(machine.identifier), into(host);
   return sql.got_data() ? std::optional<hosts::HostId>(host) : std::nullopt;
 }
 
 bool is_hardware_blocked(soci::session& sql, const Machine& machine) {
   if (machine.hardware.empty()) return false;
-  long long hosts = 0;
+  std::int64_t hosts = 0;
   sql << "SELECT count(*) FROM enrollment_host WHERE hardware = :hardware AND blocked_at <> 0", use(machine.hardware),
       into(hosts);
   return hosts != 0;
 }
 
 void add_machine(soci::session& sql, hosts::HostId host, const Machine& machine, std::int64_t copy, Timestamp now) {
-  const long long id = host, number = copy, secret = machine.secret, at = now.ms;
   sql << "INSERT INTO enrollment_host (host_id, identifier, hardware, instance, copy, address, secret_id, enrolled_at) "
          "VALUES (:host, :identifier, :hardware, :instance, :copy, :address, :secret, :at)",
-      use(id), use(machine.identifier), use(machine.hardware), use(machine.instance), use(number), use(machine.address),
-      use(secret), use(at);
+      use(host), use(machine.identifier), use(machine.hardware), use(machine.instance), use(copy), use(machine.address),
+      use(machine.secret), use(now.ms);
 }
 
 std::int64_t next_copy(soci::session& sql, const Machine& machine) {
-  long long copy = 0;
-  sql << "SELECT COALESCE(MAX(copy) + 1, 0) FROM enrollment_host WHERE identifier = :identifier AND hardware = "
-         ":hardware "
-         "AND instance = :instance",
+  std::int64_t copy = 0;
+  sql << "SELECT COALESCE(MAX(copy) + 1, 0) FROM enrollment_host WHERE identifier = :identifier "
+         "AND hardware = :hardware AND instance = :instance",
       use(machine.identifier), use(machine.hardware), use(machine.instance), into(copy);
   return copy;
 }
 
 void update_machine(soci::session& sql, hosts::HostId host, const Machine& machine, Timestamp now) {
-  const long long id = host, secret = machine.secret, at = now.ms;
-  sql << "UPDATE enrollment_host SET hardware = :hardware, instance = :instance, copy = (SELECT "
-         "COALESCE(MAX(other.copy) + "
-         "1, 0) FROM enrollment_host other WHERE other.identifier = :identifier AND other.hardware = :hardware AND "
-         "other.instance = :instance AND other.host_id <> :host), address = :address, secret_id = :secret, enrolled_at "
-         "= "
-         ":at WHERE host_id = :host",
+  sql << "UPDATE enrollment_host SET hardware = :hardware, instance = :instance, copy = ("
+         "SELECT COALESCE(MAX(other.copy) + 1, 0) FROM enrollment_host other WHERE other.identifier = :identifier "
+         "AND other.hardware = :hardware AND other.instance = :instance AND other.host_id <> :host), "
+         "address = :address, secret_id = :secret, enrolled_at = :at WHERE host_id = :host",
       use(machine.hardware, "hardware"), use(machine.instance, "instance"), use(machine.identifier, "identifier"),
-      use(machine.address, "address"), use(secret, "secret"), use(at, "at"), use(id, "host");
+      use(machine.address, "address"), use(machine.secret, "secret"), use(now.ms, "at"), use(host, "host");
 }
 
 void set_blocked(soci::session& sql, hosts::HostId host, std::int64_t blocked_at) {
-  const long long id = host, at = blocked_at;
-  sql << "UPDATE enrollment_host SET blocked_at = :at WHERE host_id = :host", use(at), use(id);
+  sql << "UPDATE enrollment_host SET blocked_at = :at WHERE host_id = :host", use(blocked_at), use(host);
 }
 
 std::vector<NodeKey> all_keys(soci::session& sql, Timestamp now) {
-  const long long at = now.ms;
-  return keys_where(sql, "WHERE ends_at = 0 OR ends_at > :at", [&](auto& prepared) { prepared, use(at); });
+  return keys_where(sql, "WHERE ends_at = 0 OR ends_at > :at", [&](auto& prepared) { prepared, use(now.ms); });
 }
 
 std::vector<NodeKey> keys_of_host(soci::session& sql, hosts::HostId host) {
-  const long long id = host;
-  return keys_where(sql, "WHERE host_id = :host", [&](auto& prepared) { prepared, use(id); });
+  return keys_where(sql, "WHERE host_id = :host", [&](auto& prepared) { prepared, use(host); });
 }
 
 std::optional<KeyAndMachine> find_key(soci::session& sql, const Digest& hash) {
@@ -159,37 +152,34 @@ std::optional<KeyAndMachine> find_key(soci::session& sql, const Digest& hash) {
   auto keys = keys_where(sql, "WHERE key_hash = :hash", [&](auto& prepared) { prepared, use(bytes); });
   if (keys.empty()) return std::nullopt;
   KeyAndMachine found{.key = keys.front()};
-  long long secret = 0;
   sql << "SELECT hardware, instance, address, secret_id FROM enrollment_key WHERE key_hash = :hash", use(bytes),
-      into(found.machine.hardware), into(found.machine.instance), into(found.machine.address), into(secret);
-  found.machine.secret = secret;
-  const long long host = found.key.host;
-  sql << "SELECT identifier FROM enrollment_host WHERE host_id = :host", use(host), into(found.machine.identifier);
+      into(found.machine.hardware), into(found.machine.instance), into(found.machine.address),
+      into(found.machine.secret);
+  sql << "SELECT identifier FROM enrollment_host WHERE host_id = :host", use(found.key.host),
+      into(found.machine.identifier);
   return found;
 }
 
 void add_key(soci::session& sql, const NodeKey& key, const Machine& machine, Timestamp now) {
   const auto bytes = stored(key.hash);
-  const long long host = key.host, secret = machine.secret, at = now.ms;
   sql << "INSERT INTO enrollment_key (key_hash, host_id, hardware, instance, address, secret_id, enrolled_at) VALUES "
          "(:hash, :host, :hardware, :instance, :address, :secret, :at)",
-      use(bytes), use(host), use(machine.hardware), use(machine.instance), use(machine.address), use(secret), use(at);
+      use(bytes), use(key.host), use(machine.hardware), use(machine.instance), use(machine.address),
+      use(machine.secret), use(now.ms);
 }
 
 void update_key(soci::session& sql, const NodeKey& key) {
   const auto bytes = stored(key.hash);
   const auto rival = stored(key.rival.value_or(Digest{}));
   auto has_rival = key.rival ? soci::i_ok : soci::i_null;
-  const long long host = key.host, ends_at = key.ends_at, rival_at = key.rival_at;
   sql << "UPDATE enrollment_key SET host_id = :host, ends_at = :ends, rival_hash = :rival, rival_at = :rival_at WHERE "
          "key_hash = :hash",
-      use(host), use(ends_at), use(rival, has_rival), use(rival_at), use(bytes);
+      use(key.host), use(key.ends_at), use(rival, has_rival), use(key.rival_at), use(bytes);
 }
 
 void set_used(soci::session& sql, const Digest& hash, Timestamp now) {
   const auto bytes = stored(hash);
-  const long long at = now.ms;
-  sql << "UPDATE enrollment_key SET used_at = :at WHERE key_hash = :hash AND used_at = 0", use(at), use(bytes);
+  sql << "UPDATE enrollment_key SET used_at = :at WHERE key_hash = :hash AND used_at = 0", use(now.ms), use(bytes);
 }
 
 bool take_rival(soci::session& sql, const Digest& hash, const Digest& rival) {
@@ -203,13 +193,11 @@ bool take_rival(soci::session& sql, const Digest& hash, const Digest& rival) {
 }
 
 void remove_keys(soci::session& sql, hosts::HostId host) {
-  const long long id = host;
-  sql << "DELETE FROM enrollment_key WHERE host_id = :host", use(id);
+  sql << "DELETE FROM enrollment_key WHERE host_id = :host", use(host);
 }
 
 void remove_machine(soci::session& sql, hosts::HostId host) {
-  const long long id = host;
-  sql << "DELETE FROM enrollment_host WHERE host_id = :host", use(id);
+  sql << "DELETE FROM enrollment_host WHERE host_id = :host", use(host);
 }
 
 }  // namespace osprey::server::enrollment

@@ -5,16 +5,16 @@
 #include <atomic>
 #include <bit>
 
+#include "base/hex.h"
 #include "base/text.h"
+#include "server/secret.h"
 
 namespace osprey::server::enrollment {
 namespace {
 
 std::optional<Digest> digest_from_hex(std::string_view text) {
-  if (!is_key(text)) return std::nullopt;
-  Digest digest;
-  for (std::size_t i = 0; i < digest.size(); ++i) digest[i] = *parse<unsigned char>(text.substr(2 * i, 2), 16);
-  return digest;
+  const auto bytes = from_hex(text);
+  return bytes && bytes->size() == sizeof(Digest) ? std::optional(digest_from(*bytes)) : std::nullopt;
 }
 
 bool load(bool& flag) noexcept { return std::atomic_ref(flag).load(std::memory_order_relaxed); }
@@ -45,7 +45,7 @@ std::optional<NodeKey> from_message(std::string_view message) {
 }
 
 std::optional<hosts::HostId> NodeKeys::recall(std::string_view key, std::string_view address, Timestamp now) const {
-  if (!is_key(key)) return 0;
+  if (!is_secret(key)) return 0;
   const auto hash = digest_of(key);
   {
     const std::shared_lock lock(mutex_);

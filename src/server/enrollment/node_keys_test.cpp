@@ -4,6 +4,7 @@
 
 #include "server/enrollment/certificate_name.h"
 #include "server/enrollment/cool_down.h"
+#include "server/secret.h"
 
 namespace osprey::server::enrollment {
 namespace {
@@ -26,12 +27,12 @@ TEST(NodeKeys, MessagesComeBack) {
 TEST(NodeKeys, WhatIsNoKeyIsKnownToBeNone) {
   const NodeKeys keys;
   for (const auto* wrong : {"", "k", "0123", "'; DROP TABLE x"}) EXPECT_EQ(keys.recall(wrong, "", {}), 0) << wrong;
-  EXPECT_FALSE(keys.recall(random_key(), "", {}));
+  EXPECT_FALSE(keys.recall(random_secret(), "", {}));
 }
 
 TEST(NodeKeys, UnknownOnesAreRememberedForAWhile) {
   NodeKeys keys;
-  const auto key = random_key();
+  const auto key = random_secret();
   keys.put_unknown(digest_of(key), {1000});
   EXPECT_EQ(keys.recall(key, "", {1001}), 0);
   EXPECT_FALSE(keys.recall(key, "", {60'000}));

@@ -6,10 +6,12 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "server/activity/activity.h"
 #include "server/api/problem.h"
 #include "server/db/bytes.h"
 #include "server/enrollment/digest.h"
 #include "server/enrollment/enrollment.h"
+#include "server/secret.h"
 
 namespace osprey::server::enrollment {
 namespace {
@@ -27,17 +29,14 @@ std::vector<hosts::TagId> split_tags(std::string_view text) {
   return tags;
 }
 
-std::optional<Timestamp> time_or_none(long long ms) { return ms == 0 ? std::nullopt : std::optional(Timestamp{ms}); }
-
 // The columns of a secret, as `SELECT` and soci::into want them.
 struct Row {
   static constexpr std::string_view kSelect =
       "SELECT id, name, secret, tags, expires_at, use_limit, uses, last_used_at, created_at, created_by, revoked_at "
-      "FROM "
-      "enrollment_secret ";
-  long long id = 0;
+      "FROM enrollment_secret ";
+  std::int64_t id = 0;
   std::string name, text, tags, created_by;
-  long long expires_at = 0, use_limit = 0, uses = 0, last_used_at = 0, created_at = 0, revoked_at = 0;
+  std::int64_t expires_at = 0, use_limit = 0, uses = 0, last_used_at = 0, created_at = 0, revoked_at = 0;
 
   template <class Statement>
   Statement& bind(Statement& statement) {
@@ -50,13 +49,13 @@ struct Row {
     return {.id = id,
             .name = name,
             .tags = split_tags(tags),
-            .expires_at = time_or_none(expires_at),
-            .use_limit = use_limit == 0 ? std::nullopt : std::optional<std::int64_t>(use_limit),
+            .expires_at = known(expires_at),
+            .use_limit = use_limit == 0 ? std::nullopt : std::optional(use_limit),
             .uses = uses,
-            .last_used_at = time_or_none(last_used_at),
+            .last_used_at = known(last_used_at),
             .created_at = {created_at},
             .created_by = created_by,
-            .revoked_at = time_or_none(revoked_at)};
+            .revoked_at = known(revoked_at)};
   }
 };
 
@@ -72,31 +71,22 @@ std::optional<Row> row_where(soci::session& sql, std::string_view where, const K
 }
 
 Result<Row> row_by_id(soci::session& sql, std::int64_t id) {
-  const long long key = id;
-  auto row = row_where(sql, "WHERE id = :key", key);
+  auto row = row_where(sql, "WHERE id = :key", id);
   if (!row) return api::problem(api::kNotFound, fmt::format("secret {}", id), "there is none");
   return *row;
 }
 
 }  // namespace
 
-ShownSecret shown(const Secret& secret, const tags::Tags& tags) {
-  ShownSecret made{.id = secret.id,
-                   .name = secret.name,
-                   .expires_at = secret.expires_at,
-                   .use_limit = secret.use_limit,
-                   .uses = secret.uses,
-                   .last_used_at = secret.last_used_at,
-                   .created_at = secret.created_at,
-                   .created_by = secret.created_by,
-                   .revoked_at = secret.revoked_at};
+ShownSecret shown(Secret secret, const tags::Tags& tags) {
+  ShownSecret made{std::move(secret), {}};
   for (const auto& tag : tags.all())
-    if (std::ranges::find(secret.tags, tag.id) != secret.tags.end()) made.tags.push_back(tag.name);
+    if (std::ranges::find(made.tags, tag.id) != made.tags.end()) made.tag_names.push_back(tag.name);
   return made;
 }
 
 std::string subject_of(std::int64_t id, std::string_view name) {
-  return fmt::format("enrollment secret {} «{}»", id, name);
+  return activity::subject("enrollment secret", id, name);
 }
 
 Result<void> check_secret_text(std::string_view text) {
@@ -109,11 +99,10 @@ Result<void> check_secret_text(std::string_view text) {
 
 Result<std::int64_t> add_secret(db::Transaction& transaction, const NewSecret& secret, Timestamp now) {
   const db::Bytes hash{std::string(bytes_of(digest_of(secret.text)))};
-  const long long expires_at = secret.expires_at.value_or(Timestamp{}).ms;
-  const long long use_limit = secret.use_limit.value_or(0);
-  const long long created_at = now.ms;
+  const auto expires_at = secret.expires_at.value_or(Timestamp{}).ms;
+  const auto use_limit = secret.use_limit.value_or(0);
   const auto tags = join(secret.tags);
-  long long taken = 0;
+  std::int64_t taken = 0;
   auto& sql = transaction.sql();
   sql << "SELECT count(*) FROM enrollment_secret WHERE name = :name AND revoked_at = 0", soci::use(secret.name),
       soci::into(taken);
@@ -121,12 +110,11 @@ Result<std::int64_t> add_secret(db::Transaction& transaction, const NewSecret& s
     return api::problem(api::kConflict, fmt::format("secret «{}»", secret.name), "is there already; revoke it first");
   sql << "SELECT count(*) FROM enrollment_secret WHERE secret_hash = :hash", soci::use(hash), soci::into(taken);
   if (taken != 0) return api::problem(api::kConflict, "secret", "another one has this text; each needs its own");
-  long long id = 0;
+  std::int64_t id = 0;
   sql << "INSERT INTO enrollment_secret (name, secret, secret_hash, tags, expires_at, use_limit, created_at, "
-         "created_by) "
-         "VALUES (:name, :secret, :hash, :tags, :expires, :most, :created, :by) RETURNING id",
+         "created_by) VALUES (:name, :secret, :hash, :tags, :expires, :most, :created, :by) RETURNING id",
       soci::use(secret.name), soci::use(secret.text), soci::use(hash), soci::use(tags), soci::use(expires_at),
-      soci::use(use_limit), soci::use(created_at), soci::use(secret.created_by), soci::into(id);
+      soci::use(use_limit), soci::use(now.ms), soci::use(secret.created_by), soci::into(id);
   return id;
 }
 
@@ -183,26 +171,24 @@ std::string_view refusal_of(const Secret& secret, Timestamp now) noexcept {
 }
 
 bool count_use(db::Transaction& transaction, std::int64_t id, Timestamp now) {
-  const long long key = id;
-  const long long used_at = now.ms;
   auto& sql = transaction.sql();
   soci::statement statement =
       (sql.prepare
            << "UPDATE enrollment_secret SET uses = uses + 1, last_used_at = :now WHERE id = :id AND revoked_at = 0 "
               "AND (use_limit = 0 OR uses < use_limit)",
-       soci::use(used_at), soci::use(key));
+       soci::use(now.ms), soci::use(id));
   statement.execute(true);
   return statement.get_affected_rows() == 1;
 }
 
 Result<bool> make_default_secret(db::Database& database, Timestamp now) {
   const auto made = database.write([&](db::Transaction& transaction) -> Result<bool> {
-    long long secrets = 0;
+    std::int64_t secrets = 0;
     transaction.sql() << "SELECT count(*) FROM enrollment_secret", soci::into(secrets);
     if (secrets != 0) return false;
     NewSecret secret;
     secret.name = kDefaultName;
-    secret.text = random_key();
+    secret.text = random_secret();
     TRY(add_secret(transaction, secret, now));
     return true;
   });

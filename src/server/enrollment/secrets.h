@@ -18,6 +18,7 @@
 
 namespace osprey::server::enrollment {
 
+// Without its text, which only an enrolment line needs.
 struct Secret {
   std::int64_t id = 0;
   std::string name;
@@ -31,24 +32,15 @@ struct Secret {
   std::optional<Timestamp> revoked_at;
 };
 
-// As the API shows one: without its text.
-struct ShownSecret {
-  std::int64_t id = 0;
-  std::string name;
-  std::vector<std::string> tags;
-  std::optional<Timestamp> expires_at;
-  std::optional<std::int64_t> use_limit;
-  std::int64_t uses = 0;
-  std::optional<Timestamp> last_used_at;
-  Timestamp created_at;
-  std::string created_by;
-  std::optional<Timestamp> revoked_at;
+// As the API shows one.
+struct ShownSecret : Secret {
+  std::vector<std::string> tag_names;
   static constexpr std::string_view kTypeName = "EnrollmentSecret";
   static constexpr auto fields() {
     using api::field;
     return std::tuple(
         field("id", &ShownSecret::id, "Number of the secret."), field("name", &ShownSecret::name, "Its name."),
-        field("tags", &ShownSecret::tags, "Tags that hosts get when they first enrol with it."),
+        field("tags", &ShownSecret::tag_names, "Tags that hosts get when they first enrol with it."),
         field("expires_at", &ShownSecret::expires_at, "From when on it is refused; null: never."),
         field("use_limit", &ShownSecret::use_limit, "How many hosts it may bring into the fleet; null: any number."),
         field("uses", &ShownSecret::uses, "How many hosts it has brought into the fleet."),
@@ -58,7 +50,15 @@ struct ShownSecret {
         field("revoked_at", &ShownSecret::revoked_at, "Since when it is refused; null: it is not revoked."));
   }
 };
-ShownSecret shown(const Secret& secret, const tags::Tags& tags);
+ShownSecret shown(Secret secret, const tags::Tags& tags);
+
+// A request about one secret.
+struct OneSecret {
+  std::int64_t secret = 0;
+  static constexpr auto fields() {
+    return std::tuple(api::field("secret", &OneSecret::secret, "Number of the secret.", {.least = 1}));
+  }
+};
 
 // For the activity log.
 std::string subject_of(std::int64_t id, std::string_view name);

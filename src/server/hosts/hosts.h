@@ -1,6 +1,7 @@
 // Hosts: who they are, when they were seen, what they consist of.
 #pragma once
 
+#include <array>
 #include <boost/json/object.hpp>  // for those that include this header
 #include <cstdint>
 #include <functional>
@@ -20,9 +21,17 @@
 
 namespace osprey::server::hosts {
 
+// A request about one host.
+struct OneHost {
+  HostId host = 0;
+  static constexpr auto fields() { return std::tuple(api::field("host", &OneHost::host, "The host's number.")); }
+};
+
 // What a host did that shows that it is alive.
 enum class Sign : std::uint8_t { enroll, config, distributed, log, carve };
 inline constexpr std::size_t kSigns = 5;
+// In the database and in the API: never changed.
+inline constexpr std::array<std::string_view, kSigns> kSignNames{"enroll", "config", "distributed", "log", "carve"};
 
 // A row of a table as hosts send it: names to text.
 using Details = std::map<std::string, std::map<std::string, std::string>, std::less<>>;  // by table
@@ -45,6 +54,8 @@ class Hosts {
   virtual HostPtr find(HostId host) const = 0;
   // The same, but asks the database where memory has none: another server may just have enrolled it.
   virtual Result<HostPtr> look_up(HostId host) { return find(host); }
+  // look_up(), but that there is none is an error (api::kNotFound).
+  Result<HostPtr> existing(HostId host);
   // Every host there is, for targeting. Snapshots.
   virtual std::vector<HostPtr> all() const = 0;
 

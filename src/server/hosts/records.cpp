@@ -16,8 +16,6 @@ namespace {
 using soci::into;
 using soci::use;
 
-constexpr std::array<std::string_view, kSigns> kSignColumns = {"enroll", "config", "distributed", "log", "carve"};
-
 std::vector<std::string> fact_columns() {
   std::vector<std::string> columns;
   for (const auto& fact : text_facts()) columns.emplace_back(fact.name);
@@ -60,7 +58,7 @@ std::vector<Record> load(soci::session& sql, const std::string& rest) {
   static const std::string kSelect = fmt::format(
       "SELECT h.id, h.{}, h.enrolled_at, h.enrolled_again_at, s.{}_at, h.details_at FROM hosts h"
       " JOIN host_seen s ON s.host_id = h.id ",
-      fmt::join(fact_columns(), ", h."), fmt::join(kSignColumns, "_at, s."));
+      fmt::join(fact_columns(), ", h."), fmt::join(kSignNames, "_at, s."));
   Record record;
   soci::statement statement(sql);
   statement.exchange(into(record.host.id));
@@ -199,7 +197,7 @@ void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
       sets += fmt::format(
           "{2}{0}_at = CASE WHEN v.column{1} > 0 THEN v.column{1} ELSE {0}_at END,"
           " {0}_first_at = CASE WHEN {0}_first_at = 0 THEN v.column{1} ELSE {0}_first_at END",
-          kSignColumns[i], i + 2, i == 0 ? "" : ", ");
+          kSignNames[i], i + 2, i == 0 ? "" : ", ");
     return "UPDATE host_seen SET " + sets + " FROM (VALUES {}) AS v WHERE host_id = v.column1";
   }();
   constexpr std::size_t kRows = 500;  // a statement
@@ -227,7 +225,7 @@ std::array<SignTimes, kSigns> load_signs(soci::session& sql, HostId host) {
   soci::statement statement(sql);
   std::string columns;
   for (std::size_t i = 0; i < kSigns; ++i) {
-    columns += fmt::format("{0}{1}_first_at, {1}_at", i == 0 ? "" : ", ", kSignColumns[i]);
+    columns += fmt::format("{0}{1}_first_at, {1}_at", i == 0 ? "" : ", ", kSignNames[i]);
     statement.exchange(into(signs[i].first.ms));
     statement.exchange(into(signs[i].last.ms));
   }

@@ -11,7 +11,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <shared_mutex>
 #include <thread>
 #include <unordered_set>
@@ -27,6 +26,7 @@
 #include "server/hosts/pace.h"
 #include "server/hosts/records.h"
 #include "server/hosts/rounds.h"
+#include "server/secret.h"
 
 namespace osprey::server::hosts {
 namespace {
@@ -459,7 +459,7 @@ class HostService final : public Service {
   std::string subject_of(const std::vector<HostId>& hosts) const {
     if (hosts.size() != 1) return fmt::format("{} hosts", hosts.size());
     const auto host = find(hosts.front());
-    return fmt::format("host {} «{}»", hosts.front(), host ? host->name : "");
+    return activity::subject("host", hosts.front(), host ? host->name : "");
   }
 
   static void write_details(soci::session& sql, HostId host, const Details& details, Timestamp now) {
@@ -609,7 +609,7 @@ class HostService final : public Service {
   db::Database& database_;
   const Options options_;
   // Tells this server's messages from others'.
-  const std::string name_ = fmt::format("{:x}", std::random_device{}() * 0x100000001ULL ^ std::random_device{}());
+  const std::string name_ = hex(random_bytes(8));
   Inbox inbox_;
   Roster roster_;
   Rounds rounds_;
@@ -626,6 +626,12 @@ class HostService final : public Service {
 };
 
 }  // namespace
+
+Result<HostPtr> Hosts::existing(HostId host) {
+  auto found = TRY(look_up(host));
+  if (!found) return api::problem(api::kNotFound, fmt::format("host {}", host), "is not there");
+  return found;
+}
 
 Result<std::unique_ptr<Service>> start(const Services& services, Options options) {
   auto service = std::make_unique<HostService>(services, options);

@@ -16,6 +16,7 @@
 
 #include "server/activity/activity.h"
 #include "server/api/endpoint.h"
+#include "server/api/testing.h"
 #include "server/db/test_database.h"
 #include "server/hosts/service.h"
 
@@ -93,17 +94,6 @@ struct Answered {
 };
 inline Answered ask(const Services& services, std::string_view operation, std::vector<std::string> parameters,
                     const std::string& query_or_body = "") {
-  struct Link : http::Responder::Link {
-    explicit Link(http::Response& into) : response(into) {}
-    bool send(http::Response sent) override {
-      response = std::move(sent);
-      return true;
-    }
-    http::BodyStream stream(http::Response) override { return http::BodyStream(nullptr); }
-    void park(std::chrono::steady_clock::time_point, http::Response) override {}
-    bool open() const override { return true; }
-    http::Response& response;
-  };
   const auto all = api::endpoints();
   const auto named = std::ranges::find(all, operation, &api::NamedEndpoint::operation);
   if (named == all.end()) throw std::runtime_error("no such endpoint");
@@ -113,10 +103,10 @@ inline Answered ask(const Services& services, std::string_view operation, std::v
   request.parameters = std::move(parameters);
   const bool has_body = endpoint.method != http::Method::get && endpoint.method != http::Method::delete_;
   (has_body ? request.body : request.query) = query_or_body;
-  http::Response response;
+  api::testing::Reply reply;
   endpoint.run(request, api::Context{.caller = kCaller, .services = services, .now = services.clock(), .head = request},
-               http::Responder(std::make_unique<Link>(response)));
-  return {response.status, response.body.empty() ? boost::json::value() : boost::json::parse(response.body)};
+               http::Responder(std::make_unique<api::testing::Link>(reply)));
+  return {reply.status, reply.body.empty() ? boost::json::value() : reply.json()};
 }
 
 class ServerTest : public db::DatabaseTest {

@@ -12,6 +12,15 @@
 
 namespace osprey::server::hosts {
 
+// A request about many hosts.
+struct ManyHosts {
+  std::vector<HostId> hosts;
+  static constexpr auto fields() {
+    return std::tuple(api::field("hosts", &ManyHosts::hosts, "Numbers of hosts; those that are gone are left out.",
+                                 {.least = 1, .most = 1000}));
+  }
+};
+
 // A host in a list.
 struct HostRow {
   HostId id = 0;

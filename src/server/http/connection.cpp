@@ -244,9 +244,7 @@ void Connection::dispatch() {
   if (shared_.workers->try_post(job)) return;
   --shared_.counts.queued;
   exchange_->claim();
-  auto busy = error_of(*exchange_, 503, "more requests wait than the server can take; try again later");
-  busy.headers.emplace_back("retry-after", "5");
-  answer(std::move(busy));
+  answer(error_of(*exchange_, 503, "more requests wait than the server can take; try again later"));
 }
 
 Response Connection::error_of(const Exchange& exchange, unsigned status, std::string what) const {
@@ -287,7 +285,6 @@ void Connection::answer_deadline() {
 void Connection::refuse(unsigned status, std::string what) {
   Response response =
       refusal_ ? std::move(*refusal_) : shared_.router.error(reader_->request(), status, std::move(what));
-  if (status == 503) response.headers.emplace_back("retry-after", "5");
   response.close = true;
   unread_input_ = true;
   answer(std::move(response));

@@ -2,30 +2,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <array>
 #include <optional>
+
+#include "net/gzip.h"
 
 namespace osprey::server::http {
 namespace {
 
 using State = RequestReader::State;
 using ::testing::HasSubstr;
-
-std::string gzip(std::string_view text) {
-  z_stream stream{};
-  deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY);
-  std::string packed(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  deflate(&stream, Z_FINISH);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
-}
 
 std::string post(std::string_view headers, std::string_view body) {
   return "POST /x HTTP/1.1\r\nHost: h\r\n" + std::string(headers) + "\r\n" + std::string(body);
@@ -117,20 +104,23 @@ TEST_F(RequestReaderTest, SkipsEmptyLinesBeforeARequestAndTakesTheAbsoluteForm) 
 TEST_F(RequestReaderTest, UnpacksGzip) {
   const std::string text(900, 'x');
   for (const std::size_t step : {1UZ, 1000UZ}) {
-    EXPECT_EQ(read(sized(gzip(text), "Content-Encoding: gzip\r\n"), step).request.body, text);
-    EXPECT_EQ(read(sized(gzip("one, ") + gzip("two"), "Content-Encoding: x-gzip\r\n"), step).request.body, "one, two");
+    EXPECT_EQ(read(sized(net::gzipped(text), "Content-Encoding: gzip\r\n"), step).request.body, text);
+    EXPECT_EQ(
+        read(sized(net::gzipped("one, ") + net::gzipped("two"), "Content-Encoding: x-gzip\r\n"), step).request.body,
+        "one, two");
   }
 }
 
 TEST_F(RequestReaderTest, RefusesGzipThatIsTooMuchOrNone) {
-  EXPECT_EQ(refused(sized(gzip(std::string(1001, 'x')), "Content-Encoding: gzip\r\n")), 413u);
-  EXPECT_EQ(refused(sized(gzip(std::string(64 << 20, '\0')).substr(0, 900), "Content-Encoding: gzip\r\n")), 413u);
+  EXPECT_EQ(refused(sized(net::gzipped(std::string(1001, 'x')), "Content-Encoding: gzip\r\n")), 413u);
+  EXPECT_EQ(refused(sized(net::gzipped(std::string(64 << 20, '\0')).substr(0, 900), "Content-Encoding: gzip\r\n")),
+            413u);
   EXPECT_EQ(refused(sized("no gzip at all", "Content-Encoding: gzip\r\n")), 400u);
-  EXPECT_EQ(refused(sized(gzip("text").substr(0, 12), "Content-Encoding: gzip\r\n")), 400u);
-  EXPECT_EQ(refused(sized(gzip("text") + "behind it", "Content-Encoding: gzip\r\n")), 400u);
+  EXPECT_EQ(refused(sized(net::gzipped("text").substr(0, 12), "Content-Encoding: gzip\r\n")), 400u);
+  EXPECT_EQ(refused(sized(net::gzipped("text") + "behind it", "Content-Encoding: gzip\r\n")), 400u);
   EXPECT_EQ(refused(sized("x", "Content-Encoding: br\r\n")), 415u);
   rules.gzip = false;
-  EXPECT_EQ(refused(sized(gzip("text"), "Content-Encoding: gzip\r\n")), 415u);
+  EXPECT_EQ(refused(sized(net::gzipped("text"), "Content-Encoding: gzip\r\n")), 415u);
   EXPECT_EQ(read(sized("text", "Content-Encoding: identity\r\n")).request.body, "text");
 }
 

@@ -66,7 +66,7 @@ Response problem(const RequestHead&, unsigned status, std::string what) {
       {"type", "about:blank"}, {"title", reason_of(status)}, {"status", status}, {"detail", std::move(what)}};
   return {.status = status,
           .content_type = "application/problem+json",
-          .headers = {},
+          .headers = status == 503 ? Headers{{"retry-after", "5"}} : Headers(),
           .body = boost::json::serialize(body),
           .shared_body = nullptr,
           .close = false};

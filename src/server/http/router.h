@@ -39,7 +39,8 @@ struct Match {
   std::vector<std::string> parameters;
 };
 
-// An error's answer (RFC 9457): application/problem+json with status, title and `what` as its detail.
+// An error's answer (RFC 9457): application/problem+json with status, title and `what` as its detail; a 503 says when
+// to come again.
 Response problem(const RequestHead& head, unsigned status, std::string what);
 
 // Built once, then read by every thread.

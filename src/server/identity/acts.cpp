@@ -1,7 +1,6 @@
 #include "server/identity/acts.h"
 
-#include <fmt/format.h>
-
+#include "server/activity/activity.h"
 #include "server/api/problem.h"
 #include "server/identity/administrators.h"
 #include "server/identity/attempts.h"
@@ -28,7 +27,7 @@ Result<void> confirm_password(const api::Context& context, std::string_view pass
 }
 
 std::string subject_of(const Caller& caller) {
-  return fmt::format("administrator {} «{}»", caller.administrator, caller.name);
+  return activity::subject("administrator", caller.administrator, caller.name);
 }
 
 }  // namespace osprey::server::identity

@@ -108,7 +108,7 @@ Result<void> check_name(std::string_view name) {
 std::string name_key(std::string_view name) { return to_lower(name); }
 
 std::string subject_of(const Administrator& administrator) {
-  return fmt::format("administrator {} «{}»", administrator.id, administrator.name);
+  return activity::subject("administrator", administrator.id, administrator.name);
 }
 
 Result<Administrator> create(db::Transaction& transaction, const NewAdministrator& made, Timestamp now) {
@@ -133,16 +133,16 @@ Result<Administrator> find(soci::session& sql, std::int64_t id) {
   return row.take();
 }
 
-Result<api::Page<Administrator>> list(soci::session& sql, std::int64_t limit, const std::optional<std::string>& after) {
-  const auto from = TRY(api::id_after(after));
-  const auto wanted = limit + 1;
+Result<api::Page<Administrator>> list(soci::session& sql, const api::PageRequest& page) {
+  const auto from = TRY(api::id_after(page.after));
+  const auto wanted = page.limit + 1;
   Row row;
   soci::statement statement = row.into(
       (sql.prepare << kColumns << "WHERE id > :after ORDER BY id LIMIT :limit", soci::use(from), soci::use(wanted)));
   statement.execute();
   std::vector<Administrator> found;
   while (statement.fetch()) found.push_back(row.take());
-  return api::page_by_id(std::move(found), limit);
+  return api::page_by_id(std::move(found), page.limit);
 }
 
 Result<Administrator> change(db::Transaction& transaction, std::int64_t id, const AdministratorChange& wanted) {

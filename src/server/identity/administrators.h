@@ -49,6 +49,14 @@ struct Administrator {
         field("signed_in", &Administrator::signed_in, "When it last signed in; null: never."));
   }
 };
+// A request about one administrator.
+struct OneAdministrator {
+  std::int64_t administrator = 0;
+  static constexpr auto fields() {
+    return std::tuple(api::field("administrator", &OneAdministrator::administrator, "Number of the administrator."));
+  }
+};
+
 // For the activity log: "administrator 3 «ada»".
 std::string subject_of(const Administrator& administrator);
 
@@ -64,7 +72,7 @@ Result<Administrator> create(db::Transaction& transaction, const NewAdministrato
 // kNotFound.
 Result<Administrator> find(soci::session& sql, std::int64_t id);
 // By id.
-Result<api::Page<Administrator>> list(soci::session& sql, std::int64_t limit, const std::optional<std::string>& after);
+Result<api::Page<Administrator>> list(soci::session& sql, const api::PageRequest& page);
 
 struct AdministratorChange {
   std::optional<std::string> name;

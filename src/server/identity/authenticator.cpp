@@ -47,11 +47,6 @@ std::unexpected<Error> refused(std::string what) {
   return api::problem(api::kForbidden, "credential", std::move(what));
 }
 
-bool is_secret(std::string_view text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 bool changes_something(http::Method method) { return method != http::Method::get && method != http::Method::head; }
 
 }  // namespace
@@ -113,9 +108,8 @@ struct Row {
 
 Row read_session(soci::session& sql, const std::string& hash) {
   Row row;
-  sql << "SELECT s.id, a.id, a.name, a.role, a.disabled, a.must_change_password, s.used_at, s.expires_at FROM sessions "
-         "s "
-         "JOIN administrators a ON a.id = s.administrator WHERE s.hash = :hash",
+  sql << "SELECT s.id, a.id, a.name, a.role, a.disabled, a.must_change_password, s.used_at, s.expires_at "
+         "FROM sessions s JOIN administrators a ON a.id = s.administrator WHERE s.hash = :hash",
       soci::use(hash), soci::into(row.caller.session), soci::into(row.caller.administrator),
       soci::into(row.caller.name), soci::into(row.role), soci::into(row.disabled), soci::into(row.must_change),
       soci::into(row.used), soci::into(row.ends);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/hex.h"
 #include "server/activity/activity.h"
 #include "server/api/idempotency.h"
 #include "server/api/testing.h"

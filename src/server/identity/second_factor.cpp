@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "server/api/problem.h"
 #include "server/identity/channel.h"

@@ -1,6 +1,5 @@
 #include "server/identity/sign_in.h"
 
-#include <fmt/format.h>
 #include <soci/soci.h>
 
 #include "server/activity/activity.h"
@@ -34,7 +33,7 @@ void record_lock(db::Database& database, const Known& known, const http::Request
   // That it could not be recorded does not open the lock.
   (void)database.write([&](db::Transaction& transaction) -> Result<void> {
     activity::record(transaction, Caller{.address = head.peer}, now,
-                     {"sign_in.locked", fmt::format("administrator {} «{}»", known.id, known.name), {}});
+                     {"sign_in.locked", activity::subject("administrator", known.id, known.name), {}});
     return {};
   });
 }
@@ -63,7 +62,7 @@ Result<SignedIn> sign_in(db::Database& database, Passwords& passwords, const Sig
     SignedIn answer{.session_secret = begin_session(transaction, still.id, head, now)};
     const Caller caller{.administrator = still.id, .name = still.name, .address = head.peer};
     activity::record(transaction, caller, now,
-                     {"session.begun", fmt::format("administrator {} «{}»", still.id, still.name), {}});
+                     {"session.begun", activity::subject("administrator", still.id, still.name), {}});
     return answer;
   });
 }

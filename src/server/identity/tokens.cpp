@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
+#include "server/activity/activity.h"
 #include "server/api/problem.h"
 #include "server/identity/channel.h"
 #include "server/secret.h"
@@ -35,7 +36,7 @@ struct Row {
 
 }  // namespace
 
-std::string subject_of(const ApiToken& token) { return fmt::format("token {} «{}»", token.id, token.name); }
+std::string subject_of(const ApiToken& token) { return activity::subject("token", token.id, token.name); }
 
 Result<MadeToken> create(db::Transaction& transaction, const NewToken& made, Timestamp now) {
   auto& sql = transaction.sql();
@@ -86,10 +87,9 @@ void revoke_tokens(db::Transaction& transaction, std::int64_t administrator, Tim
   tell_changed(transaction);
 }
 
-Result<api::Page<ApiToken>> list_tokens(soci::session& sql, std::int64_t administrator, std::int64_t limit,
-                                        const std::optional<std::string>& after) {
-  const auto from = TRY(api::id_after(after));
-  const auto wanted = limit + 1;
+Result<api::Page<ApiToken>> list_tokens(soci::session& sql, std::int64_t administrator, const api::PageRequest& page) {
+  const auto from = TRY(api::id_after(page.after));
+  const auto wanted = page.limit + 1;
   Row row;
   soci::statement statement = row.into(
       (sql.prepare << "SELECT " << kColumns
@@ -99,7 +99,7 @@ Result<api::Page<ApiToken>> list_tokens(soci::session& sql, std::int64_t adminis
   statement.execute();
   std::vector<ApiToken> found;
   while (statement.fetch()) found.push_back(row.take());
-  return api::page_by_id(std::move(found), limit);
+  return api::page_by_id(std::move(found), page.limit);
 }
 
 }  // namespace osprey::server::identity

@@ -41,6 +41,12 @@ struct ApiToken {
 };
 std::string subject_of(const ApiToken& token);
 
+// A request about one token.
+struct OneToken {
+  std::int64_t token = 0;
+  static constexpr auto fields() { return std::tuple(api::field("token", &OneToken::token, "Number of the token.")); }
+};
+
 struct NewToken {
   std::int64_t administrator = 0;
   std::string name;
@@ -61,7 +67,6 @@ inline constexpr std::int64_t kAnybody = 0;
 // Of one administrator or of kAnybody; kNotFound.
 Result<ApiToken> revoke_token(db::Transaction& transaction, std::int64_t administrator, std::int64_t id, Timestamp now);
 void revoke_tokens(db::Transaction& transaction, std::int64_t administrator, Timestamp now);
-Result<api::Page<ApiToken>> list_tokens(soci::session& sql, std::int64_t administrator, std::int64_t limit,
-                                        const std::optional<std::string>& after);
+Result<api::Page<ApiToken>> list_tokens(soci::session& sql, std::int64_t administrator, const api::PageRequest& page);
 
 }  // namespace osprey::server::identity

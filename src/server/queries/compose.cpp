@@ -4,6 +4,8 @@
 #include <boost/json.hpp>
 #include <map>
 
+#include "server/api/problem.h"
+
 namespace osprey::server::queries {
 namespace {
 
@@ -16,17 +18,7 @@ struct Layer {
 
 std::string pointer_to(std::initializer_list<std::string_view> names) {
   std::string pointer;
-  for (const auto name : names) {
-    pointer += '/';
-    for (const char c : name) {
-      if (c == '~')
-        pointer += "~0";
-      else if (c == '/')
-        pointer += "~1";
-      else
-        pointer += c;
-    }
-  }
+  for (const auto name : names) pointer += '/' + api::pointer_token(name);
   return pointer;
 }
 

@@ -48,6 +48,16 @@ struct Item {
   }
 };
 
+// A request about one item.
+struct OneItem {
+  Kind kind = Kind::query;
+  std::string name;
+  static constexpr auto fields() {
+    return std::tuple(api::field("kind", &OneItem::kind, "What it is a piece of."),
+                      api::field("name", &OneItem::name, "Its name."));
+  }
+};
+
 // What people say of an item when they make or change it.
 struct Draft {
   Kind kind = Kind::query;

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "server/db/json.h"
 #include "server/db/row.h"
 #include "server/queries/queries.h"
 
@@ -38,12 +39,6 @@ constexpr const char* kColumns =
     "i.kind, i.name, v.version, v.description, v.content, v.tags, v.enabled, v.deleted, v.changed_at, v.changed_by "
     "FROM queries_items i JOIN queries_versions v ON v.item_id = i.id";
 
-json::value parsed(const std::string& text) {
-  boost::system::error_code failed;
-  auto value = json::parse(text, failed);
-  return failed ? json::value() : value;
-}
-
 Assigned assigned_of(const soci::row& row) {
   Assigned made;
   auto& item = made.item;
@@ -51,8 +46,8 @@ Assigned assigned_of(const soci::row& row) {
   item.name = db::text(row, 1);
   item.version = db::whole(row, 2);
   item.description = db::text(row, 3);
-  if (auto content = parsed(db::text(row, 4)); content.is_object()) item.content = std::move(content.get_object());
-  if (const auto tags = parsed(db::text(row, 5)); tags.is_array())
+  item.content = db::json_object(db::text(row, 4));
+  if (const auto tags = db::json_value(db::text(row, 5)); tags.is_array())
     for (const auto& tag : tags.get_array()) made.tags.push_back(tag.to_number<hosts::TagId>());
   item.enabled = db::whole(row, 6) != 0;
   item.deleted = db::whole(row, 7) != 0;
@@ -90,7 +85,7 @@ Result<std::vector<Assigned>> versions(db::Database& database, Kind kind, const 
 
 std::int64_t version_now(db::Transaction& transaction, Kind kind, const std::string& name) {
   const int number = static_cast<int>(kind);
-  long long version = 0;
+  std::int64_t version = 0;
   transaction.sql() << "SELECT version FROM queries_items WHERE kind = :kind AND name = :name", soci::use(number),
       soci::use(name), soci::into(version);
   return version;
@@ -100,9 +95,8 @@ void add_version(db::Transaction& transaction, const Assigned& assigned, std::in
   auto& sql = transaction.sql();
   const auto& item = assigned.item;
   const int kind = static_cast<int>(item.kind);
-  const long long before = version;
-  const long long next = version + 1;
-  long long id = 0;
+  const auto next = version + 1;
+  std::int64_t id = 0;
   // Whoever was first has the row; the other's update finds nothing, and its insert of the version is refused.
   if (version == 0)
     sql << "INSERT INTO queries_items (kind, name, version) VALUES (:kind, :name, :version) RETURNING id",
@@ -110,16 +104,15 @@ void add_version(db::Transaction& transaction, const Assigned& assigned, std::in
   else
     sql << "UPDATE queries_items SET version = :next WHERE kind = :kind AND name = :name AND version = :before "
            "RETURNING id",
-        soci::use(next), soci::use(kind), soci::use(item.name), soci::use(before), soci::into(id);
+        soci::use(next), soci::use(kind), soci::use(item.name), soci::use(version), soci::into(id);
   const auto content = json::serialize(item.content);
   const auto tags = json::serialize(json::array(assigned.tags.begin(), assigned.tags.end()));
   const int enabled = item.enabled ? 1 : 0;
   const int deleted = item.deleted ? 1 : 0;
-  const long long changed_at = item.changed_at.ms;
   sql << "INSERT INTO queries_versions (item_id, version, description, content, tags, enabled, deleted, changed_at, "
          "changed_by) VALUES (:id, :version, :description, :content, :tags, :enabled, :deleted, :at, :by)",
       soci::use(id), soci::use(next), soci::use(item.description), soci::use(content), soci::use(tags),
-      soci::use(enabled), soci::use(deleted), soci::use(changed_at), soci::use(item.changed_by);
+      soci::use(enabled), soci::use(deleted), soci::use(item.changed_at.ms), soci::use(item.changed_by);
 }
 
 }  // namespace osprey::server::queries

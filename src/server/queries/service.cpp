@@ -1,19 +1,18 @@
 #include <fmt/format.h>
-#include <openssl/sha.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <map>
 #include <shared_mutex>
 
-#include "base/text.h"
+#include "net/gzip.h"
 #include "server/activity/activity.h"
 #include "server/api/problem.h"
 #include "server/db/listening.h"
 #include "server/queries/check.h"
 #include "server/queries/queries.h"
 #include "server/queries/records.h"
+#include "server/secret.h"
 
 namespace osprey::server::queries {
 namespace {
@@ -24,34 +23,13 @@ constexpr std::string_view kChannel = "queries";
 constexpr std::size_t kShownHosts = 100;
 constexpr std::size_t kLargestReply = 4 << 20;  // bytes that a host takes as configuration
 
-std::string sha256(std::string_view text) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  return hex({reinterpret_cast<const char*>(digest), sizeof digest});
-}
-
-// RFC 1952. Empty if zlib cannot.
-std::string gzipped(const std::string& text) {
-  z_stream stream{};
-  if (::deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};
-  std::string packed(::deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  const bool whole = ::deflate(&stream, Z_FINISH) == Z_STREAM_END;
-  packed.resize(stream.total_out);
-  ::deflateEnd(&stream);
-  return whole ? packed : std::string();
-}
-
 std::shared_ptr<const Composed> made_of(json::object document) {
   auto made = std::make_shared<Composed>();
   // Sixteen bytes tell any two configurations apart, and are never "ok".
-  made->etag = sha256(json::serialize(document)).substr(0, 32);
+  made->etag = sha256_hex(json::serialize(document)).substr(0, 32);
   document["etag"] = made->etag;
   auto text = json::serialize(document);
-  made->gzip_reply = std::make_shared<const std::string>(gzipped(text));
+  made->gzip_reply = std::make_shared<const std::string>(net::gzipped(text));
   made->reply = std::make_shared<const std::string>(std::move(text));
   return made;
 }

@@ -257,26 +257,30 @@ class Search {
     }
   }
 
-  // The segments below before_, newest first.
-  Result<std::vector<Range>> next_ranges() {
+  // The segments below before_, newest first, each with the blocks of its filter that the tokens name.
+  Statement segments_statement() const {
     const bool sqlite = database_.dialect() == db::Dialect::sqlite;
-    return database_.read_within(time_left(), [&](soci::session& sql) {
-      Statement text;
-      text.text = "SELECT id, COALESCE(first, id), day, rows";
-      for (const std::uint64_t token : tokens_) {
-        const std::string block =
-            fmt::format("substr(filter, CAST((CAST({} AS BIGINT) % (length(filter) / 64)) * 64 + 1 AS INTEGER), 64)",
-                        text.value(block_number(token)));
-        text.text += ", " + (sqlite ? "hex(" + block + ")" : block);
-      }
-      text.text += fmt::format(" FROM result_segment WHERE COALESCE(first, id) < {}",
-                               text.value(((before_ - 1) >> kSegmentBits) + 1));
-      if (filter_.from) text.text += " AND last_received_at >= " + text.value(filter_.from->ms);
-      if (filter_.to) text.text += " AND first_received_at < " + text.value(filter_.to->ms);
-      // Those that have been seen need not be passed again.
-      text.text += " AND id < " + text.value(below_segment_);
-      text.text += fmt::format(" ORDER BY id DESC LIMIT {}", segments_of_step_);
+    Statement text;
+    text.text = "SELECT id, COALESCE(first, id), day, rows";
+    for (const std::uint64_t token : tokens_) {
+      const std::string block =
+          fmt::format("substr(filter, CAST((CAST({} AS BIGINT) % (length(filter) / 64)) * 64 + 1 AS INTEGER), 64)",
+                      text.value(block_number(token)));
+      text.text += ", " + (sqlite ? "hex(" + block + ")" : block);
+    }
+    text.text += fmt::format(" FROM result_segment WHERE COALESCE(first, id) < {}",
+                             text.value(((before_ - 1) >> kSegmentBits) + 1));
+    if (filter_.from) text.text += " AND last_received_at >= " + text.value(filter_.from->ms);
+    if (filter_.to) text.text += " AND first_received_at < " + text.value(filter_.to->ms);
+    // Those that have been seen need not be passed again.
+    text.text += " AND id < " + text.value(below_segment_);
+    text.text += fmt::format(" ORDER BY id DESC LIMIT {}", segments_of_step_);
+    return text;
+  }
 
+  Result<std::vector<Range>> next_ranges() {
+    return database_.read_within(time_left(), [&](soci::session& sql) {
+      auto text = segments_statement();
       std::vector<Range> ranges;
       std::int64_t id = 0, first = 0;
       Range range;

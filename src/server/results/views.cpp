@@ -1,23 +1,10 @@
 #include "server/results/views.h"
 
-#include <fmt/format.h>
-
-#include "base/text.h"
-#include "server/api/page.h"
 #include "server/api/problem.h"
+#include "server/db/json.h"
 #include "server/hosts/hosts.h"
 
 namespace osprey::server::results {
-
-namespace {
-
-boost::json::object object_of(const std::string& text) {
-  boost::system::error_code failed;
-  auto value = boost::json::parse(text, failed);
-  return !failed && value.is_object() ? std::move(value.get_object()) : boost::json::object();
-}
-
-}  // namespace
 
 LineView view_of(const Line& line, const Services& services) {
   const Row& row = line.row;
@@ -26,7 +13,7 @@ LineView view_of(const Line& line, const Services& services) {
                 .host = line.host,
                 .kind = row.kind,
                 .query = row.name,
-                .decorations = object_of(row.decorations),
+                .decorations = db::json_object(row.decorations),
                 .epoch = row.epoch,
                 .counter = row.counter};
   if (row.unix_ms != 0) view.host_time = Timestamp{row.unix_ms};
@@ -37,7 +24,7 @@ LineView view_of(const Line& line, const Services& services) {
   if (row.kind == Kind::raw)
     view.raw = row.columns;
   else
-    view.columns = object_of(row.columns);
+    view.columns = db::json_object(row.columns);
   return view;
 }
 
@@ -59,15 +46,6 @@ Result<Filter> FilterRequest::filter() const {
                              each[at] == '=' ? ValueMatch::How::equals : ValueMatch::How::contains});
   }
   return filter;
-}
-
-std::string cursor_of(std::int64_t before) { return api::make_cursor({fmt::format("{}", before)}); }
-
-Result<std::int64_t> row_of_cursor(std::string_view cursor) {
-  const auto keys = TRY(api::read_cursor(cursor, 1));
-  const auto before = parse<std::int64_t>(keys[0]);
-  if (!before || *before <= 0) return api::problem(api::kInvalid, "after", "is no cursor of this list");
-  return *before;
 }
 
 }  // namespace osprey::server::results

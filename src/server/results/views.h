@@ -65,7 +65,7 @@ struct LineView {
 
 LineView view_of(const Line& line, const Services& services);
 
-// The members that every request with a filter has.
+// The members that every request with a filter has; a Request derives from it.
 struct FilterRequest {
   bool status = false;
   std::vector<std::int64_t> host;
@@ -80,38 +80,23 @@ struct FilterRequest {
   // An error (kInvalid) where a `value` is not as it must be.
   Result<Filter> filter() const;
 
-  // For the fields() of a Request that derives from it.
-  template <class Request>
-  static constexpr auto fields_of() {
+  static constexpr auto fields() {
+    using api::field;
     return std::tuple(
-        of<Request>("status", &FilterRequest::status, "Status lines of the agents instead of results.",
-                    {.has_default = true}),
-        of<Request>("host", &FilterRequest::host, "Number of a host; one of several.",
-                    {.most = 1000, .has_default = true}),
-        of<Request>("query", &FilterRequest::query, "Name of a query; one of several.",
-                    {.most = 100, .has_default = true}),
-        of<Request>("query_prefix", &FilterRequest::query_prefix, "What the query's name begins with: \"pack_NAME_\".",
-                    {.most = 1000, .has_default = true}),
-        of<Request>("action", &FilterRequest::action, "One of several.", {.most = 3, .has_default = true}),
-        of<Request>("severity", &FilterRequest::severity, "Of status lines, the least.", {.least = 0, .most = 3}),
-        of<Request>("from", &FilterRequest::from, "Received then or later."),
-        of<Request>("to", &FilterRequest::to, "Received before."),
-        of<Request>("value", &FilterRequest::value,
-                    "COLUMN=VALUE, or COLUMN~PART for what contains it; all of several.",
-                    {.most = 20, .has_default = true}),
-        of<Request>("text", &FilterRequest::text, "Somewhere in the row.", {.most = 1000, .has_default = true}));
-  }
-
- private:
-  template <class Request, class Member>
-  static constexpr auto of(std::string_view name, Member FilterRequest::* member, std::string_view help,
-                           api::Bounds bounds = {}) {
-    return api::field(name, static_cast<Member Request::*>(member), help, bounds);
+        field("status", &FilterRequest::status, "Status lines of the agents instead of results.",
+              {.has_default = true}),
+        field("host", &FilterRequest::host, "Number of a host; one of several.", {.most = 1000, .has_default = true}),
+        field("query", &FilterRequest::query, "Name of a query; one of several.", {.most = 100, .has_default = true}),
+        field("query_prefix", &FilterRequest::query_prefix, "What the query's name begins with: \"pack_NAME_\".",
+              {.most = 1000, .has_default = true}),
+        field("action", &FilterRequest::action, "One of several.", {.most = 3, .has_default = true}),
+        field("severity", &FilterRequest::severity, "Of status lines, the least.", {.least = 0, .most = 3}),
+        field("from", &FilterRequest::from, "Received then or later."),
+        field("to", &FilterRequest::to, "Received before."),
+        field("value", &FilterRequest::value, "COLUMN=VALUE, or COLUMN~PART for what contains it; all of several.",
+              {.most = 20, .has_default = true}),
+        field("text", &FilterRequest::text, "Somewhere in the row.", {.most = 1000, .has_default = true}));
   }
 };
-
-// A cursor and the row before which to go on.
-std::string cursor_of(std::int64_t before);
-Result<std::int64_t> row_of_cursor(std::string_view cursor);
 
 }  // namespace osprey::server::results

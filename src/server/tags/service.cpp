@@ -9,7 +9,6 @@
 #include <boost/json.hpp>
 #include <condition_variable>
 #include <mutex>
-#include <random>
 #include <set>
 #include <shared_mutex>
 #include <thread>
@@ -23,6 +22,7 @@
 #include "server/db/listening.h"
 #include "server/hosts/rounds.h"
 #include "server/queries/sql_check.h"
+#include "server/secret.h"
 #include "server/tags/records.h"
 
 namespace osprey::server::tags {
@@ -89,7 +89,7 @@ Evaluation::Verdict verdict_of(TagId tag, const agents::Answer& answer) {
   return {.tag = tag, .has = !trim(rows.substr(1, rows.size() - 2)).empty()};
 }
 
-std::string subject_of(const Tag& tag) { return fmt::format("tag {} «{}»", tag.id, tag.name); }
+std::string subject_of(const Tag& tag) { return activity::subject("tag", tag.id, tag.name); }
 
 class TagService final : public Service {
  public:
@@ -609,7 +609,7 @@ class TagService final : public Service {
   db::Database& database_;
   hosts::Service& hosts_;
   // Tells this server's messages from others'.
-  const std::string name_ = fmt::format("{:x}", std::random_device{}() * 0x100000001ULL ^ std::random_device{}());
+  const std::string name_ = hex(random_bytes(8));
   Inbox inbox_;
   hosts::Rounds rounds_;
   const std::chrono::seconds refresh_;

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "server/db/json.h"
+
 namespace osprey::server::tags {
 
 Draft Written::draft() const {
@@ -24,8 +26,7 @@ TagRow row_of(const Tag& tag, std::int64_t hosts) {
              .created = tag.created,
              .changed = tag.changed};
   if (!tag.query.empty()) row.query = tag.query;
-  boost::system::error_code failed;
-  if (!tag.condition.empty()) row.condition = boost::json::parse(tag.condition, failed);
+  if (!tag.condition.empty()) row.condition = db::json_value(tag.condition);
   return row;
 }
 

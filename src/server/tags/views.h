@@ -32,7 +32,17 @@ struct TagRow {
   }
 };
 
-// What people write of a tag; a request has these members beside its own.
+// A request about one tag.
+struct OneTag {
+  TagId tag = 0;
+  static constexpr auto fields() { return std::tuple(api::field("tag", &OneTag::tag, "The tag's number.")); }
+};
+
+struct TagOfHost : hosts::OneHost, OneTag {
+  static constexpr auto fields() { return std::tuple_cat(OneHost::fields(), OneTag::fields()); }
+};
+
+// What people write of a tag; a Request may derive from it.
 struct Written {
   std::string name, description;
   std::int64_t rank = 0;
@@ -40,25 +50,24 @@ struct Written {
   boost::json::value condition;
   bool check_query = true;
 
+  static constexpr auto fields() {
+    return std::tuple(
+        api::field("name", &Written::name, "Unique.", {.least = 1, .most = 100}),
+        api::field("description", &Written::description, "What it is for.", {.most = 1000, .has_default = true}),
+        api::field("rank", &Written::rank,
+                   "Where tags of a host say different things, the higher wins; of equal ones the younger.",
+                   {.least = -1'000'000, .most = 1'000'000, .has_default = true}),
+        api::field("query", &Written::query,
+                   "Rule: a query that hosts are asked, now and then; those where it gives a row have the tag."),
+        api::field("condition", &Written::condition,
+                   "Rule: a condition on what is known of hosts, as {\"fact\": \"platform\", \"is\": \"debian\"}.",
+                   {.has_default = true}),
+        api::field("check_query", &Written::check_query, "Hold the query against the agents' schema first.",
+                   {.has_default = true}));
+  }
+
   Draft draft() const;
 };
-template <class Request>
-constexpr auto written_fields() {
-  return std::tuple(
-      api::field("name", static_cast<std::string Request::*>(&Request::name), "Unique.", {.least = 1, .most = 100}),
-      api::field("description", static_cast<std::string Request::*>(&Request::description), "What it is for.",
-                 {.most = 1000, .has_default = true}),
-      api::field("rank", static_cast<std::int64_t Request::*>(&Request::rank),
-                 "Where tags of a host say different things, the higher wins; of equal ones the younger.",
-                 {.least = -1'000'000, .most = 1'000'000, .has_default = true}),
-      api::field("query", static_cast<std::optional<std::string> Request::*>(&Request::query),
-                 "Rule: a query that hosts are asked, now and then; those where it gives a row have the tag."),
-      api::field("condition", static_cast<boost::json::value Request::*>(&Request::condition),
-                 "Rule: a condition on what is known of hosts, as {\"fact\": \"platform\", \"is\": \"debian\"}.",
-                 {.has_default = true}),
-      api::field("check_query", static_cast<bool Request::*>(&Request::check_query),
-                 "Hold the query against the agents' schema first.", {.has_default = true}));
-}
 
 // `hosts`: how many have it.
 TagRow row_of(const Tag& tag, std::int64_t hosts);

@@ -31,7 +31,7 @@ class Export : public std::enable_shared_from_this<Export> {
   const activity::Filter filter_;
   db::Database& database_;
   http::BodyStream stream_;
-  std::int64_t before_ = 0;
+  std::int64_t before_ = INT64_MAX;
 };
 
 void handle(const activity::Filter& filter, const api::Context& context, http::Responder responder) {

@@ -4,18 +4,12 @@
 namespace osprey::server {
 namespace {
 
-struct Request : activity::Filter {
-  std::int64_t limit = 100;
-  std::optional<std::string> after;
-  static constexpr auto fields() {
-    return std::tuple_cat(Filter::fields(),
-                          std::tuple(api::field("limit", &Request::limit, api::kLimitHelp, api::kLimitBounds),
-                                     api::field("after", &Request::after, api::kAfterHelp)));
-  }
+struct Request : activity::Filter, api::PageRequest {
+  static constexpr auto fields() { return std::tuple_cat(Filter::fields(), PageRequest::fields()); }
 };
 
 Result<api::Page<activity::Entry>> handle(const Request& request, const api::Context& context) {
-  const auto before = TRY(api::id_after(request.after));
+  const auto before = TRY(api::id_before(request.after));
   auto found = TRY(context.services.database->read(
       [&](soci::session& sql) { return activity::list(sql, request, before, request.limit + 1); }));
   return api::page_by_id(std::move(found), request.limit);

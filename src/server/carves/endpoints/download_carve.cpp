@@ -8,11 +8,6 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  carves::CarveId id = 0;
-  static constexpr auto fields() { return std::tuple(api::field("id", &Request::id, "The carve's number.")); }
-};
-
 constexpr std::size_t kUnsent = 4 << 20;  // bytes; then the reader is waited for
 
 // One carve on its way to one reader.
@@ -42,9 +37,9 @@ struct Download : std::enable_shared_from_this<Download> {
 
 bool is_zstd(std::string_view block) { return block.starts_with("\x28\xb5\x2f\xfd"); }
 
-void handle(const Request& request, const api::Context& context, http::Responder responder) {
+void handle(const carves::OneCarve& request, const api::Context& context, http::Responder responder) {
   auto& carves = *context.services.carves;
-  const auto carve = carves.find(request.id);
+  const auto carve = carves.find(request.carve);
   if (!carve || carve->state != carves::State::complete) {
     responder.send(carve ? api::problem_response(409, "the carve is not complete")
                          : api::problem_response(carve.error()));
@@ -65,7 +60,7 @@ void handle(const Request& request, const api::Context& context, http::Responder
 }  // namespace
 
 api::Endpoint download_carve() {
-  return api::endpoint(http::Method::get, "/api/v1/carves/{id}/content", api::Permission::run_live,
+  return api::endpoint(http::Method::get, "/api/v1/carves/{carve}/content", api::Permission::run_live,
                        "The carve itself: a tar archive, packed by zstd where the host did so.", handle,
                        "application/octet-stream");
 }

@@ -7,16 +7,11 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  carves::CarveId id = 0;
-  static constexpr auto fields() { return std::tuple(api::field("id", &Request::id, "The carve's number.")); }
-};
-
-Result<void> handle(const Request& request, const api::Context& context) {
+Result<void> handle(const carves::OneCarve& request, const api::Context& context) {
   return context.services.database->write([&](db::Transaction& transaction) -> Result<void> {
-    TRY(context.services.carves->remove(transaction, request.id));
+    TRY(context.services.carves->remove(transaction, request.carve));
     activity::record(transaction, context.caller, context.now,
-                     {.verb = "carve.removed", .subject = fmt::format("carve {}", request.id), .details = {}});
+                     {.verb = "carve.removed", .subject = fmt::format("carve {}", request.carve), .details = {}});
     return {};
   });
 }
@@ -24,7 +19,7 @@ Result<void> handle(const Request& request, const api::Context& context) {
 }  // namespace
 
 api::Endpoint remove_carve() {
-  return api::endpoint(http::Method::delete_, "/api/v1/carves/{id}", api::Permission::manage,
+  return api::endpoint(http::Method::delete_, "/api/v1/carves/{carve}", api::Permission::manage,
                        "Removes a carve and what it holds.", handle);
 }
 

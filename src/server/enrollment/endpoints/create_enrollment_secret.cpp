@@ -1,7 +1,7 @@
 #include "server/activity/activity.h"
 #include "server/api/endpoint.h"
-#include "server/enrollment/digest.h"
 #include "server/enrollment/secrets.h"
+#include "server/secret.h"
 
 namespace osprey::server {
 namespace {
@@ -26,7 +26,7 @@ struct Request {
 
 Result<api::Created<enrollment::ShownSecret>> handle(const Request& request, const api::Context& context) {
   enrollment::NewSecret secret{.name = request.name,
-                               .text = request.secret ? *request.secret : enrollment::random_key(),
+                               .text = request.secret ? *request.secret : random_secret(),
                                .expires_at = request.expires_at,
                                .use_limit = request.use_limit,
                                .created_by = context.caller.name};

@@ -6,18 +6,9 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t limit = 100;
-  std::optional<std::string> after;
-  static constexpr auto fields() {
-    return std::tuple(api::field("limit", &Request::limit, api::kLimitHelp, api::kLimitBounds),
-                      api::field("after", &Request::after, api::kAfterHelp));
-  }
-};
-
-Result<api::Page<enrollment::Failure>> handle(const Request& request, const api::Context& context) {
+Result<api::Page<enrollment::Failure>> handle(const api::PageRequest& page, const api::Context& context) {
   context.services.enrollment->settle();
-  return enrollment::list_failures(*context.services.database, request.limit, request.after.value_or(""));
+  return enrollment::list_failures(*context.services.database, page);
 }
 
 }  // namespace

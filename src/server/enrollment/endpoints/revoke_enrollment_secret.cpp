@@ -5,14 +5,7 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t secret = 0;
-  static constexpr auto fields() {
-    return std::tuple(api::field("secret", &Request::secret, "Number of the secret.", {.least = 1}));
-  }
-};
-
-Result<void> handle(const Request& request, const api::Context& context) {
+Result<void> handle(const enrollment::OneSecret& request, const api::Context& context) {
   return context.services.database->write([&](db::Transaction& transaction) -> Result<void> {
     const auto secret = TRY(enrollment::revoke_secret(transaction, request.secret, context.now));
     activity::record(transaction, context.caller, context.now,

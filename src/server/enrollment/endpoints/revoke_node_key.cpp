@@ -22,14 +22,13 @@ struct Request {
 
 Result<void> handle(const Request& request, const api::Context& context) {
   const auto& services = context.services;
-  const auto host = TRY(services.hosts->look_up(request.host));
-  if (!host) return api::problem(api::kNotFound, "host " + std::to_string(request.host), "there is none");
+  const auto host = TRY(services.hosts->existing(request.host));
   return services.database->write([&](db::Transaction& transaction) -> Result<void> {
     TRY(services.enrollment->revoke(transaction, host->id, request.may_enroll_again, context.now));
     TRY(services.carves->end_sessions(transaction, host->id));
     activity::record(transaction, context.caller, context.now,
                      {.verb = "node_key.revoked",
-                      .subject = "host " + std::to_string(host->id) + " «" + host->name + "»",
+                      .subject = activity::subject("host", host->id, host->name),
                       .details = {{"may_enroll_again", request.may_enroll_again}}});
     return {};
   });

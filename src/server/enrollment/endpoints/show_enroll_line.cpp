@@ -6,14 +6,7 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t secret = 0;
-  static constexpr auto fields() {
-    return std::tuple(api::field("secret", &Request::secret, "Number of the secret.", {.least = 1}));
-  }
-};
-
-Result<enrollment::EnrollLine> handle(const Request& request, const api::Context& context) {
+Result<enrollment::EnrollLine> handle(const enrollment::OneSecret& request, const api::Context& context) {
   return context.services.database->write([&](db::Transaction& transaction) -> Result<enrollment::EnrollLine> {
     const auto [secret, text] = TRY(enrollment::read_secret(transaction, request.secret));
     activity::record(

@@ -5,28 +5,26 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
+struct Request : api::PageRequest {
   std::string text;
   std::vector<std::int64_t> tag;
   std::optional<hosts::Status> status;
   std::optional<std::string> platform, version;
   hosts::Sort sort = hosts::Sort::name;
   bool descending = false;
-  std::int64_t limit = 100;
-  std::optional<std::string> after;
   static constexpr auto fields() {
-    return std::tuple(
-        api::field("text", &Request::text, "Within name, identifier, UUID, address, platform or serial number.",
-                   {.most = 200, .has_default = true}),
-        api::field("tag", &Request::tag, "Number of a tag; of several, hosts that have all.",
-                   {.most = 20, .has_default = true}),
-        api::field("status", &Request::status, "Only hosts that stand so."),
-        api::field("platform", &Request::platform, "Only this platform.", {.most = 256}),
-        api::field("version", &Request::version, "Only this version of the agent.", {.most = 256}),
-        api::field("sort", &Request::sort, "What the list is ordered by.", {.has_default = true}),
-        api::field("descending", &Request::descending, "The other way round.", {.has_default = true}),
-        api::field("limit", &Request::limit, api::kLimitHelp, api::kLimitBounds),
-        api::field("after", &Request::after, api::kAfterHelp));
+    return std::tuple_cat(
+        std::tuple(
+            api::field("text", &Request::text, "Within name, identifier, UUID, address, platform or serial number.",
+                       {.most = 200, .has_default = true}),
+            api::field("tag", &Request::tag, "Number of a tag; of several, hosts that have all.",
+                       {.most = 20, .has_default = true}),
+            api::field("status", &Request::status, "Only hosts that stand so."),
+            api::field("platform", &Request::platform, "Only this platform.", {.most = 256}),
+            api::field("version", &Request::version, "Only this version of the agent.", {.most = 256}),
+            api::field("sort", &Request::sort, "What the list is ordered by.", {.has_default = true}),
+            api::field("descending", &Request::descending, "The other way round.", {.has_default = true})),
+        PageRequest::fields());
   }
 };
 

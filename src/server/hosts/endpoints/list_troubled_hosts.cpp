@@ -7,14 +7,12 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
+struct Request : api::PageRequest {
   std::string query;
-  std::int64_t limit = 100;
-  std::optional<std::string> after;
   static constexpr auto fields() {
-    return std::tuple(api::field("query", &Request::query, "Name of the scheduled query.", {.most = 256}),
-                      api::field("limit", &Request::limit, api::kLimitHelp, api::kLimitBounds),
-                      api::field("after", &Request::after, api::kAfterHelp));
+    return std::tuple_cat(
+        std::tuple(api::field("query", &Request::query, "Name of the scheduled query.", {.most = 256})),
+        PageRequest::fields());
   }
 };
 
@@ -49,10 +47,9 @@ constexpr std::int64_t kMostSeconds = 253'402'300'799;  // the year 9999
 
 Result<api::Page<TroubledHost>> handle(const Request& request, const api::Context& context) {
   const auto& service = hosts::service(context.services);
-  std::int64_t after = 0;
-  if (request.after) after = parse<std::int64_t>(TRY(api::read_cursor(*request.after, 1))[0]).value_or(0);
+  const auto after = TRY(api::id_after(request.after));
   return context.services.database->read([&](soci::session& sql) {
-    api::Page<TroubledHost> page;
+    std::vector<TroubledHost> found;
     TroubledHost each;
     int denylisted = 0, overdue = 0, expensive = 0;
     std::int64_t run_at = 0;
@@ -73,15 +70,10 @@ Result<api::Page<TroubledHost>> handle(const Request& request, const api::Contex
       each.expensive = expensive != 0;
       each.run_at.reset();
       if (run_at > 0 && run_at <= kMostSeconds) each.run_at = Timestamp{run_at * 1000};
-      const auto refreshed = service.refreshed(each.host);
-      each.refreshed = refreshed.ms == 0 ? std::nullopt : std::optional(refreshed);
-      page.items.push_back(each);
+      each.refreshed = known(service.refreshed(each.host).ms);
+      found.push_back(each);
     }
-    if (static_cast<std::int64_t>(page.items.size()) == limit) {
-      page.items.pop_back();
-      page.next = api::make_cursor({std::to_string(page.items.back().host)});
-    }
-    return page;
+    return api::page_by_id(std::move(found), request.limit, &TroubledHost::host);
   });
 }
 

@@ -1,18 +1,10 @@
 #include "server/api/endpoint.h"
-#include "server/hosts/service.h"
+#include "server/hosts/views.h"
 
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::vector<std::int64_t> hosts;
-  static constexpr auto fields() {
-    return std::tuple(api::field("hosts", &Request::hosts, "Numbers of hosts; those that are gone are left out.",
-                                 {.least = 1, .most = 1000}));
-  }
-};
-
-Result<void> handle(const Request& request, const api::Context& context) {
+Result<void> handle(const hosts::ManyHosts& request, const api::Context& context) {
   return hosts::service(context.services).refresh(request.hosts, context.caller, context.now);
 }
 

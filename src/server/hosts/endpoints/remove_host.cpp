@@ -4,12 +4,7 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t host = 0;
-  static constexpr auto fields() { return std::tuple(api::field("host", &Request::host, "The host's number.")); }
-};
-
-Result<void> handle(const Request& request, const api::Context& context) {
+Result<void> handle(const hosts::OneHost& request, const api::Context& context) {
   const auto removed = TRY(hosts::service(context.services).remove({&request.host, 1}, context.caller, context.now));
   if (removed == 0) return api::problem(api::kNotFound, "host " + std::to_string(request.host), "is not there");
   return {};

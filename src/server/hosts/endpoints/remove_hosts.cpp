@@ -1,16 +1,8 @@
 #include "server/api/endpoint.h"
-#include "server/hosts/service.h"
+#include "server/hosts/views.h"
 
 namespace osprey::server {
 namespace {
-
-struct Request {
-  std::vector<std::int64_t> hosts;
-  static constexpr auto fields() {
-    return std::tuple(api::field("hosts", &Request::hosts, "Numbers of hosts; those that are gone are left out.",
-                                 {.least = 1, .most = 1000}));
-  }
-};
 
 struct Removed {
   std::int64_t removed = 0;
@@ -19,7 +11,7 @@ struct Removed {
   }
 };
 
-Result<Removed> handle(const Request& request, const api::Context& context) {
+Result<Removed> handle(const hosts::ManyHosts& request, const api::Context& context) {
   const auto removed = TRY(hosts::service(context.services).remove(request.hosts, context.caller, context.now));
   return Removed{removed};
 }

@@ -1,17 +1,13 @@
 #include <algorithm>
 
 #include "server/api/endpoint.h"
+#include "server/db/json.h"
 #include "server/hosts/detail_queries.h"
 #include "server/hosts/records.h"
 #include "server/hosts/views.h"
 
 namespace osprey::server {
 namespace {
-
-struct Request {
-  std::int64_t host = 0;
-  static constexpr auto fields() { return std::tuple(api::field("host", &Request::host, "The host's number.")); }
-};
 
 struct Seen {
   std::optional<Timestamp> first, last;
@@ -79,10 +75,6 @@ struct Shown {
   }
 };
 
-std::optional<Timestamp> unless_never(Timestamp time) { return time.ms == 0 ? std::nullopt : std::optional(time); }
-
-constexpr std::array<std::string_view, hosts::kSigns> kSignNames = {"enroll", "config", "distributed", "log", "carve"};
-
 std::vector<Detail> details_of(const std::vector<hosts::Detail>& kept) {
   std::vector<Detail> details;
   for (const auto& query : hosts::detail_queries()) {
@@ -94,19 +86,17 @@ std::vector<Detail> details_of(const std::vector<hosts::Detail>& kept) {
                   .changed = {},
                   .failed = {},
                   .error = found->error};
-    boost::system::error_code failed;
-    detail.rows = boost::json::parse(found->rows, failed);
-    detail.changed = unless_never(found->changed);
-    detail.failed = unless_never(found->failed);
+    detail.rows = db::json_value(found->rows);
+    detail.changed = known(found->changed.ms);
+    detail.failed = known(found->failed.ms);
     details.push_back(std::move(detail));
   }
   return details;
 }
 
-Result<Shown> handle(const Request& request, const api::Context& context) {
+Result<Shown> handle(const hosts::OneHost& request, const api::Context& context) {
   auto& service = hosts::service(context.services);
-  const auto host = TRY(service.look_up(request.host));
-  if (!host) return api::problem(api::kNotFound, "host " + std::to_string(request.host), "is not there");
+  const auto host = TRY(service.existing(request.host));
 
   Shown shown{.instance = host->instance,
               .platform_like = host->platform_like,
@@ -123,13 +113,13 @@ Result<Shown> handle(const Request& request, const api::Context& context) {
   const auto signs = service.roster().signs(host->id);
   shown.host = hosts::row_of({host, hosts::last_of(signs)}, hosts::TagNames(context.services), service.options().status,
                              context.now);
-  shown.refreshed = unless_never(service.refreshed(host->id));
+  shown.refreshed = known(service.refreshed(host->id).ms);
 
   TRY(context.services.database->read([&](soci::session& sql) {
     const auto times = hosts::load_signs(sql, host->id);
     for (std::size_t i = 0; i < hosts::kSigns; ++i)
-      shown.seen[std::string(kSignNames[i])] = {unless_never(times[i].first),
-                                                unless_never(std::max(times[i].last, Timestamp{signs[i]}))};
+      shown.seen[std::string(hosts::kSignNames[i])] = {known(times[i].first.ms),
+                                                       known(std::max(times[i].last.ms, signs[i]))};
     for (auto& each : hosts::load_enrolments(sql, host->id))
       shown.enrolments.push_back({each.at, each.identifier, each.name, each.platform, each.os_version, each.version});
     shown.details = details_of(hosts::load_details(sql, host->id));

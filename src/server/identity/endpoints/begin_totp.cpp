@@ -10,14 +10,6 @@ namespace {
 
 using api::field;
 
-struct Request {
-  std::string password;
-  static constexpr auto fields() {
-    return std::tuple(field("password", &Request::password, "One's own password, once more.",
-                            {.least = 1, .most = identity::kMostPassword}));
-  }
-};
-
 struct Key {
   std::string key;
   std::string uri;
@@ -27,7 +19,7 @@ struct Key {
   }
 };
 
-Result<Key> handle(const Request& request, const api::Context& context) {
+Result<Key> handle(const identity::OwnPassword& request, const api::Context& context) {
   TRY(identity::need_session(context.caller));
   TRY(identity::confirm_password(context, request.password));
   const auto key = TRY(context.services.database->write(

@@ -6,14 +6,7 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t administrator = 0;
-  static constexpr auto fields() {
-    return std::tuple(api::field("administrator", &Request::administrator, "Number of the administrator."));
-  }
-};
-
-Result<void> handle(const Request& request, const api::Context& context) {
+Result<void> handle(const identity::OneAdministrator& request, const api::Context& context) {
   return context.services.database->write([&](db::Transaction& transaction) -> Result<void> {
     const auto administrator = TRY(identity::find(transaction.sql(), request.administrator));
     identity::end_sessions(transaction, administrator.id);

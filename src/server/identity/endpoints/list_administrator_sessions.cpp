@@ -1,18 +1,12 @@
 #include "server/api/endpoint.h"
 #include "server/api/page.h"
+#include "server/identity/administrators.h"
 #include "server/identity/sessions.h"
 
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t administrator = 0;
-  static constexpr auto fields() {
-    return std::tuple(api::field("administrator", &Request::administrator, "Number of the administrator."));
-  }
-};
-
-Result<api::Page<identity::Session>> handle(const Request& request, const api::Context& context) {
+Result<api::Page<identity::Session>> handle(const identity::OneAdministrator& request, const api::Context& context) {
   api::Page<identity::Session> page;
   page.items = TRY(context.services.database->read([&](soci::session& sql) {
     return identity::list_sessions(sql, request.administrator, context.caller.session, context.now);

@@ -4,20 +4,8 @@
 namespace osprey::server {
 namespace {
 
-using api::field;
-
-struct Request {
-  std::int64_t limit = 100;
-  std::optional<std::string> after;
-  static constexpr auto fields() {
-    return std::tuple(field("limit", &Request::limit, api::kLimitHelp, api::kLimitBounds),
-                      field("after", &Request::after, api::kAfterHelp));
-  }
-};
-
-Result<api::Page<identity::Administrator>> handle(const Request& request, const api::Context& context) {
-  return TRY(context.services.database->read(
-      [&](soci::session& sql) { return identity::list(sql, request.limit, request.after); }));
+Result<api::Page<identity::Administrator>> handle(const api::PageRequest& page, const api::Context& context) {
+  return TRY(context.services.database->read([&](soci::session& sql) { return identity::list(sql, page); }));
 }
 
 }  // namespace

@@ -4,22 +4,17 @@
 namespace osprey::server {
 namespace {
 
-using api::field;
-
-struct Request {
+struct Request : api::PageRequest {
   std::optional<std::int64_t> administrator;
-  std::int64_t limit = 100;
-  std::optional<std::string> after;
   static constexpr auto fields() {
-    return std::tuple(field("administrator", &Request::administrator, "Whose.", {.least = 1}),
-                      field("limit", &Request::limit, api::kLimitHelp, api::kLimitBounds),
-                      field("after", &Request::after, api::kAfterHelp));
+    return std::tuple_cat(std::tuple(api::field("administrator", &Request::administrator, "Whose.", {.least = 1})),
+                          PageRequest::fields());
   }
 };
 
 Result<api::Page<identity::ApiToken>> handle(const Request& request, const api::Context& context) {
   return TRY(context.services.database->read([&](soci::session& sql) {
-    return identity::list_tokens(sql, request.administrator.value_or(identity::kAnybody), request.limit, request.after);
+    return identity::list_tokens(sql, request.administrator.value_or(identity::kAnybody), request);
   }));
 }
 

@@ -8,17 +8,7 @@
 namespace osprey::server {
 namespace {
 
-using api::field;
-
-struct Request {
-  std::string password;
-  static constexpr auto fields() {
-    return std::tuple(field("password", &Request::password, "One's own password, once more.",
-                            {.least = 1, .most = identity::kMostPassword}));
-  }
-};
-
-Result<api::WithHeaders<api::Nothing>> handle(const Request& request, const api::Context& context) {
+Result<api::WithHeaders<api::Nothing>> handle(const identity::OwnPassword& request, const api::Context& context) {
   const auto& caller = context.caller;
   TRY(identity::need_session(caller));
   TRY(identity::confirm_password(context, request.password));

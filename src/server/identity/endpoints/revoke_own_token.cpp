@@ -5,12 +5,7 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t token = 0;
-  static constexpr auto fields() { return std::tuple(api::field("token", &Request::token, "Number of the token.")); }
-};
-
-Result<void> handle(const Request& request, const api::Context& context) {
+Result<void> handle(const identity::OneToken& request, const api::Context& context) {
   return context.services.database->write([&](db::Transaction& transaction) -> Result<void> {
     const auto token =
         TRY(identity::revoke_token(transaction, context.caller.administrator, request.token, context.now));

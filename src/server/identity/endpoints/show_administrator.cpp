@@ -4,14 +4,7 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t administrator = 0;
-  static constexpr auto fields() {
-    return std::tuple(api::field("administrator", &Request::administrator, "Number of the administrator."));
-  }
-};
-
-Result<identity::Administrator> handle(const Request& request, const api::Context& context) {
+Result<identity::Administrator> handle(const identity::OneAdministrator& request, const api::Context& context) {
   return TRY(
       context.services.database->read([&](soci::session& sql) { return identity::find(sql, request.administrator); }));
 }

@@ -5,18 +5,20 @@ namespace osprey::server {
 namespace {
 
 struct Request {
-  std::int64_t id = 0;
-  static constexpr auto fields() { return std::tuple(api::field("id", &Request::id, "Number of the live query.")); }
+  std::int64_t query = 0;
+  static constexpr auto fields() {
+    return std::tuple(api::field("query", &Request::query, "Number of the live query."));
+  }
 };
 
 Result<void> handle(const Request& request, const api::Context& context) {
-  return context.services.live->cancel(request.id, context.caller, context.now);
+  return context.services.live->cancel(request.query, context.caller, context.now);
 }
 
 }  // namespace
 
 api::Endpoint cancel_live() {
-  return api::endpoint(http::Method::post, "/api/v1/live/{id}/cancel", api::Permission::run_live,
+  return api::endpoint(http::Method::post, "/api/v1/live/{query}/cancel", api::Permission::run_live,
                        "Ends a live query: who has not answered is asked no more.", handle);
 }
 

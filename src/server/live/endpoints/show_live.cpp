@@ -5,8 +5,10 @@ namespace osprey::server {
 namespace {
 
 struct Request {
-  std::int64_t id = 0;
-  static constexpr auto fields() { return std::tuple(api::field("id", &Request::id, "Number of the live query.")); }
+  std::int64_t query = 0;
+  static constexpr auto fields() {
+    return std::tuple(api::field("query", &Request::query, "Number of the live query."));
+  }
 };
 
 struct Response {
@@ -20,15 +22,15 @@ struct Response {
 
 Result<Response> handle(const Request& request, const api::Context& context) {
   Response response;
-  response.query = TRY(live::find(*context.services.database, request.id));
-  response.progress = TRY(live::progress(*context.services.database, request.id));
+  response.query = TRY(live::find(*context.services.database, request.query));
+  response.progress = TRY(live::progress(*context.services.database, request.query));
   return response;
 }
 
 }  // namespace
 
 api::Endpoint show_live() {
-  return api::endpoint(http::Method::get, "/api/v1/live/{id}", api::Permission::view,
+  return api::endpoint(http::Method::get, "/api/v1/live/{query}", api::Permission::view,
                        "One live query and its progress.", handle);
 }
 

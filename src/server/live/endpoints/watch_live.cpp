@@ -6,23 +6,25 @@ namespace osprey::server {
 namespace {
 
 struct Request {
-  std::int64_t id = 0;
-  static constexpr auto fields() { return std::tuple(api::field("id", &Request::id, "Number of the live query.")); }
+  std::int64_t query = 0;
+  static constexpr auto fields() {
+    return std::tuple(api::field("query", &Request::query, "Number of the live query."));
+  }
 };
 
 void handle(const Request& request, const api::Context& context, http::Responder responder) {
-  if (const auto query = live::find(*context.services.database, request.id); !query) {
+  if (const auto query = live::find(*context.services.database, request.query); !query) {
     responder.send(api::problem_response(query.error()));
     return;
   }
-  context.services.live->watch(
-      request.id, responder.stream({.content_type = "text/event-stream", .headers = {{"cache-control", "no-store"}}}));
+  context.services.live->watch(request.query, responder.stream({.content_type = "text/event-stream",
+                                                                .headers = {{"cache-control", "no-store"}}}));
 }
 
 }  // namespace
 
 api::Endpoint watch_live() {
-  return api::endpoint(http::Method::get, "/api/v1/live/{id}/events", api::Permission::view,
+  return api::endpoint(http::Method::get, "/api/v1/live/{query}/events", api::Permission::view,
                        "Server-sent events of a live query, from its beginning: query, answer (one a host), progress, "
                        "done. Ends with the query.",
                        handle, "text/event-stream");

@@ -4,21 +4,12 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  queries::Kind kind = queries::Kind::query;
-  std::string name;
-  static constexpr auto fields() {
-    return std::tuple(api::field("kind", &Request::kind, "What it is a piece of."),
-                      api::field("name", &Request::name, "Its name."));
-  }
-};
-
 struct Response {
   std::vector<queries::Item> items;
   static constexpr auto fields() { return std::tuple(api::field("items", &Response::items, "The newest first.")); }
 };
 
-Result<Response> handle(const Request& request, const api::Context& context) {
+Result<Response> handle(const queries::OneItem& request, const api::Context& context) {
   auto items = TRY(context.services.queries->history(request.kind, request.name));
   return Response{std::move(items)};
 }

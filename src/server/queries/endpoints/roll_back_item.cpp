@@ -4,14 +4,12 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  queries::Kind kind = queries::Kind::query;
-  std::string name;
+struct Request : queries::OneItem {
   std::int64_t version = 0;
   static constexpr auto fields() {
-    return std::tuple(
-        api::field("kind", &Request::kind, "What it is a piece of."), api::field("name", &Request::name, "Its name."),
-        api::field("version", &Request::version, "The version whose content it is to have.", {.least = 1}));
+    return std::tuple_cat(
+        OneItem::fields(),
+        std::tuple(api::field("version", &Request::version, "The version whose content it is to have.", {.least = 1})));
   }
 };
 

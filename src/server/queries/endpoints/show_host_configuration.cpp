@@ -1,15 +1,9 @@
-#include <fmt/format.h>
 #include "server/api/endpoint.h"
 
 #include "server/queries/queries.h"
 
 namespace osprey::server {
 namespace {
-
-struct Request {
-  hosts::HostId id = 0;
-  static constexpr auto fields() { return std::tuple(api::field("id", &Request::id, "The host's number.")); }
-};
 
 struct Response {
   boost::json::object configuration;
@@ -22,9 +16,8 @@ struct Response {
   }
 };
 
-Result<Response> handle(const Request& request, const api::Context& context) {
-  const auto host = TRY(context.services.hosts->look_up(request.id));
-  if (!host) return api::problem(api::kNotFound, fmt::format("host {}", request.id), "there is none");
+Result<Response> handle(const hosts::OneHost& request, const api::Context& context) {
+  const auto host = TRY(context.services.hosts->existing(request.host));
   auto made = TRY(context.services.queries->explain(*host));
   const auto composed = TRY(context.services.queries->compose(*host));
   return Response{std::move(made.document), composed->etag, std::move(made.origins)};
@@ -33,7 +26,7 @@ Result<Response> handle(const Request& request, const api::Context& context) {
 }  // namespace
 
 api::Endpoint show_host_configuration() {
-  return api::endpoint(http::Method::get, "/api/v1/hosts/{id}/configuration", api::Permission::view,
+  return api::endpoint(http::Method::get, "/api/v1/hosts/{host}/configuration", api::Permission::view,
                        "A host's configuration as it is composed for it, and where each piece comes from.", handle);
 }
 

@@ -4,16 +4,7 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  queries::Kind kind = queries::Kind::query;
-  std::string name;
-  static constexpr auto fields() {
-    return std::tuple(api::field("kind", &Request::kind, "What it is a piece of."),
-                      api::field("name", &Request::name, "Its name."));
-  }
-};
-
-Result<queries::Item> handle(const Request& request, const api::Context& context) {
+Result<queries::Item> handle(const queries::OneItem& request, const api::Context& context) {
   return context.services.queries->find(request.kind, request.name);
 }
 

@@ -4,14 +4,12 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  queries::Kind kind = queries::Kind::query;
-  std::string name;
+struct Request : queries::OneItem {
   std::optional<hosts::HostId> host;
   static constexpr auto fields() {
-    return std::tuple(api::field("kind", &Request::kind, "What it is a piece of."),
-                      api::field("name", &Request::name, "Its name."),
-                      api::field("host", &Request::host, "A host whose configuration is wanted, as it would be."));
+    return std::tuple_cat(
+        OneItem::fields(),
+        std::tuple(api::field("host", &Request::host, "A host whose configuration is wanted, as it would be.")));
   }
 };
 

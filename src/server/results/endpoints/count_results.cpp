@@ -8,7 +8,7 @@ struct Request : results::FilterRequest {
   std::int64_t top = 10;
   std::vector<std::string> column;
   static constexpr auto fields() {
-    return std::tuple_cat(fields_of<Request>(),
+    return std::tuple_cat(FilterRequest::fields(),
                           std::tuple(api::field("top", &Request::top, "How many values of each.",
                                                 {.least = 1, .most = 100, .has_default = true}),
                                      api::field("column", &Request::column, "A column whose values are counted, too.",

@@ -9,7 +9,7 @@ struct Request : results::FilterRequest {
   api::ExportFormat format = api::ExportFormat::jsonl;
   static constexpr auto fields() {
     return std::tuple_cat(
-        fields_of<Request>(),
+        FilterRequest::fields(),
         std::tuple(api::field("format", &Request::format,
                               "csv: a column for each of the newest rows' columns, what others have in "
                               "the last one as JSON; json: a list; jsonl: a row a line.",

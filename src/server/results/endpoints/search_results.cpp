@@ -7,14 +7,8 @@ namespace {
 
 constexpr std::chrono::seconds kTime{5};
 
-struct Request : results::FilterRequest {
-  std::int64_t limit = 100;
-  std::optional<std::string> after;
-  static constexpr auto fields() {
-    return std::tuple_cat(fields_of<Request>(),
-                          std::tuple(api::field("limit", &Request::limit, api::kLimitHelp, api::kLimitBounds),
-                                     api::field("after", &Request::after, api::kAfterHelp)));
-  }
+struct Request : results::FilterRequest, api::PageRequest {
+  static constexpr auto fields() { return std::tuple_cat(FilterRequest::fields(), PageRequest::fields()); }
 };
 
 struct Found {
@@ -35,12 +29,12 @@ struct Found {
 Result<Found> handle(const Request& request, const api::Context& context) {
   const auto filter = TRY(request.filter());
   std::optional<std::int64_t> before;
-  if (request.after) before = TRY(results::row_of_cursor(*request.after));
+  if (request.after) before = TRY(api::id_before(request.after));
   const auto page =
       TRY(context.services.results->search(filter, before, static_cast<std::size_t>(request.limit), kTime));
   Found found{.estimate = page.estimate, .exact = page.exact};
   for (const auto& line : page.lines) found.items.push_back(results::view_of(line, context.services));
-  if (page.next) found.next = results::cursor_of(*page.next);
+  if (page.next) found.next = api::make_cursor({std::to_string(*page.next)});
   return found;
 }
 

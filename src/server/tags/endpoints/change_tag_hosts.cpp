@@ -1,19 +1,19 @@
 #include "server/api/endpoint.h"
-#include "server/tags/service.h"
+#include "server/tags/views.h"
 
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t tag = 0;
+struct Request : tags::OneTag {
   std::vector<std::int64_t> add, remove;
   static constexpr auto fields() {
-    return std::tuple(api::field("tag", &Request::tag, "The tag's number."),
-                      api::field("add", &Request::add, "Numbers of hosts that get it by hand.",
-                                 {.most = 10'000, .has_default = true}),
-                      api::field("remove", &Request::remove,
-                                 "Numbers of hosts that have it by hand no longer; by a rule or a secret they keep it.",
-                                 {.most = 10'000, .has_default = true}));
+    return std::tuple_cat(
+        OneTag::fields(),
+        std::tuple(api::field("add", &Request::add, "Numbers of hosts that get it by hand.",
+                              {.most = 10'000, .has_default = true}),
+                   api::field("remove", &Request::remove,
+                              "Numbers of hosts that have it by hand no longer; by a rule or a secret they keep it.",
+                              {.most = 10'000, .has_default = true})));
   }
 };
 

@@ -4,11 +4,7 @@
 namespace osprey::server {
 namespace {
 
-struct Request : tags::Written {
-  static constexpr auto fields() { return tags::written_fields<Request>(); }
-};
-
-Result<api::Created<tags::TagRow>> handle(const Request& request, const api::Context& context) {
+Result<api::Created<tags::TagRow>> handle(const tags::Written& request, const api::Context& context) {
   const auto tag = TRY(tags::service(context.services).create(request.draft(), context.caller, context.now));
   return api::Created<tags::TagRow>{tags::row_of(tag, 0), "/api/v1/tags/" + std::to_string(tag.id)};
 }

@@ -1,15 +1,10 @@
 #include "server/api/endpoint.h"
-#include "server/tags/service.h"
+#include "server/tags/views.h"
 
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t tag = 0;
-  static constexpr auto fields() { return std::tuple(api::field("tag", &Request::tag, "The tag's number.")); }
-};
-
-Result<void> handle(const Request& request, const api::Context& context) {
+Result<void> handle(const tags::OneTag& request, const api::Context& context) {
   return tags::service(context.services).remove(request.tag, context.caller, context.now);
 }
 

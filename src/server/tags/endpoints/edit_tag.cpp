@@ -4,12 +4,8 @@
 namespace osprey::server {
 namespace {
 
-struct Request : tags::Written {
-  std::int64_t tag = 0;
-  static constexpr auto fields() {
-    return std::tuple_cat(std::tuple(api::field("tag", &Request::tag, "The tag's number.")),
-                          tags::written_fields<Request>());
-  }
+struct Request : tags::OneTag, tags::Written {
+  static constexpr auto fields() { return std::tuple_cat(OneTag::fields(), Written::fields()); }
 };
 
 Result<tags::TagRow> handle(const Request& request, const api::Context& context) {

@@ -6,11 +6,6 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t host = 0;
-  static constexpr auto fields() { return std::tuple(api::field("host", &Request::host, "The host's number.")); }
-};
-
 struct Why {
   hosts::Origin origin = hosts::Origin::hand;
   Timestamp since;
@@ -60,11 +55,10 @@ HostTag tag_of(const tags::Tag& tag, const std::vector<hosts::TagReason>& reason
   return made;
 }
 
-Result<Listed> handle(const Request& request, const api::Context& context) {
+Result<Listed> handle(const hosts::OneHost& request, const api::Context& context) {
   auto& hosts = hosts::service(context.services);
   const auto& service = tags::service(context.services);
-  if (!TRY(hosts.look_up(request.host)))
-    return api::problem(api::kNotFound, "host " + std::to_string(request.host), "is not there");
+  TRY(hosts.existing(request.host));
   const auto reasons = TRY(hosts.tag_reasons({&request.host, 1}));
   const auto faults = TRY(context.services.database->read(
       [&](soci::session& sql) { return tags::load_faults_of_host(sql, request.host); }));

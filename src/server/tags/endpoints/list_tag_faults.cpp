@@ -1,19 +1,13 @@
 #include "server/api/endpoint.h"
 #include "server/api/page.h"
 #include "server/tags/records.h"
+#include "server/tags/views.h"
 
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t tag = 0;
-  std::int64_t limit = 100;
-  std::optional<std::string> after;
-  static constexpr auto fields() {
-    return std::tuple(api::field("tag", &Request::tag, "The tag's number."),
-                      api::field("limit", &Request::limit, api::kLimitHelp, api::kLimitBounds),
-                      api::field("after", &Request::after, api::kAfterHelp));
-  }
+struct Request : tags::OneTag, api::PageRequest {
+  static constexpr auto fields() { return std::tuple_cat(OneTag::fields(), PageRequest::fields()); }
 };
 
 struct FaultRow {
@@ -30,20 +24,15 @@ struct FaultRow {
 
 Result<api::Page<FaultRow>> handle(const Request& request, const api::Context& context) {
   TRY(tags::service(context.services).find(request.tag));
-  std::int64_t after = 0;
-  if (request.after) after = parse<std::int64_t>(TRY(api::read_cursor(*request.after, 1))[0]).value_or(0);
+  const auto after = TRY(api::id_after(request.after));
   const auto faults = TRY(context.services.database->read(
       [&](soci::session& sql) { return tags::load_faults_of_tag(sql, request.tag, after, request.limit + 1); }));
-  api::Page<FaultRow> page;
+  std::vector<FaultRow> rows;
   for (const auto& fault : faults) {
     const auto host = context.services.hosts->find(fault.host);
-    page.items.push_back({fault.host, host ? host->name : "", fault.error, fault.failed});
+    rows.push_back({fault.host, host ? host->name : "", fault.error, fault.failed});
   }
-  if (static_cast<std::int64_t>(page.items.size()) > request.limit) {
-    page.items.pop_back();
-    page.next = api::make_cursor({std::to_string(page.items.back().host)});
-  }
-  return page;
+  return api::page_by_id(std::move(rows), request.limit, &FaultRow::host);
 }
 
 }  // namespace

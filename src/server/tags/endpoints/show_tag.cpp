@@ -7,11 +7,6 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t tag = 0;
-  static constexpr auto fields() { return std::tuple(api::field("tag", &Request::tag, "The tag's number.")); }
-};
-
 struct Evaluation {
   std::int64_t evaluated = 0, waiting = 0, stale = 0;
   std::optional<Timestamp> oldest;
@@ -53,7 +48,7 @@ Evaluation evaluation_of(const tags::Tag& tag, const Services& services) {
   return evaluation;
 }
 
-Result<Shown> handle(const Request& request, const api::Context& context) {
+Result<Shown> handle(const tags::OneTag& request, const api::Context& context) {
   const auto& service = tags::service(context.services);
   const auto tag = TRY(service.find(request.tag));
   Shown shown{.tag = tags::row_of(tag, tags::count_members(hosts::service(context.services).roster())[tag.id]),

@@ -1,21 +1,11 @@
 #include "server/api/endpoint.h"
-#include "server/tags/service.h"
+#include "server/tags/views.h"
 
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t host = 0;
-  std::int64_t tag = 0;
-  static constexpr auto fields() {
-    return std::tuple(api::field("host", &Request::host, "The host's number."),
-                      api::field("tag", &Request::tag, "The tag's number."));
-  }
-};
-
-Result<void> handle(const Request& request, const api::Context& context) {
-  if (!TRY(context.services.hosts->look_up(request.host)))
-    return api::problem(api::kNotFound, "host " + std::to_string(request.host), "is not there");
+Result<void> handle(const tags::TagOfHost& request, const api::Context& context) {
+  TRY(context.services.hosts->existing(request.host));
   return tags::service(context.services).give(request.tag, {&request.host, 1}, {}, context.caller, context.now);
 }
 

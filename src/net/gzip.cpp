@@ -1,10 +1,10 @@
-#include "agent/remote/gzip.h"
+#include "net/gzip.h"
 
 #include <zlib.h>
 
 #include <new>
 
-namespace osprey::agent {
+namespace osprey::net {
 
 std::string gzipped(std::string_view text) {
   constexpr int kGzip = 16;  // added to the window's size: zlib.h
@@ -24,4 +24,4 @@ std::string gzipped(std::string_view text) {
   return packed;
 }
 
-}  // namespace osprey::agent
+}  // namespace osprey::net
