@@ -209,6 +209,8 @@ class Running final : public Server {
                              .tag_by_name = [this](std::string_view name) { return tags_->by_name(name); },
                              .wake = [this](std::span<const hosts::HostId> hosts) { waker_.wake(hosts); }}));
     services_.live = live_.get();
+    hosts_->add_remover(
+        [this](db::Transaction& transaction, hosts::HostId host) { return live_->remove_host(transaction, host); });
     agents_ = agents::make(services_, {live_.get(), hosts_.get(), tags_.get()},
                            [this](std::function<void()> job) { listener_there().post(std::move(job)); },
                            {.hold = options_.held_read,

@@ -174,6 +174,12 @@ class Asker final : public Live {
     return asked;
   }
 
+  Result<void> remove_host(db::Transaction& transaction, hosts::HostId host) override {
+    constexpr std::int64_t kNoBatch = 0;  // watchers have nothing new to see
+    tell(transaction, live::remove_host(transaction.sql(), host), kNoBatch);
+    return {};
+  }
+
   Result<void> cancel(QueryId query, const identity::Caller& caller, Timestamp now) override {
     TRY(find(parts_.database, query));
     return parts_.database.write([&](db::Transaction& transaction) -> Result<void> {
@@ -250,7 +256,7 @@ class Asker final : public Live {
 
   // Every query that runs, with its hosts as the database has them.
   Result<void> load() {
-    const auto queries = TRY(list(parts_.database, State::running, INT64_MAX, 10'000));
+    const auto queries = TRY(list(parts_.database, {.state = State::running, .limit = 10'000}));
     for (const auto& query : queries) TRY(begin(query, true));
     return {};
   }

@@ -152,6 +152,8 @@ class Live : public agents::QuerySource {
   // Sends server-sent events (WHATWG HTML, "server-sent events") from the beginning: `query`, one `answer` a host that
   // has answered (another if it is asked again), `progress` while it changes, `done`. Ends after that.
   virtual void watch(QueryId query, http::BodyStream stream) = 0;
+  // What the host has answered goes, and no query waits for it any more.
+  virtual Result<void> remove_host(db::Transaction& transaction, hosts::HostId host) = 0;
   virtual const Counts& counts() const = 0;
 };
 

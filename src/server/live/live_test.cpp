@@ -319,6 +319,31 @@ TEST_P(LiveTest, IsNotFinishedWhileAHostHasYetToAnswer) {
   EXPECT_EQ(stands(asked->id), (Progress{.targeted = 1, .waiting = 1}));
 }
 
+// SRV-11: what a host was asked; and nothing of it once it is removed.
+TEST_P(LiveTest, ARemovedHostIsNotWaitedForAndNothingOfItStays) {
+  const auto live = serve();
+  const auto answered = live->ask({.sql = "select 1", .target = {.hosts = {1, 2}}}, caller, {now});
+  const auto open = live->ask({.sql = "select 2", .target = {.hosts = {1, 2}}}, caller, {now});
+  const auto others = live->ask({.sql = "select 3", .target = {.hosts = {3}}}, caller, {now});
+  EXPECT_TRUE(answer(*live, 1, {.id = "live:" + std::to_string(answered->id), .rows = "[]"}));
+  EXPECT_TRUE(answer(*live, 2, {.id = "live:" + std::to_string(open->id), .rows = "[]"}));
+  const auto of_host = [&] {
+    std::vector<QueryId> ids;
+    for (const auto& query : *list(database(), {.host = 1})) ids.push_back(query.id);
+    return ids;
+  };
+  EXPECT_THAT(of_host(), ElementsAre(open->id, answered->id));
+  const auto screen = std::make_shared<Screen>();
+  live->watch(open->id, http::BodyStream(screen));
+  ASSERT_TRUE(database().write([&](db::Transaction& transaction) { return live->remove_host(transaction, 1); }));
+  EXPECT_TRUE(screen->ends());
+  EXPECT_EQ(stands(open->id), (Progress{.targeted = 1, .answered = 1}));
+  EXPECT_EQ(stands(answered->id), (Progress{.targeted = 1, .waiting = 1}));
+  EXPECT_EQ(stands(others->id), (Progress{.targeted = 1, .waiting = 1}));
+  EXPECT_THAT(of_host(), IsEmpty());
+  EXPECT_FALSE(live->has(1));
+}
+
 TEST_P(LiveTest, EndsByExpiryAndByCancelling) {
   const auto live = serve();
   const auto soon = live->ask({.sql = "select 1", .target = {.hosts = {1, 2}}, .expires_in_s = 10}, caller, {now});

@@ -123,18 +123,18 @@ Result<Query> find(db::Database& database, QueryId query) {
   return found.front();
 }
 
-Result<std::vector<Query>> list(db::Database& database, std::optional<State> state, QueryId before,
-                                std::int64_t limit) {
+Result<std::vector<Query>> list(db::Database& database, const QueriesWanted& wanted) {
   return database.read([&](soci::session& sql) {
-    const long long under = before;
-    const int wanted = state ? static_cast<int>(*state) : -1;
-    const long long most = limit;
+    std::string where;
+    if (wanted.state) where += fmt::format(" AND state = {}", static_cast<int>(*wanted.state));
+    if (wanted.host)
+      where += fmt::format(" AND EXISTS (SELECT 1 FROM live_hosts WHERE query_id = live_queries.id AND host_id = {})",
+                           *wanted.host);
     std::vector<Query> rows;
     const soci::rowset<soci::row> selected =
-        (sql.prepare << fmt::format("SELECT {} FROM live_queries WHERE id < :before AND (state = :state OR :any < 0) "
-                                    "ORDER BY id DESC LIMIT :most",
-                                    kQueryColumns),
-         soci::use(under), soci::use(wanted), soci::use(wanted), soci::use(most));
+        (sql.prepare << fmt::format("SELECT {} FROM live_queries WHERE id < :before{} ORDER BY id DESC LIMIT :most",
+                                    kQueryColumns, where),
+         soci::use(wanted.before), soci::use(wanted.limit));
     for (const auto& row : selected) rows.push_back(query_of(row));
     return rows;
   });
@@ -261,6 +261,18 @@ Result<void> note_asked(db::Transaction& transaction, std::span<const std::pair<
              " WHERE live_hosts.query_id = given.query AND live_hosts.host_id = given.host AND live_hosts.state <= 1",
       soci::use(at), soci::use(text);
   return {};
+}
+
+Answered remove_host(soci::session& sql, hosts::HostId host) {
+  // By the primary key, query after query: there are few queries and many hosts.
+  const soci::rowset<soci::row> removed =
+      (sql.prepare << "DELETE FROM live_hosts WHERE host_id = :host AND query_id IN (SELECT id FROM live_queries)"
+                      " RETURNING query_id, CAST(state AS bigint)",
+       soci::use(host));
+  Answered open;
+  for (const auto& row : removed)
+    if (db::whole(row, 1) <= 1) open.emplace_back(db::whole(row, 0), host);
+  return open;
 }
 
 Result<std::vector<hosts::HostId>> ask_again(db::Transaction& transaction, QueryId query, Timestamp now) {

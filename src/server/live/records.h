@@ -28,8 +28,14 @@ Result<QueryId> insert(db::Transaction& transaction, const Question& question, c
                        Timestamp now, std::span<const hosts::HostPtr> targets);
 
 Result<Query> find(db::Database& database, QueryId query);
-// Newest first, older than `before`.
-Result<std::vector<Query>> list(db::Database& database, std::optional<State> state, QueryId before, std::int64_t limit);
+struct QueriesWanted {
+  std::optional<State> state;         // only those that stand so
+  std::optional<hosts::HostId> host;  // only those that are for this host
+  QueryId before = INT64_MAX;
+  std::int64_t limit = 50;
+};
+// Newest first.
+Result<std::vector<Query>> list(db::Database& database, const QueriesWanted& wanted);
 Result<Progress> progress(db::Database& database, QueryId query);
 
 // Hosts of the query in the order of their numbers, after `after`.
@@ -56,6 +62,9 @@ using Answered = std::vector<std::pair<QueryId, hosts::HostId>>;
 Result<Answered> keep(db::Transaction& transaction, std::span<const Kept> answers, std::int64_t batch, Timestamp now);
 Result<void> note_asked(db::Transaction& transaction, std::span<const std::pair<QueryId, hosts::HostId>> asked,
                         Timestamp now);
+
+// Removes what is kept of the host, and returns the queries that it had yet to answer.
+Answered remove_host(soci::session& sql, hosts::HostId host);
 
 // Has hosts wait to be asked that failed, or were asked and have not answered; which these are. A query that has
 // finished runs again if there are any. An error where the query is over and cannot.

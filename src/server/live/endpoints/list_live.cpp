@@ -8,15 +8,19 @@ namespace {
 struct Request : api::PageRequest {
   Request() { limit = 50; }
   std::optional<live::State> state;
+  std::optional<hosts::HostId> host;
   static constexpr auto fields() {
-    return std::tuple_cat(std::tuple(api::field("state", &Request::state, "Only those that stand so.")),
+    return std::tuple_cat(std::tuple(api::field("state", &Request::state, "Only those that stand so."),
+                                     api::field("host", &Request::host, "Only those that are for this host.")),
                           PageRequest::fields());
   }
 };
 
 Result<api::Page<live::Query>> handle(const Request& request, const api::Context& context) {
   const auto before = TRY(api::id_before(request.after));
-  auto found = TRY(live::list(*context.services.database, request.state, before, request.limit + 1));
+  auto found =
+      TRY(live::list(*context.services.database,
+                     {.state = request.state, .host = request.host, .before = before, .limit = request.limit + 1}));
   return api::page_by_id(std::move(found), request.limit);
 }
 
