@@ -52,7 +52,8 @@ fuzz: ## every fuzz target for SECONDS_EACH (default 60) seconds
 soak: build ## the thread sanitizer over all unit tests, 200 kills of each kind, an hour's storm of changes under every table, long fuzzing
 	@tools/install bench
 	@cmake --preset thread >/dev/null && cmake --build build/thread -j $(JOBS)
-	@set -e; for test in build/thread/test/*_test; do $$test --gtest_brief=1; done
+	@set -e; export TSAN_OPTIONS=suppressions=$(CURDIR)/tests/thread_sanitizer.supp; \
+		for test in build/thread/test/*_test; do $$test --gtest_brief=1; done
 	@OSPREY_KILLS=200 python3 -m pytest -q -p no:cacheprovider tests/integration/test_agent_faults.py
 	@tests/soak/storm.py --minutes $(or $(MINUTES),60)
 	@tools/fuzz --seconds 600

@@ -142,7 +142,11 @@ void describe_response(json::object& operation, unsigned status, std::string_vie
   if (status == 201) response["headers"] = json::object{{"Location", path}};
   if (!content_type.empty()) {
     auto& content = response["content"].emplace_object();
-    for (const auto type : split(content_type, ',')) content[trim(type)] = json::object{{"schema", schema}};
+    for (const auto type : split(content_type, ',')) {
+      // A stream is text, unless it is JSON: then it may be anything.
+      const bool is_any = schema == json::object{{"type", "string"}} && trim(type) == "application/json";
+      content[trim(type)] = json::object{{"schema", is_any ? json::object() : schema}};
+    }
   }
   operation["responses"] = json::object{{std::to_string(status), std::move(response)}};
 }

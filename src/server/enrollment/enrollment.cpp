@@ -78,7 +78,7 @@ class TheEnrollment final : public Enrollment {
   Result<std::string> enroll(const Request& request, Timestamp now) override;
   std::optional<Known> recall(std::string_view node_key, std::string_view address) const override;
   bool is_of(std::string_view node_key, hosts::HostId host) const override {
-    return shared_->keys.is_of(node_key, host, services_.clock());
+    return keys_.is_of(node_key, host, services_.clock());
   }
   Result<Known> look_up(std::string_view node_key, std::string_view address) override;
   Result<void> revoke(db::Transaction& transaction, hosts::HostId host, bool may_enroll_again, Timestamp now) override;
