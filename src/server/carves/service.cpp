@@ -205,11 +205,10 @@ class Service final : public Carves {
 
   // A session of another host's is none.
   static Result<Open> opened(soci::session& sql, hosts::HostId host, const std::string& session) {
-    const long long id = host;
     const auto found =
         open_ones((sql.prepare << "SELECT id, state, bytes, block_size, blocks, blocks_received FROM carves "
                                   "WHERE session = :session AND (host_id = :host OR :any = 0)",
-                   soci::use(session), soci::use(id), soci::use(id)));
+                   soci::use(session), soci::use(host), soci::use(host)));
     if (found.empty()) return api::problem(api::kForbidden, "carve", "no such session");
     return found.front();
   }

@@ -66,7 +66,7 @@ std::optional<hosts::HostId> NodeKeys::recall(std::string_view key, std::string_
 }
 
 bool NodeKeys::is_of(std::string_view key, hosts::HostId host, Timestamp now) const {
-  if (!is_key(key)) return false;
+  if (!is_secret(key)) return false;
   const auto hash = digest_of(key);
   const std::shared_lock lock(mutex_);
   const auto entry = keys_.find(hash);

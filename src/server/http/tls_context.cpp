@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/hex.h"
 #include "server/secret.h"
 
 namespace osprey::server::http {

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "server/api/problem.h"
+#include "server/db/json.h"
 #include "server/db/row.h"
 
 namespace osprey::server::live {
@@ -44,14 +45,6 @@ CREATE TABLE live_hosts (
 CREATE INDEX live_hosts_batch ON live_hosts (query_id, batch);
 )sql"}};
 
-std::optional<Timestamp> time_or_none(long long ms) { return ms == 0 ? std::nullopt : std::optional(Timestamp{ms}); }
-
-json::value parsed(const std::string& text) {
-  boost::system::error_code failed;
-  auto value = json::parse(text, failed);
-  return failed ? json::value() : value;
-}
-
 constexpr std::string_view kQueryColumns =
     "id, name, query, state, created_at, created_by, expires_at, ended_at, rows_a_host";
 
@@ -63,7 +56,7 @@ Query query_of(const soci::row& row) {
           .created_at = {db::whole(row, 4)},
           .created_by = db::text(row, 5),
           .expires_at = {db::whole(row, 6)},
-          .ended_at = time_or_none(db::whole(row, 7)),
+          .ended_at = known(db::whole(row, 7)),
           .rows_a_host = db::whole(row, 8)};
 }
 
@@ -183,18 +176,18 @@ Result<std::vector<HostAnswer>> hosts_of(db::Database& database, QueryId query, 
       HostAnswer answer{.host = db::whole(row, 0),
                         .host_name = db::text(row, 1),
                         .state = static_cast<HostState>(db::whole(row, 2)),
-                        .asked_at = time_or_none(db::whole(row, 3)),
-                        .answered_at = time_or_none(db::whole(row, 4)),
+                        .asked_at = known(db::whole(row, 3)),
+                        .answered_at = known(db::whole(row, 4)),
                         .message = db::text(row, 5),
                         .row_count = db::whole(row, 6),
                         .rows_dropped = db::whole(row, 7),
                         .rows = {},
-                        .stats = parsed(db::text(row, 8)),
+                        .stats = db::json_value(db::text(row, 8)),
                         .batch = db::whole(row, 9)};
       if (wanted.with_rows) {
         const auto text = db::text(row, 10);
         bytes += text.size();
-        answer.rows = parsed(text);
+        answer.rows = db::json_value(text);
       }
       answers.push_back(std::move(answer));
       if (bytes >= wanted.rows_bytes) break;
