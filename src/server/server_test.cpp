@@ -55,7 +55,10 @@ TEST_P(ServerLifeTest, ServersEndWhileTheDatabaseTellsOfChanges) {
   }));
   std::atomic<bool> over = false;
   std::jthread others([&] {
-    for (int i = 0; !over; ++i) change(database(), i);
+    for (int i = 0; !over; ++i) {
+      change(database(), i);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // SQLite has no queue of writers
+    }
   });
   for (int i = 0; i < 5; ++i) {
     const auto server = serve(options(), system_clock());

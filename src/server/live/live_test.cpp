@@ -328,8 +328,9 @@ TEST_P(LiveTest, ARemovedHostIsNotWaitedForAndNothingOfItStays) {
   EXPECT_TRUE(answer(*live, 1, {.id = "live:" + std::to_string(answered->id), .rows = "[]"}));
   EXPECT_TRUE(answer(*live, 2, {.id = "live:" + std::to_string(open->id), .rows = "[]"}));
   const auto of_host = [&] {
+    const auto found = list(database(), {.host = 1});
     std::vector<QueryId> ids;
-    for (const auto& query : *list(database(), {.host = 1})) ids.push_back(query.id);
+    for (const auto& query : *found) ids.push_back(query.id);
     return ids;
   };
   EXPECT_THAT(of_host(), ElementsAre(open->id, answered->id));

@@ -554,7 +554,12 @@ int fill_a_small_disk(const std::filesystem::path& top, StatusLog& status) {
     std::ifstream file(top / name, std::ios::binary);
     return std::string{std::istreambuf_iterator<char>(file), {}};
   };
-  const int stuck = check(read("osqueryd.results.log"), 0);
+  // While it tries again part of a line is there, until that is taken back.
+  int stuck = -1;
+  for (int i = 0; i < 1000 && stuck <= 0; ++i) {
+    stuck = check(read("osqueryd.results.log"), 0);
+    if (stuck <= 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   if (stuck <= 0 || stuck == kLines) return 2;
   if (::mount(nullptr, top.c_str(), nullptr, MS_REMOUNT, "size=4m") != 0) return kNoMounts;
   agent.drain();
