@@ -1,5 +1,7 @@
 #include "server/hosts/detail_queries.h"
 
+#include <algorithm>
+
 namespace osprey::server::hosts {
 namespace {
 
@@ -41,5 +43,10 @@ constexpr DetailQuery kQueries[] = {
 }  // namespace
 
 std::span<const DetailQuery> detail_queries() { return kQueries; }
+
+const DetailQuery* detail_query(std::string_view name) {
+  const auto found = std::ranges::find(detail_queries(), name, &DetailQuery::name);
+  return found == detail_queries().end() ? nullptr : &*found;
+}
 
 }  // namespace osprey::server::hosts

@@ -14,5 +14,7 @@ struct DetailQuery {
 };
 
 std::span<const DetailQuery> detail_queries();
+// Null: there is none of that name.
+const DetailQuery* detail_query(std::string_view name);
 
 }  // namespace osprey::server::hosts

@@ -25,6 +25,7 @@
 #include "server/hosts/messages.h"
 #include "server/hosts/pace.h"
 #include "server/hosts/records.h"
+#include "server/hosts/refresh.h"
 #include "server/hosts/rounds.h"
 #include "server/secret.h"
 
@@ -32,34 +33,9 @@ namespace osprey::server::hosts {
 namespace {
 
 constexpr std::string_view kPrefix = "detail:";
-constexpr std::size_t kMostAnswer = 256 * 1024;  // rows of one detail query, as JSON
-constexpr std::size_t kMostError = 1000;
 constexpr std::int64_t kBetweenAnswers = 1000;  // milliseconds; sooner ones are dropped
 constexpr int kPage = 5000;                     // hosts loaded or written at once
 constexpr std::chrono::seconds kRetry{1};
-
-// What one host answered about itself.
-struct Refresh {
-  struct Part {
-    std::string_view query;
-    std::string rows;  // JSON
-    std::vector<Row> parsed;
-    std::string error;  // why there are no rows
-  };
-  HostId host = 0;
-  std::vector<Part> parts;
-  Timestamp at;
-  std::size_t bytes() const noexcept {
-    std::size_t sum = sizeof *this;
-    for (const auto& part : parts) sum += part.rows.size() * 3 + part.error.size();
-    return sum;
-  }
-};
-
-const DetailQuery* detail_query(std::string_view name) {
-  const auto found = std::ranges::find(detail_queries(), name, &DetailQuery::name);
-  return found == detail_queries().end() ? nullptr : &*found;
-}
 
 std::string cut(std::string_view text, std::size_t most) { return std::string(text.substr(0, most)); }
 
@@ -69,34 +45,6 @@ std::vector<HostId> distinct(std::vector<HostId> hosts) {
   const auto twice = std::ranges::unique(hosts);
   hosts.erase(twice.begin(), twice.end());
   return hosts;
-}
-
-Refresh::Part part_of(agents::Answer answer, const DetailQuery& query) {
-  Refresh::Part part{.query = query.name};
-  if (answer.failed) {
-    part.error = answer.message.empty() ? "the host says no more" : cut(answer.message, kMostError);
-  } else if (answer.rows.size() > kMostAnswer) {
-    part.error = fmt::format("the answer has {} bytes, {} are the most", answer.rows.size(), kMostAnswer);
-  } else if (auto rows = parse_rows(answer.rows); rows) {
-    part.parsed = std::move(*rows);
-    part.rows = std::move(answer.rows);
-  } else {
-    part.error = rows.error().text();
-  }
-  return part;
-}
-
-void take_over(Host& host, std::string_view query, const std::vector<Row>& rows) {
-  if (rows.empty()) return;
-  hosts::take_over(host, query, rows.front());
-  if (query != "osquery_flags") return;
-  Row flags;
-  for (const auto& row : rows) {
-    const auto name = row.find("name");
-    const auto value = row.find("value");
-    if (name != row.end() && value != row.end()) flags.insert_or_assign(name->second, value->second);
-  }
-  host.promise = promise_of(flags).value_or(kNoPromise);
 }
 
 class HostService final : public Service {
@@ -546,63 +494,20 @@ class HostService final : public Service {
     for (const auto& item : items) ids.push_back(item.host);
     ids = distinct(std::move(ids));
 
-    std::vector<std::int64_t> changed;
+    std::vector<HostId> changed;
     TRY(database_.write([&](db::Transaction& transaction) -> Result<void> {
-      changed = write_refreshes(transaction.sql(), items, ids);
+      changed = write_refreshes(transaction.sql(), database_.dialect(), items, ids, options_.health);
       tell(transaction, {.verb = Verb::refreshed, .numbers = ids, .from = name_});
       tell(transaction, {.verb = Verb::changed, .numbers = changed, .from = name_});
       return {};
     }));
-    for (const auto& item : items) rounds_.finish(item.host, item.at);
+    for (const auto& item : items) {
+      rounds_.finish(item.host, item.at);
+      failed_answers_ += static_cast<std::uint64_t>(std::ranges::count_if(item.parts, &Refresh::Part::failed));
+    }
     refreshed_ += items.size();
     reload(changed);
     return {};
-  }
-
-  // Every round trip to the database counts: all hosts' rows of a kind go with few statements. Returns those whose
-  // facts changed.
-  std::vector<HostId> write_refreshes(soci::session& sql, std::span<const Refresh> items, std::span<const HostId> ids) {
-    struct Changes {
-      Timestamp at;
-      std::optional<std::vector<QueryTrouble>> troubles;
-      Host host;
-    };
-    std::map<HostId, Changes> hosts;
-    std::vector<DetailChange> details;
-    const auto records = hold_hosts(sql, database_.dialect(), ids);
-    for (const auto& record : records) hosts[record.host.id].host = record.host;
-    for (const auto& item : items) {
-      const auto found = hosts.find(item.host);
-      if (found == hosts.end()) continue;
-      found->second.at = item.at;
-      for (const auto& part : item.parts) {
-        details.push_back(
-            {.host = item.host, .query = part.query, .rows = part.rows, .error = part.error, .at = item.at});
-        if (!part.error.empty()) {
-          ++failed_answers_;
-          continue;
-        }
-        take_over(found->second.host, part.query, part.parsed);
-        if (part.query == "osquery_schedule") found->second.troubles = troubles_in(part.parsed, options_.health);
-      }
-    }
-
-    std::vector<HostTime> refreshed;
-    std::vector<HostTroubles> troubles;
-    std::vector<Host> changed;
-    for (const auto& record : records) {
-      auto& changes = hosts.at(record.host.id);
-      refreshed.push_back({record.host.id, changes.at});
-      if (changes.troubles) troubles.push_back({record.host.id, std::move(*changes.troubles)});
-      if (changes.host != record.host) changed.push_back(std::move(changes.host));
-    }
-    hosts::write_details(sql, details);
-    write_troubles(sql, troubles);
-    write_refreshed(sql, refreshed);
-    update_hosts(sql, changed);
-    std::vector<HostId> numbers;
-    for (const auto& host : changed) numbers.push_back(host.id);
-    return numbers;
   }
 
   const Services& services_;
