@@ -1,12 +1,14 @@
 #include "ctl/folder/documents.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
+#include <sstream>
 
 #include "base/text.h"
 #include "ctl/api.h"
@@ -107,6 +109,35 @@ json::value json_of(const ConfigNode& node) {
 
 bool is_json(const std::string& path) { return path.ends_with(".json") || path.ends_with(".conf"); }
 
+// yaml-cpp does not pass over a character that no document can begin with, such as a comma: LoadAll() then finds empty
+// documents without end. Read through once with this before, the text has an end.
+class EndingDocuments : public YAML::EventHandler {
+ public:
+  static void check(const std::string& text) {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    EndingDocuments documents;
+    while (parser.HandleNextDocument(documents)) {
+    }
+  }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos == at_) throw YAML::ParserException(mark, "no document can begin with this character");
+    at_ = mark.pos;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  int at_ = -1;
+};
+
 // The roots of a file's documents; empty ones are left out.
 Result<std::vector<ConfigNode>> roots_of(const std::string& path, std::string_view text) {
   std::vector<ConfigNode> roots;
@@ -123,7 +154,9 @@ Result<std::vector<ConfigNode>> roots_of(const std::string& path, std::string_vi
                    fmt::format("has the control character 0x{:02x}: write it as \"\\x{:02x}\", in double quotes",
                                static_cast<unsigned char>(*control), static_cast<unsigned char>(*control)));
   try {
-    for (const auto& node : YAML::LoadAll(std::string(text)))
+    const std::string whole(text);
+    EndingDocuments::check(whole);
+    for (const auto& node : YAML::LoadAll(whole))
       if (!node.IsNull()) roots.push_back(TRY(YamlReader(path).read(node)));
   } catch (const YAML::Exception& wrong) {
     return failure(fmt::format("{}:{}", path, wrong.mark.line + 1), wrong.msg);

@@ -45,6 +45,12 @@ TEST(Documents, AliasesWithoutEndAndDeepNestingAreRefused) {
   EXPECT_NE(faults("f.yaml", std::string(5000, '[')), "");
 }
 
+TEST(Documents, WhatNoDocumentCanBeginWithIsRefusedWithItsLine) {
+  EXPECT_THAT(faults("f.yaml", "kind: tag\nname: a\n---\n,kind: tag\n"), HasSubstr("f.yaml:4: no document can begin"));
+  EXPECT_THAT(faults("f.yaml", "]"), HasSubstr("f.yaml:1"));
+  EXPECT_THAT(faults("f.yaml", "}\n"), HasSubstr("f.yaml:1"));
+}
+
 TEST(Documents, ControlCharactersAreRefusedWithTheirLine) {
   using namespace std::string_literals;
   EXPECT_THAT(faults("f.yaml", "kind: tag\nname: \"a\0b\"\n"s), HasSubstr("f.yaml:2: has the control character 0x00"));
