@@ -663,14 +663,14 @@ TEST_F(SchedulerTest, StatisticsAreTheKernels) {
   ASSERT_TRUE(
       comes([&] { return report("work").statistics.executions == 1 && report("memory").statistics.executions == 1; }));
   const auto kernel_ms = ticks_of_query_threads() * 10;
-  const auto& cost = report("work").statistics.last;
-  const auto ours_ms = (cost.user_us + cost.system_us) / 1000;
+  const auto cost = report("work").statistics.last;
+  const auto other = report("memory").statistics.last;  // a sanitizer makes it dear
+  const auto ours_ms = (cost.user_us + cost.system_us + other.user_us + other.system_us) / 1000;
   EXPECT_GT(ours_ms, 20u);
   EXPECT_NEAR(static_cast<double>(ours_ms), static_cast<double>(kernel_ms), 60);
   EXPECT_GE(cost.wall_us + 10'000, cost.user_us + cost.system_us);
-  const auto memory = report("memory").statistics.last.memory;
-  EXPECT_GE(memory, 5'000'000u);
-  EXPECT_LT(memory, 5'500'000u);
+  EXPECT_GE(other.memory, 5'000'000u);
+  EXPECT_LT(other.memory, 5'500'000u);
   EXPECT_EQ(report("memory").statistics.output_size, 7u);
   EXPECT_EQ(report("memory").statistics.last_executed, clock_.unix_time());
 }
