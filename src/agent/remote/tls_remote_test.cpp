@@ -2,9 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include "agent/remote/testing_test.h"
+#include "net/gzip_testing.h"
 
 namespace osprey::agent {
 namespace {
@@ -28,20 +28,6 @@ RemoteRequest request(std::string endpoint, std::string members = {}) {
   made.endpoint = std::move(endpoint);
   made.members = std::move(members);
   return made;
-}
-
-std::string unzipped(std::string packed) {
-  std::string text(1 << 16, '\0');
-  z_stream stream{};
-  ::inflateInit2(&stream, MAX_WBITS + 16);
-  stream.next_in = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_in = static_cast<uInt>(packed.size());
-  stream.next_out = reinterpret_cast<Bytef*>(text.data());
-  stream.avail_out = static_cast<uInt>(text.size());
-  EXPECT_EQ(::inflate(&stream, Z_FINISH), Z_STREAM_END);
-  text.resize(stream.total_out);
-  ::inflateEnd(&stream);
-  return text;
 }
 
 TEST(TlsRemote, EnrolsBeforeTheFirstRequest) {
@@ -253,7 +239,8 @@ TEST(TlsRemote, BodiesArePackedWhereAsked) {
   auto log = request("/log", R"("log_type":"result","data":[{}])");
   log.compress = log.node_key_first = true;
   ASSERT_TRUE(remote.send(log, kNever));
-  EXPECT_EQ(unzipped(world.server.asked.back().body), R"({"node_key":"key-1","log_type":"result","data":[{}]})");
+  EXPECT_EQ(net::unzipped(world.server.asked.back().body, 1 << 16),
+            R"({"node_key":"key-1","log_type":"result","data":[{}]})");
 }
 
 // As recorded (node_api): the key before the path and after it, unescaped, in no body but the logger's.

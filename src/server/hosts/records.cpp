@@ -32,10 +32,14 @@ void bind_facts(Host& host, const Bind& bind) {
   bind(host.enrolled_again.ms);
 }
 
-void run(soci::statement& statement, const std::string& text, bool exchange) {
+void prepare(soci::statement& statement, const std::string& text) {
   statement.alloc();
   statement.prepare(text);
   statement.define_and_bind();
+}
+
+void run(soci::statement& statement, const std::string& text, bool exchange) {
+  prepare(statement, text);
   statement.execute(exchange);
 }
 
@@ -151,9 +155,7 @@ void update_hosts(soci::session& sql, std::span<const Host> hosts) {
   soci::statement statement(sql);
   bind_facts(bound, [&](auto& member) { statement.exchange(use(member)); });
   statement.exchange(use(bound.id));
-  statement.alloc();
-  statement.prepare(kUpdate);
-  statement.define_and_bind();
+  prepare(statement, kUpdate);
   for (const auto& host : hosts) {
     bound = host;
     statement.execute(true);

@@ -21,6 +21,14 @@ namespace osprey::server::live {
 
 using QueryId = std::int64_t;
 
+// A request about one live query.
+struct OneQuery {
+  QueryId query = 0;
+  static constexpr auto fields() {
+    return std::tuple(api::field("query", &OneQuery::query, "Number of the live query."));
+  }
+};
+
 enum class State : std::uint8_t { running, finished, expired, cancelled };
 enum class HostState : std::uint8_t { waiting, asked, answered, failed, expired, cancelled };
 

@@ -4,13 +4,6 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t query = 0;
-  static constexpr auto fields() {
-    return std::tuple(api::field("query", &Request::query, "Number of the live query."));
-  }
-};
-
 struct Response {
   std::int64_t hosts = 0;
   static constexpr auto fields() {
@@ -18,7 +11,7 @@ struct Response {
   }
 };
 
-Result<Response> handle(const Request& request, const api::Context& context) {
+Result<Response> handle(const live::OneQuery& request, const api::Context& context) {
   Response response;
   response.hosts = TRY(context.services.live->ask_again(request.query, context.caller, context.now));
   return response;

@@ -4,14 +4,7 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t query = 0;
-  static constexpr auto fields() {
-    return std::tuple(api::field("query", &Request::query, "Number of the live query."));
-  }
-};
-
-Result<void> handle(const Request& request, const api::Context& context) {
+Result<void> handle(const live::OneQuery& request, const api::Context& context) {
   return context.services.live->cancel(request.query, context.caller, context.now);
 }
 

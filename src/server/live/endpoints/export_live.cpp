@@ -9,14 +9,14 @@ namespace {
 
 namespace json = boost::json;
 
-struct Request {
-  std::int64_t query = 0;
+struct Request : live::OneQuery {
   api::ExportFormat format = api::ExportFormat::jsonl;
   static constexpr auto fields() {
-    return std::tuple(api::field("query", &Request::query, "Number of the live query."),
-                      api::field("format", &Request::format,
-                                 "csv: a column for each of the answers' columns; json: a list; jsonl: a row a line.",
-                                 {.has_default = true}));
+    return std::tuple_cat(
+        OneQuery::fields(),
+        std::tuple(api::field("format", &Request::format,
+                              "csv: a column for each of the answers' columns; json: a list; jsonl: a row a line.",
+                              {.has_default = true})));
   }
 };
 

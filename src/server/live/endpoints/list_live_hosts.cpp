@@ -5,15 +5,14 @@
 namespace osprey::server {
 namespace {
 
-struct Request : api::PageRequest {
+struct Request : live::OneQuery, api::PageRequest {
   Request() { limit = 50; }
-  std::int64_t query = 0;
   std::optional<live::HostState> state;
   bool rows = false;
   static constexpr auto fields() {
     return std::tuple_cat(
-        std::tuple(api::field("query", &Request::query, "Number of the live query."),
-                   api::field("state", &Request::state, "Only hosts that stand so."),
+        OneQuery::fields(),
+        std::tuple(api::field("state", &Request::state, "Only hosts that stand so."),
                    api::field("rows", &Request::rows, "With the rows of each answer; then 50 hosts at most.",
                               {.has_default = true})),
         PageRequest::fields());

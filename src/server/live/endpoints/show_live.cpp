@@ -4,13 +4,6 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t query = 0;
-  static constexpr auto fields() {
-    return std::tuple(api::field("query", &Request::query, "Number of the live query."));
-  }
-};
-
 struct Response {
   live::Query query;
   live::Progress progress;
@@ -20,7 +13,7 @@ struct Response {
   }
 };
 
-Result<Response> handle(const Request& request, const api::Context& context) {
+Result<Response> handle(const live::OneQuery& request, const api::Context& context) {
   Response response;
   response.query = TRY(live::find(*context.services.database, request.query));
   response.progress = TRY(live::progress(*context.services.database, request.query));

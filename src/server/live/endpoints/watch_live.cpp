@@ -5,14 +5,7 @@
 namespace osprey::server {
 namespace {
 
-struct Request {
-  std::int64_t query = 0;
-  static constexpr auto fields() {
-    return std::tuple(api::field("query", &Request::query, "Number of the live query."));
-  }
-};
-
-void handle(const Request& request, const api::Context& context, http::Responder responder) {
+void handle(const live::OneQuery& request, const api::Context& context, http::Responder responder) {
   if (const auto query = live::find(*context.services.database, request.query); !query) {
     responder.send(api::problem_response(query.error()));
     return;
