@@ -133,8 +133,9 @@ class TagService final : public Service {
   // Tags
 
   std::vector<Named> all() const override {
+    const auto rules = this->rules();
     std::vector<Named> named;
-    for (const auto& tag : rules()->tags) named.push_back({tag.id, tag.name, tag.rank});
+    for (const auto& tag : rules->tags) named.push_back({tag.id, tag.name, tag.rank});
     return named;
   }
 
@@ -168,7 +169,8 @@ class TagService final : public Service {
 
   void take(HostId host, std::vector<agents::Ask>& asks, std::uint32_t&) override {
     if (!has_queries_ || !rounds_.ask(host, services_.clock())) return;
-    for (const auto& tag : rules()->tags)
+    const auto rules = this->rules();
+    for (const auto& tag : rules->tags)
       if (!tag.query.empty())
         asks.push_back({.id = fmt::format("{}{}:{}", kPrefix, tag.id, tag.revision), .sql = tag.query});
   }
