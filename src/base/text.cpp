@@ -78,16 +78,14 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
-static constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 std::string to_lower(std::string_view text) {
   std::string copy(text);
-  std::ranges::transform(copy, copy.begin(), lower);
+  for (char& c : copy) c = to_lower(c);
   return copy;
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::ranges::equal(a, b, {}, lower, lower);
+  return std::ranges::equal(a, b, [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
 // The length of the valid UTF-8 sequence that `text` begins with (RFC 3629), or 0.
@@ -159,7 +157,7 @@ static std::size_t edit_distance(std::string_view a, std::string_view b) {
   for (std::size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const auto same = [&](std::size_t x, std::size_t y) { return lower(a[x]) == lower(b[y]); };
+      const auto same = [&](std::size_t x, std::size_t y) { return to_lower(a[x]) == to_lower(b[y]); };
       row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (same(i - 1, j - 1) ? 0 : 1)});
       if (i > 1 && j > 1 && same(i - 1, j - 2) && same(i - 2, j - 1)) row[j] = std::min(row[j], before[j - 2] + 1);
     }

@@ -70,6 +70,7 @@ std::optional<double> parse_double(std::string_view text) noexcept;
 // Lower-case hexadecimal of bytes.
 std::string hex(std::string_view bytes);
 // Upper and lower case of ASCII letters; other bytes stay.
+constexpr char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 std::string to_lower(std::string_view text);
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
 

@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "base/percent.h"
 #include "base/text.h"
 
 namespace osprey::ctl {
@@ -26,26 +27,13 @@ std::string idempotency_key() {
 
 }  // namespace
 
-std::string url_encoded(std::string_view text) {
-  std::string made;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '_' || c == '.' || c == '~';
-    if (plain)
-      made += c;
-    else
-      made += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return made;
-}
-
 std::string path_of(std::initializer_list<std::string_view> segments, const Parameters& parameters) {
   std::string made = "/api/v1";
-  for (const auto segment : segments) made += "/" + url_encoded(segment);
+  for (const auto segment : segments) made += "/" + percent_encoded(segment);
   char separator = '?';
   for (const auto& [name, value] : parameters) {
     if (value.empty()) continue;
-    made += separator + name + "=" + url_encoded(value);
+    made += separator + name + "=" + percent_encoded(value);
     separator = '&';
   }
   return made;

@@ -19,8 +19,6 @@ namespace json = boost::json;
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
-// A path segment or parameter as RFC 3986 wants it.
-std::string url_encoded(std::string_view text);
 // "/api/v1" and the segments, which are encoded; then the parameters that are not empty.
 std::string path_of(std::initializer_list<std::string_view> segments, const Parameters& parameters = {});
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/percent.h"
+
 namespace osprey::server::api {
 namespace {
 
@@ -18,7 +20,7 @@ std::vector<std::string_view> names_in(std::string_view path) {
 std::optional<std::string> form_decoded(std::string_view text) {
   std::string with_blanks(text);
   std::ranges::replace(with_blanks, '+', ' ');
-  return http::percent_decoded(with_blanks);
+  return percent_decoded(with_blanks);
 }
 
 // Where the text is not what the member wants, it stays text for the reader to complain of.

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "base/percent.h"
 #include "base/temporary_tree.h"
 #include "server/http/testing.h"
 

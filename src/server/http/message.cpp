@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/text.h"
-
 namespace osprey::server::http {
 
 std::string_view name_of(Method method) noexcept {
@@ -22,22 +20,6 @@ std::string_view name_of(Method method) noexcept {
       return "DELETE";
   }
   return "";
-}
-
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    const auto byte = text.size() - i > 2 ? parse<unsigned char>(text.substr(i + 1, 2), 16) : std::nullopt;
-    if (!byte) return std::nullopt;
-    decoded += static_cast<char>(*byte);
-    i += 2;
-  }
-  return decoded;
 }
 
 std::string_view RequestHead::header(std::string_view name) const noexcept {

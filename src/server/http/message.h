@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,9 +12,6 @@ namespace osprey::server::http {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, delete_ };
 std::string_view name_of(Method method) noexcept;  // "GET"
-
-// `text` with its %XX read; nothing where a % has no two hexadecimal digits behind it.
-std::optional<std::string> percent_decoded(std::string_view text);
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 

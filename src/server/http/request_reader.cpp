@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "server/http/inflater.h"
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "server/http/answer.h"
 

@@ -5,22 +5,13 @@
 
 #include <array>
 
+#include "base/percent.h"
 #include "server/secret.h"
 
 namespace osprey::server::identity {
 namespace {
 
 constexpr std::int64_t kStepMs = 30'000;
-
-std::string percent_encoded(std::string_view text) {
-  std::string made;
-  for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-                       c == '.' || c == '_' || c == '~';
-    made += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return made;
-}
 
 }  // namespace
 

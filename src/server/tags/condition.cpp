@@ -13,7 +13,6 @@ namespace {
 
 namespace json = boost::json;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 // Goes back to the last % only, so it takes the product of the lengths at most.
@@ -27,7 +26,7 @@ bool like(std::string_view text, std::string_view pattern) {
       ++in;
       ++at;
       while (at < text.size() && continues(text[at])) ++at;
-    } else if (in < pattern.size() && lower(pattern[in]) == lower(text[at])) {
+    } else if (in < pattern.size() && to_lower(pattern[in]) == to_lower(text[at])) {
       ++in;
       ++at;
     } else if (restart != std::string_view::npos) {
