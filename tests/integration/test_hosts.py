@@ -1,5 +1,9 @@
 """Hosts and tags over the wire, with ospreyd as the host. SRV-03, SRV-10, SRV-11, CFG-02, CFG-04."""
 
+import re
+import socket
+
+import pytest
 from fleet_server import agent_flags, osprey_server  # noqa: F401
 
 
@@ -39,3 +43,32 @@ def test_ospreyd_tells_about_itself_and_gets_what_its_tags_bring(osprey_server, 
     server.wait_for(lambda: not tags()["asked"]["has"], what="the rule as it is now")
     assert server.request("DELETE", f"/api/v1/tags/{by_condition['id']}").status == 204
     server.wait_for(lambda: server.get("/api/v1/hosts")["items"][0]["tags"] == [], what="no tags")
+
+
+def enrolled_twice(server):
+    """The hosts, once they have enrolled two times together."""
+    hosts = [server.get(f"/api/v1/hosts/{host['id']}") for host in server.get("/api/v1/hosts")["items"]]
+    return hosts if sum(len(host["enrolments"]) for host in hosts) == 2 else None
+
+
+@pytest.mark.parametrize("way", ["hostname", "uuid", "instance", "ephemeral", "specified"])
+def test_a_host_is_told_by_what_its_flag_says(osprey_server, make_agent, way):  # noqa: F811
+    """--host_identifier of ospreyd: the fleet knows the host by that, after another enrolment, too."""
+    server = osprey_server
+    server.put("/api/v1/items/query/one", {"content": {"query": "select uuid, instance_id from osquery_info", "interval": 1}})
+    agent = make_agent()
+    agent.flags = [*agent_flags(server, "config", "logger"), "--disable_watchdog", f"--host_identifier={way}",
+                   *(["--specified_identifier=as told"] if way == "specified" else [])]
+    agent.start()
+    [line] = server.wait_for(lambda: server.get("/api/v1/results?query=one")["items"][:1], what="a line")
+    [host] = server.get("/api/v1/hosts")["items"]
+    known = {"hostname": socket.gethostname(), "uuid": line["columns"]["uuid"],
+             "instance": line["columns"]["instance_id"], "specified": "as told"}
+    if way == "ephemeral":
+        assert re.fullmatch(r"[0-9a-fA-F-]{36}", host["identifier"]) and host["identifier"] not in known.values()
+    else:
+        assert host["identifier"] == known[way]
+    agent.stop()
+    agent.start("--enroll_always")
+    everybody = server.wait_for(lambda: enrolled_twice(server), what="the second enrolment")
+    assert len(everybody) == (2 if way == "ephemeral" else 1)
