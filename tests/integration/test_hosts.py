@@ -25,7 +25,7 @@ def test_ospreyd_tells_about_itself_and_gets_what_its_tags_bring(osprey_server, 
     details = server.wait_for(lambda: len(detail_of(server, host)) >= 10 and detail_of(server, host), what="its details")
     assert {name: each["error"] for name, each in details.items() if each["error"]} == {}
     assert details["osquery_flags"]["rows"] and details["boot"]["rows"]
-    shown = server.get(f"/api/v1/hosts/{host}")
+    shown = server.wait_for(lambda: newest(server, host), what="the configuration, which its tags change")
     assert shown["kernel"] and shown["host"]["status"] == "online" and shown["refreshed"]
 
     def tags():
@@ -43,6 +43,29 @@ def test_ospreyd_tells_about_itself_and_gets_what_its_tags_bring(osprey_server, 
     server.wait_for(lambda: not tags()["asked"]["has"], what="the rule as it is now")
     assert server.request("DELETE", f"/api/v1/tags/{by_condition['id']}").status == 204
     server.wait_for(lambda: server.get("/api/v1/hosts")["items"][0]["tags"] == [], what="no tags")
+
+
+def newest(server, host):
+    """The host, once it has the newest configuration."""
+    shown = server.get(f"/api/v1/hosts/{host}")
+    return shown if shown["configuration_newest"] else None
+
+
+def test_srv_11_whether_a_host_has_the_newest_configuration(osprey_server):  # noqa: F811
+    server = osprey_server
+    key = server.enroll()
+    host = server.get("/api/v1/hosts")["items"][0]["id"]
+    assert server.get(f"/api/v1/hosts/{host}")["configuration"] is None
+    etag = server.agent("config", {"node_key": key})["etag"]  # osquery of old sends none
+    assert newest(server, host)["configuration"] == etag
+    server.put("/api/v1/items/query/q", {"content": {"query": "select 1", "interval": 60}})
+    shown = server.get(f"/api/v1/hosts/{host}")
+    assert (shown["configuration"], shown["configuration_newest"]) == (etag, False)
+    server.stop()
+    server.start()
+    assert server.get(f"/api/v1/hosts/{host}")["configuration"] == etag, "kept"
+    later = server.agent("config", {"node_key": key, "etag": etag})["etag"]
+    assert newest(server, host)["configuration"] == later != etag
 
 
 def enrolled_twice(server):
