@@ -96,6 +96,19 @@ void write_addresses(soci::session& sql, std::span<const SeenChange> changes) {
   }
 }
 
+void write_configurations(soci::session& sql, std::span<const SeenChange> changes) {
+  std::string etag;
+  HostId host = 0;
+  soci::statement statement =
+      (sql.prepare << "UPDATE host_seen SET configuration = :etag WHERE host_id = :id", use(etag), use(host));
+  for (const auto& change : changes) {
+    if (change.configuration.empty()) continue;
+    etag = change.configuration;
+    host = change.host;
+    statement.execute(true);
+  }
+}
+
 }  // namespace
 
 std::vector<Record> load_page(soci::session& sql, HostId after, int limit) {
@@ -203,14 +216,15 @@ void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
     return "UPDATE host_seen SET " + sets + " FROM (VALUES {}) AS v WHERE host_id = v.column1";
   }();
   constexpr std::size_t kRows = 500;  // a statement
-  while (!changes.empty()) {
+  for (auto rest = changes; !rest.empty();) {
     std::string values;
-    for (const auto& change : changes.first(std::min(kRows, changes.size())))
+    for (const auto& change : rest.first(std::min(kRows, rest.size())))
       values += fmt::format("{}(CAST({} AS BIGINT),CAST({} AS BIGINT))", values.empty() ? "" : ",", change.host,
                             fmt::join(change.signs, " AS BIGINT),CAST("));
     sql << fmt::format(fmt::runtime(kUpdate), values);
-    changes = changes.subspan(std::min(kRows, changes.size()));
+    rest = rest.subspan(std::min(kRows, rest.size()));
   }
+  write_configurations(sql, changes);  // rows that are this transaction's by now
 }
 
 void write_refreshed(soci::session& sql, std::span<const HostTime> refreshed) {
@@ -234,6 +248,12 @@ std::array<SignTimes, kSigns> load_signs(soci::session& sql, HostId host) {
   statement.exchange(use(host));
   run(statement, "SELECT " + columns + " FROM host_seen WHERE host_id = :host", true);
   return signs;
+}
+
+std::string load_configuration(soci::session& sql, HostId host) {
+  std::string etag;
+  sql << "SELECT configuration FROM host_seen WHERE host_id = :host", use(host), into(etag);
+  return etag;
 }
 
 void write_details(soci::session& sql, std::span<const DetailChange> changes) {
