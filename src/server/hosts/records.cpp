@@ -96,6 +96,12 @@ void write_addresses(soci::session& sql, std::span<const SeenChange> changes) {
   }
 }
 
+// Adds a row to a VALUES list; without the casts PostgreSQL takes small numbers for integers.
+void add_row(std::string& values, HostId host, std::span<const std::int64_t> numbers) {
+  values += fmt::format("{}(CAST({} AS BIGINT),CAST({} AS BIGINT))", values.empty() ? "" : ",", host,
+                        fmt::join(numbers, " AS BIGINT),CAST("));
+}
+
 }  // namespace
 
 std::vector<Record> load_page(soci::session& sql, HostId after, int limit) {
@@ -206,8 +212,7 @@ void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
   while (!changes.empty()) {
     std::string values;
     for (const auto& change : changes.first(std::min(kRows, changes.size())))
-      values += fmt::format("{}(CAST({} AS BIGINT),CAST({} AS BIGINT))", values.empty() ? "" : ",", change.host,
-                            fmt::join(change.signs, " AS BIGINT),CAST("));
+      add_row(values, change.host, change.signs);
     sql << fmt::format(fmt::runtime(kUpdate), values);
     changes = changes.subspan(std::min(kRows, changes.size()));
   }
@@ -216,9 +221,7 @@ void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
 void write_refreshed(soci::session& sql, std::span<const HostTime> refreshed) {
   if (refreshed.empty()) return;
   std::string values;
-  for (const auto& each : refreshed)
-    values +=
-        fmt::format("{}(CAST({} AS BIGINT),CAST({} AS BIGINT))", values.empty() ? "" : ",", each.host, each.at.ms);
+  for (const auto& each : refreshed) add_row(values, each.host, {&each.at.ms, 1});
   sql << "UPDATE hosts SET details_at = v.column2 FROM (VALUES " + values + ") AS v WHERE id = v.column1";
 }
 
