@@ -29,7 +29,7 @@ void set_up(CLI::App& app, Session& session) {
       "  ospreyctl live \"SELECT name, version FROM os_version\" --all\n"
       "  ospreyctl diff fleet/ && ospreyctl apply fleet/");
   for (const auto add : {add_login, add_live, add_hosts, add_tags, add_items, add_folder, add_results, add_carves,
-                         add_secrets, add_users, add_activity, add_export, add_completion})
+                         add_secrets, add_users, add_totp, add_activity, add_export, add_completion})
     add(app, session);
 }
 

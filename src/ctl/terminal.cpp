@@ -82,6 +82,19 @@ class NoEcho {
   bool off_ = false;
 };
 
+class ControllingTerminal {
+ public:
+  bool is_there() const { return static_cast<bool>(fd_); }
+  int get() const { return fd_.get(); }
+  void say(std::string_view text) const {
+    const auto safe = printable(text, true);
+    [[maybe_unused]] const auto n = ::write(fd_.get(), safe.data(), safe.size());
+  }
+
+ private:
+  UniqueFd fd_{::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)};
+};
+
 }  // namespace
 
 std::string printable(std::string_view text, bool lines) {
@@ -164,22 +177,26 @@ void Terminal::lift() {
   std::fflush(stderr);
 }
 
+Result<void> show_on_terminal(std::string_view lines) {
+  const ControllingTerminal terminal;
+  if (!terminal.is_there()) return failure("", "nobody can be shown what is told this once: there is no terminal");
+  terminal.say(lines);
+  return {};
+}
+
 Result<std::string> ask(const std::string& question, bool secret) {
-  const UniqueFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
-  if (terminal.get() < 0) return failure(question, "nobody can be asked: there is no terminal");
-  const auto say = [&](std::string_view text) {
-    [[maybe_unused]] auto n = ::write(terminal.get(), text.data(), text.size());
-  };
+  const ControllingTerminal terminal;
+  if (!terminal.is_there()) return failure(question, "nobody can be asked: there is no terminal");
   std::string answer;
   {
     std::optional<NoEcho> quiet;  // before the question: nothing that is typed as soon as it stands there is shown
     if (secret) quiet.emplace(terminal.get());
-    say(printable(question, true) + " ");
+    terminal.say(question + " ");
     char c = 0;
     while (::read(terminal.get(), &c, 1) == 1 && c != '\n')
       if (answer.size() < 4096) answer += c;
   }
-  if (secret) say("\n");
+  if (secret) terminal.say("\n");
   return answer;
 }
 

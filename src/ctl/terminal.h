@@ -49,6 +49,8 @@ class Terminal {
   std::string progress_;
 };
 
+// To the controlling terminal, whatever standard output is: for what is kept nowhere. An error where there is none.
+Result<void> show_on_terminal(std::string_view lines);
 // Asked on the controlling terminal, without echo where `secret`. An error where there is none.
 Result<std::string> ask(const std::string& question, bool secret);
 // False where the answer is not "y" or "yes".

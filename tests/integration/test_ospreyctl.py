@@ -133,6 +133,10 @@ def test_trust_on_first_use_wants_the_fingerprint(shared, tmp_path):
     fingerprint = shown.split("another: ")[1].strip()
     assert fingerprint in "\n".join(shared.lines), "the server's log tells it"
     ctl.sign_in("--fingerprint", fingerprint.lower().replace(":", ""))
+    assert ctl("secrets", "line", "--fingerprint").stdout.strip() == fingerprint
+    line = ctl("secrets", "line")
+    assert f"SHA-256 {fingerprint}" in line.stderr and fingerprint not in line.stdout, "a root shell reads the output"
+    assert "excludes" in ctl("secrets", "line", "--flags", "--secret", status=1).stderr
     pinned = (tmp_path / ".config" / "osprey" / "authority.pem").read_text()
     assert pinned == shared.authority.read_text(), "not the certificate, which is renewed every month"
     assert ctl.json("whoami")["user"] == "admin"
@@ -299,7 +303,8 @@ def test_wrong_sql_and_wrong_words_tell_the_right_ones(shared, ctl):
 
 
 def on_a_terminal(ctl, *words, seconds=20, answers=()):
-    """What a terminal is sent, and the exit status. `answers`: (question, what is typed), in their order."""
+    """What a terminal is sent, and the exit status. `answers`: (question, what is typed), in their order; a function
+    tells what is typed from what has been shown."""
     answers = list(answers)
     pid, terminal = pty.fork()
     if pid == 0:
@@ -314,8 +319,9 @@ def on_a_terminal(ctl, *words, seconds=20, answers=()):
         if not piece:
             break
         shown += piece
-        if answers and answers[0][0].encode() in shown.rsplit(b"\n", 1)[-1]:
-            os.write(terminal, answers.pop(0)[1].encode() + b"\n")
+        if answers and shown.rstrip(b" ").endswith(answers[0][0].encode()):
+            typed = answers.pop(0)[1]
+            os.write(terminal, (typed(shown) if callable(typed) else typed).encode() + b"\n")
     os.close(terminal)
     return shown, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
@@ -575,7 +581,58 @@ def test_a_first_password_is_changed_and_one_time_codes_are_asked_for(shared, ct
                                   answers=[("code of the authenticator:", recovery[0])])
     assert status == 0 and b"as vera" in shown
     assert vera.json("whoami") | {"token_expires": ""} == {"server": shared.url, "user": "vera", "permission": "view",
-                                                          "token_expires": ""}
+                                                          "totp": True, "token_expires": ""}
+
+
+def test_the_question_of_trust_names_what_tells_the_fingerprint(shared, tmp_path):
+    ctl = Ctl(shared, tmp_path)
+    shown, status = on_a_terminal(ctl, "login", shared.url, "--user", "admin", answers=[("[y/N]", "n")])
+    assert status == 1 and b"secrets line" in shown and b"not trusted" in shown
+    told = re.search(rb"SHA-256 ([0-9A-F:]{95})", shown)[1].decode()
+    ctl.sign_in("--authority", shared.authority)
+    assert ctl("secrets", "line", "--fingerprint").stdout.strip() == told
+
+
+def test_one_time_codes_are_turned_on_and_off(shared, ctl, tmp_path):
+    """SRV-15: TOTP. The key reaches the terminal only, recovery codes standard output, neither a list of processes."""
+    first = ctl("users", "create", "tom", "--role", "view").stdout.strip()
+    home = tmp_path / "tom"
+    home.mkdir()
+    tom = Ctl(shared, home)
+    password = "a longer one that nobody guesses"
+    to = ("login", shared.url, "--authority", str(shared.authority), "--user", "tom")
+    assert on_a_terminal(tom, *to, answers=[("password:", first), ("new password:", password),
+                                            ("the same again:", password)])[1] == 0
+    (home / "password").write_text(password + "\n")
+    by_file = ("--password-file", str(home / "password"))
+    assert "off already" in tom("totp", "off", *by_file).stderr
+    assert "there is no terminal" in tom("totp", "on", *by_file, status=1).stderr
+    assert tom.json("whoami")["totp"] is False
+
+    def code(shown):
+        """Of the key that the terminal shows."""
+        key = re.search(rb"key +([A-Za-z2-7]{32})\r?\n", shown)
+        return code_of(key[1].decode(), int(time.time()) // 30)
+
+    wrong = ("authenticator shows now:", "000000")
+    shown, status = on_a_terminal(tom, "totp", "on", *by_file, answers=[wrong] * 3)
+    assert status == 1 and b"not the one of this moment" in shown and b"not turned on" in shown
+    shown, status = on_a_terminal(tom, "totp", "on", answers=[("password:", password), wrong, (wrong[0], code)])
+    assert status == 0 and b"otpauth://totp/osprey:tom?secret=" in shown and password.encode() not in shown
+    recovery = re.findall(rb"^(?:[a-z2-7]{4}-){3}[a-z2-7]{4}\r?$", shown, re.MULTILINE)
+    assert len(recovery) == 10
+    assert tom.json("whoami")["totp"] is True, "the token counts as before"
+    assert "ospreyctl totp off" in tom("totp", "on", status=1).stderr
+
+    wants = ("code of the authenticator:", recovery[0].decode().strip())
+    assert on_a_terminal(tom, *to, *by_file, answers=[wants])[1] == 0
+    shown, status = on_a_terminal(tom, "totp", "off", *by_file, answers=[wants])
+    assert status == 1, "each counts once"
+    shown, status = on_a_terminal(tom, "totp", "off", *by_file, answers=[(wants[0], recovery[1].decode().strip())])
+    assert status == 0 and b"one-time codes are off" in shown
+    tom(*to, *by_file)
+    assert [entry["verb"] for entry in ctl.json("activity", "list")
+            if entry["name"] == "tom" and entry["verb"].startswith("totp")] == ["totp.turned_off", "totp.turned_on"]
 
 
 def test_troubles_are_told_with_what_to_do(shared, ctl, tmp_path):

@@ -62,7 +62,8 @@ class ProgramRun {
 
   std::vector<std::string> queries() const {
     std::vector<std::string> names;
-    for (const auto& pack : manager->current()->packs)
+    const auto current = manager->current();
+    for (const auto& pack : current->packs)
       for (const auto& query : pack.queries) names.push_back(query.sql);
     return names;
   }

@@ -48,7 +48,8 @@ class ConfigRefreshTest : public TemporaryTree {
 
   std::vector<std::string> queries() const {
     std::vector<std::string> found;
-    for (const auto& pack : manager->current()->packs)
+    const auto current = manager->current();
+    for (const auto& pack : current->packs)
       for (const auto& query : pack.queries) found.push_back(query.sql);
     return found;
   }

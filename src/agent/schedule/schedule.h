@@ -83,6 +83,8 @@ class Schedule {
   // In the order of packs, within a pack by startup priority and name; those of packs that are not active as well.
   const std::vector<ScheduledQuery>& queries() const noexcept { return queries_; }
   bool is_active(const PackId& pack) const;
+  // Taken, not finished.
+  bool is_running(const std::string& name) const { return running_.contains(name); }
   // The packs whose discovery queries gave rows.
   std::set<PackId> discovered_packs() const;
 

@@ -134,7 +134,12 @@ std::vector<QueryReport> Scheduler::queries() const {
   std::vector<QueryReport> reports;
   for (const auto& query : schedule_.queries()) {
     if (!schedule_.is_active(query.pack)) continue;
-    QueryReport report{query.name, query.query.sql, query.interval, denylist_.find(query.name, now) != nullptr, {}};
+    QueryReport report{.name = query.name,
+                       .sql = query.query.sql,
+                       .interval = query.interval,
+                       .denylisted = denylist_.find(query.name, now) != nullptr,
+                       .running = schedule_.is_running(query.name),
+                       .statistics = {}};
     if (const auto known = known_.find(query.name); known != known_.end()) report.statistics = known->second.statistics;
     reports.push_back(std::move(report));
   }

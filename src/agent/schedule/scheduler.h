@@ -62,12 +62,13 @@ struct SchedulerParts {
   std::chrono::milliseconds longest_wait = std::chrono::seconds(10);
 };
 
-// A line of osquery_schedule.
+// A line of osquery_schedule, and whether the query is out at this moment.
 struct QueryReport {
   std::string name;
   std::string sql;
   std::uint64_t interval = 0;
   bool denylisted = false;
+  bool running = false;
   QueryStatistics statistics;
 };
 

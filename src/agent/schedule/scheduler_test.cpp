@@ -144,8 +144,9 @@ class SchedulerTest : public testing::Test {
     stop();
     start(std::nullopt, threads);
   }
-  // As if the process died now: a new worker finds the store as it is.
+  // As if the process died while it ran what waits at the gate: a new worker finds the store as it is.
   void die(std::optional<Death> death) {
+    EXPECT_TRUE(settles());
     auto left = copy_of(*store_);
     stop();
     store_ = std::move(left);
@@ -165,6 +166,15 @@ class SchedulerTest : public testing::Test {
       std::this_thread::sleep_for(1ms);
     }
     return false;
+  }
+  // Every run is over but those that wait at the gate.
+  bool settles() {
+    return comes([&] { return std::ranges::count_if(scheduler_->queries(), &QueryReport::running) == gate_.waiting; });
+  }
+  // A run that is not quite over takes a turn that comes meanwhile for missed.
+  void pass(std::chrono::milliseconds time) {
+    ASSERT_TRUE(settles());
+    clock_.pass(time);
   }
   bool run_to(std::size_t runs) {
     return comes([&] { return differential_.runs().size() >= runs; });
@@ -194,7 +204,7 @@ class SchedulerTest : public testing::Test {
     return {};
   }
   bool becomes_denylisted(const std::string& name) {
-    return comes([&] { return report(name).denylisted; });
+    return comes([&] { return report(name).denylisted && !report(name).running; });
   }
   bool has_key(store::Family family, const std::string& key) {
     const auto value = store_->get(family, key);
@@ -228,7 +238,7 @@ class OsquerySchedulerTest : public SchedulerTest {
 // SCH-01: several statements are one result.
 TEST_F(SchedulerTest, RowsGoToTheDifferential) {
   apply({query("a", "SELECT 1 AS x, 'y' AS y; SELECT 2, 'z'", 10)});
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(run_to(1));
   EXPECT_THAT(differential_.runs()[0].rows, ElementsAre("1,y", "2,z"));
   EXPECT_TRUE(is_told("Storing initial results for new scheduled query: a"));
@@ -246,7 +256,7 @@ TEST_F(SchedulerTest, ThePlanIsTheConfigurations) {
   config.flags.set("logger_numerics", "true");
   config.flags.set("nullvalue", "NIL");
   apply(config);
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(run_to(3));
   for (const auto& [plan, decorations, rows] : differential_.runs()) {
     EXPECT_EQ(plan.epoch, 7u);
@@ -264,7 +274,7 @@ TEST_F(SchedulerTest, ThePlanIsTheConfigurations) {
 TEST_F(SchedulerTest, TwoRunSideBySideAndASlowOneHoldsUpNobody) {
   apply({query("slow", "SELECT * FROM gate", 10), query("light", "SELECT 1", 10)});
   for (std::size_t i = 1; i <= 3; ++i) {
-    clock_.pass(10s);
+    pass(10s);
     ASSERT_TRUE(runs_to("light", i));
   }
   EXPECT_EQ(gate_.waiting, 1) << "never twice beside itself";
@@ -276,28 +286,28 @@ TEST_F(SchedulerTest, TwoRunSideBySideAndASlowOneHoldsUpNobody) {
 
 TEST_F(SchedulerTest, MissedTurnsAreRunOnceAfterASuspend) {
   apply({query("a", "SELECT 1", 10)});
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(run_to(1));
-  clock_.pass(8h);
+  pass(8h);
   ASSERT_TRUE(run_to(2));
-  clock_.pass(9s);
+  pass(9s);
   std::this_thread::sleep_for(20ms);
   EXPECT_EQ(differential_.runs().size(), 2u);
-  clock_.pass(1s);
+  pass(1s);
   ASSERT_TRUE(run_to(3));
 }
 
 TEST_F(SchedulerTest, StepsOfTheWallClockHarmNothing) {
   constexpr std::int64_t kYears = 10ll * 365 * 86400;
   apply({query("a", "SELECT 1", 10)});
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(run_to(1));
   std::size_t runs = 1;
   for (const auto step : {kYears, -2 * kYears, kYears, -kYears}) {
     clock_.step(step);
     std::this_thread::sleep_for(5ms);
     EXPECT_EQ(differential_.runs().size(), runs) << "not a run more";
-    clock_.pass(10s);
+    pass(10s);
     ASSERT_TRUE(run_to(++runs)) << "and none less";
   }
 }
@@ -307,11 +317,11 @@ TEST_F(SchedulerTest, AnEndlessQueryEnds) {
   auto config = configuration({pack("main", {query("endless", kEndless, 10), query("light", "SELECT 1", 10)})});
   config.flags.set("schedule_query_seconds", "1");
   apply(config);
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(becomes_denylisted("endless"));
   EXPECT_TRUE(is_told("Error executing scheduled query endless: the query exceeded its time limit of 1000 ms"));
   EXPECT_TRUE(is_told("scheduled query endless is on the denylist for a day: the query exceeded its time limit"));
-  for (int i = 0; i < 3; ++i) clock_.pass(10s), std::this_thread::sleep_for(5ms);
+  for (int i = 0; i < 3; ++i) pass(10s), std::this_thread::sleep_for(5ms);
   EXPECT_TRUE(runs_to("light", 2));
   EXPECT_TRUE(is_told("scheduled query endless is on the denylist and left out"));
   EXPECT_EQ(count_lines("is on the denylist and left out"), 1u);
@@ -320,7 +330,7 @@ TEST_F(SchedulerTest, AnEndlessQueryEnds) {
   apply(config);
   EXPECT_TRUE(report("endless").denylisted) << "also over a restart";
   clock_.step(-10 * 365 * 86400);  // and whatever becomes of the clock,
-  clock_.pass(24h);                // not longer than a day
+  pass(24h);                       // not longer than a day
   EXPECT_FALSE(report("endless").denylisted);
 
   const auto limits = limits_.list();
@@ -335,7 +345,7 @@ TEST_F(SchedulerTest, AQueryThatEatsProcessorTimeEnds) {
   auto config = configuration({pack("main", {query("eater", kEndless, 10)})});
   config.flags.set("schedule_query_cpu_seconds", "1");
   apply(config);
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(becomes_denylisted("eater"));
   EXPECT_TRUE(is_told("the query exceeded its limit of 1000 ms of CPU time"));
 }
@@ -347,13 +357,13 @@ TEST_F(SchedulerTest, AQueryThatEatsMemoryFailsAlone) {
   auto config = configuration({pack("main", {query("greedy", kGreedy, 10), query("light", "SELECT 1", 10)})});
   config.flags.set("schedule_query_memory_mb", "16");
   apply(config);
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(becomes_denylisted("greedy"));
   EXPECT_TRUE(is_told("Error executing scheduled query greedy: the query exceeded its limit of 16 MB of memory"));
   const auto used = report("greedy").statistics.last.memory;
   EXPECT_LE(used, 16u << 20);
   EXPECT_GT(used, 4u << 20);
-  clock_.pass(10s);
+  pass(10s);
   EXPECT_TRUE(runs_to("light", 2));
 }
 
@@ -364,7 +374,7 @@ TEST_F(SchedulerTest, RowsAndBytesOfAResultAreBounded) {
   config.flags.set("schedule_query_rows", "50");
   config.flags.set("schedule_query_result_mb", "1");
   apply(config);
-  clock_.pass(9s);
+  pass(9s);
   EXPECT_TRUE(is_told("Error executing scheduled query rows: the query exceeded its limit of 50 rows"));
   EXPECT_TRUE(is_told("Error executing scheduled query bytes: the query exceeded its limit of 1 MB of results"));
   EXPECT_FALSE(report("rows").denylisted);
@@ -373,7 +383,7 @@ TEST_F(SchedulerTest, RowsAndBytesOfAResultAreBounded) {
 
 TEST_F(SchedulerTest, ATableThatThrowsIsAnErrorOfItsQuery) {
   apply({query("a", "SELECT * FROM thrower", 10), query("b", "SELECT 1", 10)});
-  clock_.pass(9s);
+  pass(9s);
   EXPECT_TRUE(is_told("Error executing scheduled query a: table thrower: a fault of mine"));
   EXPECT_TRUE(runs_to("b", 1));
   EXPECT_EQ(runs_of("a"), 0u);
@@ -382,16 +392,16 @@ TEST_F(SchedulerTest, ATableThatThrowsIsAnErrorOfItsQuery) {
 TEST_F(SchedulerTest, AResultThatCannotBeTakenIsAnErrorAndTheNextRunIsFine) {
   apply({query("a", "SELECT 1", 10), query("nothing", "SELECT 1 WHERE 0", 10)});
   differential_.refuse_once("no room");
-  clock_.pass(9s);
+  pass(9s);
   EXPECT_TRUE(is_told(": store: no room"));
   EXPECT_TRUE(run_to(1));
   differential_.throw_once();
-  clock_.pass(10s);
+  pass(10s);
   EXPECT_TRUE(is_told(": a bug"));
   EXPECT_TRUE(run_to(2));
   EXPECT_TRUE(comes([&] { return !has_key(store::Family::configuration, "running.a"); }));
   EXPECT_TRUE(comes([&] { return !has_key(store::Family::configuration, "running.nothing"); }));
-  clock_.pass(10s);
+  pass(10s);
   EXPECT_TRUE(run_to(4));
 }
 
@@ -401,20 +411,20 @@ TEST_F(SchedulerTest, WhatDoesNotPrepareIsNamedOnceAndTriedAgainLater) {
   apply(config);
   EXPECT_TRUE(is_told("Error executing scheduled query broken: no such table: later"));
   for (std::size_t i = 1; i <= 3; ++i) {
-    clock_.pass(10s);
+    pass(10s);
     ASSERT_TRUE(runs_to("b", i));
   }
   EXPECT_EQ(count_lines("no such table"), 1u);
   config.views.emplace("later", "SELECT 5 AS five");
   apply(config);
-  clock_.pass(10s);
+  pass(10s);
   EXPECT_TRUE(runs_to("broken", 1));
 }
 
 TEST_F(OsquerySchedulerTest, WhatDoesNotPrepareIsToldEachTime) {
   apply({query("broken", "SELECT * FROM later", 10)});
   for (std::size_t i = 1; i <= 3; ++i) {
-    clock_.pass(10s);
+    pass(10s);
     ASSERT_TRUE(comes([&] { return count_lines("scheduled query broken: no such table: later") == i; }));
   }
 }
@@ -422,7 +432,7 @@ TEST_F(OsquerySchedulerTest, WhatDoesNotPrepareIsToldEachTime) {
 TEST_F(SchedulerTest, ARepeatedErrorIsToldOnceAnHourWithACount) {
   apply({query("a", "SELECT * FROM thrower", 600)});
   for (std::uint64_t i = 1; i <= 7; ++i) {
-    clock_.pass(600s);
+    pass(600s);
     ASSERT_TRUE(comes([&] { return report("a").statistics.executions == i; }));
   }
   EXPECT_EQ(count_lines("a fault of mine"), 2u);
@@ -431,13 +441,13 @@ TEST_F(SchedulerTest, ARepeatedErrorIsToldOnceAnHourWithACount) {
 
 TEST_F(SchedulerTest, TheQueryThatRanAtALimitIsDenylistedAtOnce) {
   apply({query("b:a", "SELECT * FROM gate", 10)});
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(comes([&] { return gate_.waiting == 1; }));
   die(Death{Death::Kind::cpu_limit});
   EXPECT_TRUE(is_told("scheduled query b:a is on the denylist for a day: the agent died while it ran (limit:cpu)"));
   apply({query("b:a", "SELECT * FROM gate", 10), query("c", "SELECT 1", 10)});
   EXPECT_TRUE(report("b:a").denylisted);
-  clock_.pass(10s);
+  pass(10s);
   EXPECT_TRUE(runs_to("c", 1));
   EXPECT_EQ(gate_.waiting, 0);
 }
@@ -447,7 +457,7 @@ TEST_F(SchedulerTest, AfterAnotherDeathItIsDenylistedTheSecondTimeInARow) {
   const std::vector queries = {query("a", "SELECT * FROM gate", 10)};
   const auto run_into_death = [&] {
     apply(queries);
-    clock_.pass(10s);
+    pass(10s);
     ASSERT_TRUE(comes([&] { return gate_.waiting == 1; }));
     die(Death{Death::Kind::signal, 9});
   };
@@ -456,7 +466,7 @@ TEST_F(SchedulerTest, AfterAnotherDeathItIsDenylistedTheSecondTimeInARow) {
   apply(queries);
   EXPECT_FALSE(report("a").denylisted);
   gate_.open = true;  // this time it finishes, which clears it
-  clock_.pass(10s);
+  pass(10s);
   ASSERT_TRUE(runs_to("a", 1));
   gate_.open = false;
   run_into_death();
@@ -471,13 +481,13 @@ TEST_F(SchedulerTest, TwoInFlightAtADeathNextRunAlone) {
   const std::vector queries = {query("a", "SELECT * FROM gate", 10), query("b", "SELECT * FROM gate", 10),
                                query("c", "SELECT 1", 10)};
   apply(queries);
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(comes([&] { return gate_.waiting == 2; }));
   die(Death{Death::Kind::memory_limit});
   const auto before = runs_of("c");
   apply(queries);
   EXPECT_FALSE(report("a").denylisted || report("b").denylisted) << "who of the two it was is not known";
-  clock_.pass(10s);
+  pass(10s);
   ASSERT_TRUE(comes([&] { return gate_.waiting == 1; }));
   std::this_thread::sleep_for(20ms);
   EXPECT_EQ(gate_.waiting, 1);
@@ -488,7 +498,7 @@ TEST_F(SchedulerTest, TwoInFlightAtADeathNextRunAlone) {
   EXPECT_TRUE(report("a").denylisted);
   EXPECT_FALSE(report("b").denylisted);
   gate_.open = true;
-  clock_.pass(10s);
+  pass(10s);
   EXPECT_TRUE(runs_to("b", 1));
   EXPECT_TRUE(runs_to("c", before + 1));
 }
@@ -496,7 +506,7 @@ TEST_F(SchedulerTest, TwoInFlightAtADeathNextRunAlone) {
 // SIGUSR1, which the watcher sends before it ends the worker: an orderly end does not clear what ran.
 TEST_F(SchedulerTest, WhatRanWhenALimitWasHitStaysMarked) {
   apply({query("a", "SELECT * FROM gate", 10)});
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(comes([&] { return gate_.waiting == 1; }));
   scheduler_->limit_hit();
   restart();
@@ -506,7 +516,7 @@ TEST_F(SchedulerTest, WhatRanWhenALimitWasHitStaysMarked) {
 
 TEST_F(SchedulerTest, AnOrderlyStopLeavesNoMarks) {
   apply({query("a", "SELECT * FROM gate", 10), query("endless", kEndless, 10)});
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(comes([&] { return gate_.waiting == 1; }));
   scheduler_->stop();
   EXPECT_FALSE(has_key(store::Family::configuration, "running.a"));
@@ -527,7 +537,7 @@ TEST_F(SchedulerTest, WhoeverIsExemptRunsAlthoughDenylisted) {
   restart();
   gate_.open = true;
   apply({exempt, events});
-  clock_.pass(9s);
+  pass(9s);
   EXPECT_TRUE(runs_to("exempt", 1));
   EXPECT_TRUE(runs_to("events", 1));
 }
@@ -538,14 +548,14 @@ TEST_F(OsquerySchedulerTest, RecordingOfTheWatchdog) {
   light.snapshot = true;
   const std::vector queries = {query("heavy", "SELECT * FROM gate", 6), light};
   apply(configuration({pack("main", queries)}));
-  clock_.pass(12s);
+  pass(12s);
   ASSERT_TRUE(comes([&] { return gate_.waiting == 1; }));
   die(Death{Death::Kind::cpu_limit});
   EXPECT_THAT(lines(), Contains("Scheduled query may have failed: heavy"));
   apply(queries);
   const auto before = runs_of("light");
   // On a busy machine a turn may come late, and two as one.
-  for (int i = 0; i < 3000 && runs_of("light") < before + 4; ++i) clock_.pass(6s), std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 3000 && runs_of("light") < before + 4; ++i) pass(6s), std::this_thread::sleep_for(10ms);
   ASSERT_TRUE(runs_to("light", before + 4));
   EXPECT_TRUE(is_told("The caller does not want denied queries, skipping denied scheduled query: heavy"));
   EXPECT_EQ(count_lines("skipping denied"), 1u);
@@ -601,15 +611,15 @@ TEST_F(OsquerySchedulerTest, RecordingOfPacks) {
   apply(config);
   ASSERT_TRUE(run_to(2));
   EXPECT_THAT(differential_.names_run(), ElementsAre("prio1", "prio2"));
-  clock_.pass(3s);
+  pass(3s);
   ASSERT_TRUE(run_to(6));
-  clock_.pass(1s);
+  pass(1s);
   ASSERT_TRUE(run_to(7));
   EXPECT_THAT(differential_.names_run(),
               ElementsAre("prio1", "prio2", "pack_on_q1", "pack_on_snap", "pack_shard100_q1", "pack_file_pf", "posix"));
   EXPECT_THAT(discovered_, ElementsAre(PackId{"/test.conf", "on"}));
   EXPECT_TRUE(is_told("Discovery query failed (select * from no_such_table): no such table: no_such_table"));
-  clock_.pass(3s);
+  pass(3s);
   ASSERT_TRUE(runs_to("packs", 1));
   std::vector<std::string> rows;
   for (const auto& run : differential_.runs())
@@ -628,26 +638,26 @@ TEST_F(SchedulerTest, DecoratorsAreOnEachRun) {
   config.decorators.push_back({"/two.conf", {{"SELECT 2 AS loaded"}, {}, {}}});
   config.flags.set("nullvalue", "-");
   apply(config);
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(run_to(1));
   EXPECT_THAT(differential_.runs()[0].decorations,
               ElementsAre(Pair("always", "A"), Pair("loaded", "2"), Pair("unknown", "-")));
-  clock_.pass(60s);
+  pass(60s);
   ASSERT_TRUE(run_to(2));
   // The other query thread may still have been asking the decorator.
-  clock_.pass(10s);
+  pass(10s);
   ASSERT_TRUE(run_to(3));
   EXPECT_THAT(differential_.runs()[2].decorations, Contains(Pair("interval", "I")));
   EXPECT_EQ(count_lines("SELECT * FROM missing: no such table"), 1u);
   EXPECT_EQ(count_lines("more than one row"), 1u);
   config.decorators.pop_back();
   apply(config);
-  clock_.pass(10s);
+  pass(10s);
   ASSERT_TRUE(run_to(4));
   EXPECT_THAT(differential_.runs()[3].decorations, Contains(Pair("loaded", "L"))) << "the other source's is gone";
   config.flags.set("disable_decorators", "true");
   apply(config);
-  clock_.pass(10s);
+  pass(10s);
   ASSERT_TRUE(run_to(5));
   EXPECT_THAT(differential_.runs()[4].decorations, IsEmpty());
 }
@@ -659,7 +669,7 @@ TEST_F(SchedulerTest, StatisticsAreTheKernels) {
   const auto before = ticks_of_query_threads();
   ASSERT_EQ(before, 0u);
   apply({query("work", kWork, 10), query("memory", "SELECT length(randomblob(5000000))", 10)});
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(
       comes([&] { return report("work").statistics.executions == 1 && report("memory").statistics.executions == 1; }));
   const auto kernel_ms = ticks_of_query_threads() * 10;
@@ -667,7 +677,9 @@ TEST_F(SchedulerTest, StatisticsAreTheKernels) {
   const auto other = report("memory").statistics.last;  // a sanitizer makes it dear
   const auto ours_ms = (cost.user_us + cost.system_us + other.user_us + other.system_us) / 1000;
   EXPECT_GT(ours_ms, 20u);
-  EXPECT_NEAR(static_cast<double>(ours_ms), static_cast<double>(kernel_ms), 60);
+  // Beyond what is ours the threads have opened their connections, and checked the queries.
+  EXPECT_LE(ours_ms, kernel_ms + 60);
+  EXPECT_GE(ours_ms + 60, kernel_ms - kernel_ms / 10);
   EXPECT_GE(cost.wall_us + 10'000, cost.user_us + cost.system_us);
   EXPECT_GE(other.memory, 5'000'000u);
   EXPECT_LT(other.memory, 5'500'000u);
@@ -677,30 +689,30 @@ TEST_F(SchedulerTest, StatisticsAreTheKernels) {
 
 TEST_F(SchedulerTest, StatisticsSurviveARestartAndGoWithTheSql) {
   apply({query("a", "SELECT 1", 10)});
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(comes([&] { return report("a").statistics.executions == 1; }));
   const auto before = report("a").statistics;
-  clock_.pass(1s);  // else it is due at the new start again
+  pass(1s);  // else it is due at the new start again
   restart();
   apply({query("a", "SELECT 1", 10)});
   EXPECT_EQ(report("a").statistics, before);
   apply({query("a", "SELECT 2", 10)});
   EXPECT_EQ(report("a").statistics, QueryStatistics{});
   EXPECT_TRUE(is_told("Clearing performance stats for query: a"));
-  clock_.pass(10s);
+  pass(10s);
   EXPECT_TRUE(is_told("Scheduled query has been updated: a"));
 }
 
 TEST_F(SchedulerTest, WhatIsGoneForAWeekIsForgotten) {
   apply({query("a", "SELECT 1", 10), query("b", "SELECT 1", 10)});
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(runs_to("a", 1));
   ASSERT_TRUE(runs_to("b", 1));
   apply({query("b", "SELECT 1", 10)});
-  clock_.pass(592'199s);
+  pass(592'199s);
   apply({query("b", "SELECT 1", 10)});
   EXPECT_THAT(differential_.forgotten(), IsEmpty());
-  clock_.pass(1s);
+  pass(1s);
   apply({query("b", "SELECT 1", 10)});
   EXPECT_THAT(differential_.forgotten(), ElementsAre("a"));
   EXPECT_FALSE(has_key(store::Family::statistics, "a"));
@@ -710,13 +722,13 @@ TEST_F(SchedulerTest, WhatIsGoneForAWeekIsForgotten) {
 TEST_F(SchedulerTest, WhatComesBackInTimeIsKept) {
   const auto both = [] { return std::vector{query("a", "SELECT 1", 10), query("b", "SELECT 1", 10)}; };
   apply(both());
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(runs_to("a", 1));
   apply({query("b", "SELECT 1", 10)});
-  clock_.pass(500'000s);
+  pass(500'000s);
   apply(both());
   apply({query("b", "SELECT 1", 10)});
-  clock_.pass(500'000s);
+  pass(500'000s);
   apply(both());
   EXPECT_THAT(differential_.forgotten(), IsEmpty());
 }
@@ -725,7 +737,7 @@ TEST_F(SchedulerTest, WhatComesBackInTimeIsKept) {
 TEST_F(SchedulerTest, WhatCouldNotBeLookedAtIsListedAndToldOnce) {
   apply({query("a", "SELECT * FROM warner", 10), query("b", "SELECT * FROM osprey_scan_errors", 10)});
   for (std::size_t i = 1; i <= 3; ++i) {
-    clock_.pass(10s);
+    pass(10s);
     ASSERT_TRUE(runs_to("a", i));
     ASSERT_TRUE(runs_to("b", i));
   }
@@ -745,7 +757,7 @@ TEST_F(SchedulerTest, AHundredConfigurationsWhileQueriesRun) {
     if (i % 2 == 0) config.views.emplace("v", "SELECT 1");
     config.decorators.push_back({"/test.conf", {{fmt::format("SELECT {} AS n", i)}, {}, {}}});
     apply(config);
-    clock_.pass(1s);
+    pass(1s);
     if (i % 10 == 0) {
       ASSERT_TRUE(runs_to(fmt::format("new{}", i), 1));
     }
@@ -761,9 +773,9 @@ TEST_F(SchedulerTest, AfterItsTimeoutTheScheduleEnds) {
   auto config = configuration({pack("main", {query("a", "SELECT 1", 10)})});
   config.flags.set("schedule_timeout", "15");
   apply(config);
-  clock_.pass(9s);
+  pass(9s);
   ASSERT_TRUE(run_to(1));
-  clock_.pass(20s);
+  pass(20s);
   std::this_thread::sleep_for(20ms);
   EXPECT_EQ(differential_.runs().size(), 1u);
 }

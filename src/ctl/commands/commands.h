@@ -14,6 +14,7 @@ void add_folder(CLI::App& app, Session& session);
 void add_results(CLI::App& app, Session& session);
 void add_carves(CLI::App& app, Session& session);
 void add_secrets(CLI::App& app, Session& session);
+void add_totp(CLI::App& app, Session& session);
 void add_users(CLI::App& app, Session& session);
 void add_activity(CLI::App& app, Session& session);
 void add_export(CLI::App& app, Session& session);

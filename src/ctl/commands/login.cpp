@@ -4,9 +4,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "base/text.h"
 #include "ctl/commands/commands.h"
-#include "ctl/files.h"
+#include "ctl/sign_in.h"
 #include "ctl/trust.h"
 #include "net/fingerprint.h"
 
@@ -14,19 +13,9 @@ namespace osprey::ctl {
 namespace {
 
 struct Wanted {
-  std::string server, user, password_file, fingerprint, expire = "30d", scope, code;
+  Credentials credentials;
+  std::string server, fingerprint, expire = "30d", scope;
 };
-
-// A session of the API's: cookie and CSRF token.
-net::HttpHeaders session_of(const net::HttpClientResponse& response, std::string_view csrf) {
-  const auto cookie = response.header("set-cookie");
-  return {{"Cookie", std::string(cookie.substr(0, cookie.find(';')))}, {"X-CSRF-Token", std::string(csrf)}};
-}
-
-Result<std::string> first_line_of(const std::string& path) {
-  const auto text = TRY(read_file(path));
-  return std::string(*Lines(text).begin());
-}
 
 class Login {
  public:
@@ -41,8 +30,8 @@ class Login {
     if (settings.authority.empty() && settings.server.starts_with("https://")) TRY(find_trust(settings));
 
     auto api = TRY(session_.anonymous(settings));
-    TRY(sign_in(api));
-    const auto me = TRY(change_password_if_due(api));
+    const auto password = TRY(sign_in(api, wanted_.credentials));
+    const auto me = TRY(change_password_if_due(api, password));
     TRY(make_token(api, me, settings));
     // Best effort: the session ends by itself, too.
     static_cast<void>(api.post("/api/v1/sign_out"));
@@ -63,7 +52,8 @@ class Login {
       session_.terminal.note(
           fmt::format("Nobody that this machine trusts vouches for {}. It shows:\n  {}\n  SHA-256 {}", settings.server,
                       shown->subject, shown->fingerprint));
-      const auto agreed = confirm("Is this the server's, as `ospreyctl secrets line` or the server's log tells it?");
+      const auto agreed =
+          confirm("Is this what `ospreyctl secrets line` shows to those signed in, and the server's log at its start?");
       if (!agreed)
         return failure(settings.server, "nobody can be asked without a terminal: --authority FILE, or --fingerprint");
       if (!*agreed) return failure(settings.server, "not trusted");
@@ -74,50 +64,17 @@ class Login {
     return {};
   }
 
-  Result<std::string> password() {
-    if (wanted_.password_file.empty()) return ask("password:", true);
-    return first_line_of(wanted_.password_file);
-  }
-
-  Result<void> sign_in(Api& api) {
-    json::object body{{"name", wanted_.user.empty() ? TRY(ask("user:", false)) : wanted_.user}};
-    password_ = TRY(password());
-    body["password"] = password_;
-    if (!wanted_.code.empty()) body["code"] = wanted_.code;
-    for (bool again = false;; again = true) {
-      const json::value sent = body;
-      const auto response = TRY(api.exchange("POST", "/api/v1/sign_in", &sent));
-      if (response.status >= 300) {
-        auto error = problem_of(response);
-        error.message = std::string(*Lines(error.message).begin());
-        return std::unexpected(std::move(error));
-      }
-      boost::system::error_code failed;
-      const auto answer = json::parse(response.body, failed);
-      if (failed) return failure("the server's answer", "is no JSON: is this an osprey server?");
-      if (!truth_at(answer, "code_wanted")) {
-        api.set_credentials(session_of(response, text_at(answer, "csrf_token")));
-        return {};
-      }
-      if (again) return failure("code", "is not the right one");
-      body["code"] = TRY(ask("code of the authenticator:", false));
-    }
-  }
-
   // A first password may do nothing but be changed.
-  Result<json::value> change_password_if_due(Api& api) {
+  Result<json::value> change_password_if_due(Api& api, const std::string& password) {
     auto me = TRY(api.get("/api/v1/me"));
     if (text_at(me, "permission") != "signed_in") return me;
     session_.terminal.note("The password must be changed first.");
     const auto fresh = TRY(ask("new password:", true));
     if (TRY(ask("the same again:", true)) != fresh) return failure("new password", "they are not the same");
-    const json::value body = json::object{{"password", password_}, {"new_password", fresh}};
+    const json::value body = json::object{{"password", password}, {"new_password", fresh}};
     const auto response = TRY(api.exchange("PUT", "/api/v1/me/password", &body));
     if (response.status >= 300) return std::unexpected(problem_of(response));
-    api.set_credentials(session_of(response, text_at(me, "csrf_token")));
-    me = TRY(api.get("/api/v1/me"));
-    api.set_credentials(session_of(response, text_at(me, "csrf_token")));
-    return me;
+    return renew_session(api, response);
   }
 
   Result<void> make_token(Api& api, const json::value& me, Settings& settings) {
@@ -140,7 +97,6 @@ class Login {
   Session& session_;
   const Wanted& wanted_;
   std::string folder_;
-  std::string password_;
 };
 
 Result<int> log_out(Session& session) {
@@ -163,12 +119,14 @@ void add_login(CLI::App& app, Session& session) {
   auto* login = command(app, session, "login", "Signs in and keeps a token that ends by itself",
                         [&session, wanted] { return Login(session, *wanted).run(); });
   login->add_option("server", wanted->server, "https://HOST[:PORT]; left out: that of the last time");
-  login->add_option("--user", wanted->user, "Name; asked for if left out");
-  login->add_option("--password-file", wanted->password_file,
+  login->add_option("--user", wanted->credentials.user, "Name; asked for if left out");
+  login->add_option("--password-file", wanted->credentials.password_file,
                     "File with the password in its first line; - is standard input; left out: asked on the terminal");
-  login->add_option("--code", wanted->code, "One-time code of the authenticator; asked for where one is wanted");
+  login->add_option("--code", wanted->credentials.code,
+                    "One-time code of the authenticator; asked for where one is wanted");
   login->add_option("--fingerprint", wanted->fingerprint,
-                    "SHA-256 of the server's certificate or authority, instead of being asked whether it is right");
+                    "SHA-256 of the server's authority (ospreyctl secrets line --fingerprint), instead of being asked "
+                    "whether it is right");
   login->add_option("--expire", wanted->expire, "When the token ends: 12h, 30d")->capture_default_str();
   login->add_option("--scope", wanted->scope, "What the token may do; left out: all that you may")
       ->check(CLI::IsMember({"view", "run_live", "manage", "administer"}));
@@ -184,6 +142,7 @@ void add_login(CLI::App& app, Session& session) {
     return session.show(json::object{{"server", settings.server},
                                      {"user", text_at(member_at(me, "administrator"), "name")},
                                      {"permission", text_at(me, "permission")},
+                                     {"totp", truth_at(member_at(me, "administrator"), "totp")},
                                      {"token_expires", settings.expires}});
   });
 }

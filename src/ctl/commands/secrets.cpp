@@ -10,7 +10,7 @@ struct Wanted {
   std::string name, expire, text_file;
   std::vector<std::string> tags;
   std::int64_t uses = 0;
-  bool flags = false, secret = false, certificate = false;
+  bool flags = false, secret = false, certificate = false, fingerprint = false;
 };
 
 Result<json::value> find_secret(Api& api, const std::string& name) {
@@ -41,18 +41,33 @@ Result<int> create(Session& session, const Wanted& wanted) {
   return session.say(fmt::format("made; what enrols a host: ospreyctl secrets line {}", wanted.name));
 }
 
+// The one piece of `line` that is wanted.
+Result<std::string> piece_of(const json::value& line, const Wanted& wanted) {
+  if (wanted.fingerprint && text_at(line, "fingerprint").empty())
+    return failure("fingerprint", "there is none: the server's certificate is one that hosts trust by themselves");
+  std::string text;
+  if (wanted.flags)
+    for (const auto& flag : items_of(member_at(line, "flags"))) text += cell_text(flag) + "\n";
+  else
+    text = text_at(line, wanted.secret        ? "secret"
+                         : wanted.certificate ? "certificate"
+                         : wanted.fingerprint ? "fingerprint"
+                                              : "shell");
+  if (!text.ends_with('\n')) text += '\n';
+  return text;
+}
+
 Result<int> show_line(Session& session, const Wanted& wanted) {
   auto* api = TRY(session.api());
   const auto secret = std::to_string(number_at(TRY(find_secret(*api, wanted.name)), "id"));
   const auto line = TRY(api->get(path_of({"enrollment", "secrets", secret, "line"})));
   if (session.format != Format::table) return session.show(line);
-  std::string text(text_at(line, wanted.secret ? "secret" : wanted.certificate ? "certificate" : "shell"));
-  if (wanted.flags) {
-    text.clear();
-    for (const auto& flag : items_of(member_at(line, "flags"))) text += cell_text(flag) + "\n";
-  }
-  if (!text.ends_with('\n')) text += '\n';
-  session.terminal.write(text);
+  session.terminal.write(TRY(piece_of(line, wanted)));
+  const auto fingerprint = text_at(line, "fingerprint");
+  const bool whole = !wanted.flags && !wanted.certificate && !wanted.fingerprint && !wanted.secret;
+  if (whole && !fingerprint.empty())
+    session.terminal.note(
+        fmt::format("The server's authority, to compare with what a first login shows:\n  SHA-256 {}", fingerprint));
   return kDone;
 }
 
@@ -83,13 +98,17 @@ void add_secrets(CLI::App& app, Session& session) {
   auto* line = command(*secrets, session, "line", "What enrols a host: a line for its root shell",
                        [&session, wanted] { return show_line(session, *wanted); });
   line->add_option("name", wanted->name, "The secret; left out: the first in use");
-  auto* flags = line->add_flag("--flags", wanted->flags, "The flags for ospreyd or osqueryd instead");
-  auto* certificate =
-      line->add_flag("--certificate", wanted->certificate, "The PEM of who vouches for the server instead");
-  line->add_flag("--secret", wanted->secret, "The secret's text instead")->excludes(flags)->excludes(certificate);
+  line->add_flag("--flags", wanted->flags, "The flags for ospreyd or osqueryd instead");
+  line->add_flag("--certificate", wanted->certificate, "The PEM of who vouches for the server instead");
+  line->add_flag("--fingerprint", wanted->fingerprint, "The SHA-256 of that instead, for login --fingerprint");
+  line->add_flag("--secret", wanted->secret, "The secret's text instead");
+  for (const auto* each : {"--flags", "--certificate", "--fingerprint", "--secret"})
+    for (const auto* other : {"--flags", "--certificate", "--fingerprint", "--secret"})
+      if (each != other) line->get_option(each)->excludes(other);
   line->footer(
       "Examples:\n  ospreyctl secrets line | ssh root@web-1 sh\n"
-      "  ospreyctl secrets line laptops --flags > osquery.flags");
+      "  ospreyctl secrets line laptops --flags > osquery.flags\n"
+      "  ospreyctl secrets line --fingerprint");
 
   command(*secrets, session, "revoke", "No host enrols with it any more; those that have stay",
           [&session, wanted]() -> Result<int> {

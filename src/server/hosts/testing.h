@@ -35,21 +35,33 @@ bool eventually(const F& holds) {
   return false;
 }
 
-// Held reads that only note who was woken.
-class Woken : public agents::HeldReads {
+// What a listener was told, by whichever thread. A listener may be called until its service ends, which is after the
+// test's body: it shares this.
+template <class Id>
+class Told {
  public:
-  void wake(std::span<const HostId> hosts) override {
+  void add(std::span<const Id> ids) {
     const std::lock_guard lock(mutex_);
-    woken_.insert(woken_.end(), hosts.begin(), hosts.end());
+    told_.insert(told_.end(), ids.begin(), ids.end());
   }
-  std::vector<HostId> all() const {
+  std::vector<Id> all() const {
     const std::lock_guard lock(mutex_);
-    return woken_;
+    return told_;
   }
 
  private:
   mutable std::mutex mutex_;
-  std::vector<HostId> woken_;
+  std::vector<Id> told_;
+};
+
+// Held reads that only note who was woken.
+class Woken : public agents::HeldReads {
+ public:
+  void wake(std::span<const HostId> hosts) override { woken_.add(hosts); }
+  std::vector<HostId> all() const { return woken_.all(); }
+
+ private:
+  Told<HostId> woken_;
 };
 
 // One server; what it saw is written when a test says so.

@@ -18,6 +18,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
+using testing::StartsWith;
 
 const std::string kDebian = R"({"fact":"platform","is":"debian"})";
 const std::string kNginx = "SELECT 1 FROM processes WHERE name = 'nginx'";
@@ -77,6 +78,23 @@ TEST_P(TagsTest, AreListedInTheOrderOfTheirRank) {
   EXPECT_THAT(names, ElementsAre("low", "low too", "high"));
   EXPECT_TRUE(tags().by_name("high"));
   EXPECT_THAT(tags().by_name("hihg").error().text(), HasSubstr("did you mean «high»?"));
+}
+
+// What a reader has begun to read stays until it has read it (the thread sanitizer sees where it does not).
+TEST_P(TagsTest, AreReadWhileTheyChange) {
+  const auto host = add("a");
+  const std::string name(100, 'a');
+  const auto tag = create({.name = name, .query = kNginx});
+  const std::jthread reader([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      for (const auto& each : tags().all()) EXPECT_EQ(each.name, name);
+      for (const auto& ask : asks(host)) EXPECT_THAT(ask.sql, StartsWith(kNginx));
+    }
+  });
+  for (int round = 0; round < 20; ++round) {
+    const auto query = kNginx + std::string(static_cast<std::size_t>(round), ' ') + "AND pid > 1";
+    ASSERT_TRUE(tags().edit(tag.id, {.name = name, .query = query}, kCaller, Timestamp{now}));
+  }
 }
 
 TEST_P(TagsTest, RefuseWhatCannotBe) {
@@ -183,12 +201,12 @@ TEST_P(TagsTest, ARenameAsksNobody) {
   const auto host = add("a");
   const auto tag = create({.name = "nginx", .query = kNginx});
   ASSERT_TRUE(answer(host, {{.id = asks(host)[0].id, .rows = R"([{"1":"1"}])"}}));
-  std::vector<TagId> told;
-  tags().add_listener([&](TagId changed) { told.push_back(changed); });
+  const auto told = std::make_shared<hosts::Told<TagId>>();
+  tags().add_listener([told](TagId changed) { told->add({&changed, 1}); });
   ASSERT_TRUE(tags().edit(tag.id, {.name = "web servers", .rank = 3, .query = kNginx}, kCaller, Timestamp{now}));
   EXPECT_FALSE(tags().has(host));
   EXPECT_TRUE(has(host, tag.id));
-  EXPECT_THAT(told, ElementsAre(tag.id));
+  EXPECT_THAT(told->all(), ElementsAre(tag.id));
 }
 
 TEST_P(TagsTest, AnErrorKeepsTheLastStateAndIsToldUntilItIsGood) {
