@@ -378,7 +378,7 @@ def test_hosts_are_found_tagged_and_removed(shared, ctl):
     ctl("hosts", "remove", "web-1", "--yes")
     ctl("tags", "edit", "tagged", "--rank", 8, "--condition", '{"fact": "platform", "is": "debian"}')
     assert ctl.json("tags", "show", "tagged")["tag"]["rank"] == 8
-    ctl("tags", "delete", "tagged", "--yes")
+    ctl("tags", "remove", "tagged", "--yes")
 
 
 def test_items_are_saved_rolled_back_and_removed(shared, ctl):
