@@ -83,27 +83,15 @@ std::vector<Record> load_these(soci::session& sql, std::span<const HostId> hosts
   return records;
 }
 
-void write_addresses(soci::session& sql, std::span<const SeenChange> changes) {
-  std::string address;
+// `update` has :text and :id. Where `text` is empty nothing is written.
+void write_texts(soci::session& sql, std::span<const SeenChange> changes, std::string SeenChange::* text,
+                 const char* update) {
+  std::string value;
   HostId host = 0;
-  soci::statement statement =
-      (sql.prepare << "UPDATE hosts SET address = :address WHERE id = :id", use(address), use(host));
+  soci::statement statement = (sql.prepare << update, use(value), use(host));
   for (const auto& change : changes) {
-    if (change.address.empty()) continue;
-    address = change.address;
-    host = change.host;
-    statement.execute(true);
-  }
-}
-
-void write_configurations(soci::session& sql, std::span<const SeenChange> changes) {
-  std::string etag;
-  HostId host = 0;
-  soci::statement statement =
-      (sql.prepare << "UPDATE host_seen SET configuration = :etag WHERE host_id = :id", use(etag), use(host));
-  for (const auto& change : changes) {
-    if (change.configuration.empty()) continue;
-    etag = change.configuration;
+    if ((change.*text).empty()) continue;
+    value = change.*text;
     host = change.host;
     statement.execute(true);
   }
@@ -205,7 +193,7 @@ std::vector<Enrolment> load_enrolments(soci::session& sql, HostId host) {
 
 void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
   // First the hosts, then what was seen of them: as everybody who writes both, so that none waits for the other.
-  write_addresses(sql, changes);
+  write_texts(sql, changes, &SeenChange::address, "UPDATE hosts SET address = :text WHERE id = :id");
   static const std::string kUpdate = [] {
     std::string sets;
     for (std::size_t i = 0; i < kSigns; ++i)
@@ -224,7 +212,9 @@ void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
     sql << fmt::format(fmt::runtime(kUpdate), values);
     rest = rest.subspan(std::min(kRows, rest.size()));
   }
-  write_configurations(sql, changes);  // rows that are this transaction's by now
+  // Rows that are this transaction's by now.
+  write_texts(sql, changes, &SeenChange::configuration,
+              "UPDATE host_seen SET configuration = :text WHERE host_id = :id");
 }
 
 void write_refreshed(soci::session& sql, std::span<const HostTime> refreshed) {
