@@ -81,6 +81,10 @@ TEST(Documents, ControlCharactersAreRefusedWithTheirLine) {
   EXPECT_NE(faults("f.yaml", ", \"a}}{\"b\0c\"\0\0{\"d\":e\0f\"\0\0{\"d\": {)\"g\": 5}}, \"h}}"s), "");
 }
 
+TEST(Documents, NumbersThatNothingHoldsAreRefused) {
+  EXPECT_THAT(faults("f.json", "{\"options\": {\n\"a\": [1, 5E999]}}"), HasSubstr("f.json:2: the number is too large"));
+}
+
 TEST(Documents, ControlCharactersAreWrittenSoThatTheyAreReadAgain) {
   const auto text = std::string("a\x7f\x01\n b\0c", 8);
   const Document document{
