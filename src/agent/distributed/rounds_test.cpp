@@ -341,6 +341,28 @@ TEST_F(DistributedRoundsTest, AQueryThatEndedTheWorkerIsDenied) {  // DST-05
   EXPECT_THAT(written(R"({"queries":{"again":"select value from counted"}})"), HasSubstr(R"([{"value":"1"}])"));
 }
 
+TEST_F(DistributedRoundsTest, TheTermOfADenialIsTheFlags) {
+  configuration_.flags.set("distributed_denylist_duration", "60");
+  store_ = store::failing_store(store_, [count = 0](store::FaultPoint at) mutable {
+    if (at.after) ++count;
+    return at.after && count == 2 ? store::Fault::die : store::Fault::none;
+  });
+  asked(R"({"queries":{"killer":"select value from counted"}})");
+  EXPECT_THROW(round(), store::Death);
+  restart();
+  EXPECT_THAT(written("{}"), HasSubstr("denylisted"));
+  clock_.pass(59s);
+  EXPECT_THAT(written(R"({"queries":{"again":"select value from counted"}})"), HasSubstr("denylisted"));
+  clock_.pass(1s);
+  EXPECT_THAT(written(R"({"queries":{"again":"select value from counted"}})"), HasSubstr(R"([{"value":"1"}])"));
+}
+
+TEST_F(DistributedRoundsTest, TriesAreAsManyAsTheFlagSays) {
+  configuration_.flags.set("distributed_tls_max_attempts", "7");
+  written(R"({"queries":{"a":"select 1"}})");
+  for (const auto* endpoint : {kRead, kWrite}) EXPECT_EQ(remote_.requests(endpoint).at(0).attempts, 7U) << endpoint;
+}
+
 TEST_F(DistributedRoundsTest, ADeathAtAnyWriteNeitherLosesAnAnswerNorRunsAnAnsweredQueryAgain) {
   for (std::uint64_t write = 0; write < 40; ++write) {
     for (const bool after : {false, true}) {

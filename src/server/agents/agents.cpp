@@ -121,7 +121,7 @@ class TheAgents final : public Agents {
   void identified(const CallPtr& call, hosts::HostId host, F& then);
 
   void compose_config(const CallPtr& call, hosts::HostId id, std::string_view etag);
-  void send_config(const CallPtr& call, std::string_view etag, const queries::Composed& composed);
+  void send_config(const CallPtr& call, hosts::HostId id, std::string_view etag, const queries::Composed& composed);
   http::Response read_response(std::string body) const;
   void read_of(const CallPtr& call, hosts::HostId host, std::string_view body_key);
   void hold(const CallPtr& call, hosts::HostId host, std::chrono::seconds time, std::string node_key);
@@ -290,7 +290,7 @@ void TheAgents::config(const CallPtr& call) {
   identify(call, key, [this, call, etag = std::move(request->etag)](hosts::HostId id) {
     const auto host = services_.hosts->find(id);
     const auto composed = host ? services_.queries->recall(*host) : nullptr;
-    if (composed) return send_config(call, etag, *composed);
+    if (composed) return send_config(call, id, etag, *composed);
     to_worker_([this, call, id, etag] { compose_config(call, id, etag); });
   });
 }
@@ -302,10 +302,12 @@ void TheAgents::compose_config(const CallPtr& call, hosts::HostId id, std::strin
   if (!*host) return refuse(*call, Outcome::busy, 503, kComeAgain);
   const auto composed = services_.queries->compose(**host);
   if (!composed) return refuse(*call, composed.error());
-  send_config(call, etag, **composed);
+  send_config(call, id, etag, **composed);
 }
 
-void TheAgents::send_config(const CallPtr& call, std::string_view etag, const queries::Composed& composed) {
+void TheAgents::send_config(const CallPtr& call, hosts::HostId id, std::string_view etag,
+                            const queries::Composed& composed) {
+  services_.hosts->given(id, composed.etag);
   if (!etag.empty() && etag == composed.etag) {
     add(counts_.configs_unchanged);
     return answer(*call, json_text(R"({"etag":"ok"})"));

@@ -86,6 +86,8 @@ class HostService final : public Service {
     roster_.seen(host, sign, address.substr(0, kMostFact), now);
   }
 
+  void given(HostId host, std::string_view etag) noexcept override { roster_.given(host, etag); }
+
   Result<HostId> add(db::Transaction& transaction, std::string_view identifier, const Details& details,
                      std::span<const TagId> tags, Timestamp now) override {
     Host host{.identifier = cut(identifier, kMostFact), .promise = kUnknownPromise, .enrolled = now};
