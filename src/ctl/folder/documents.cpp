@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <set>
 
@@ -53,11 +54,21 @@ json::value json_of(const ConfigNode& node) {
 
 bool is_json(const std::string& path) { return path.ends_with(".json") || path.ends_with(".conf"); }
 
+// A number that no double has room for, which JSON may write: it was read as infinity. Null: there is none.
+const ConfigNode* endless_number(const ConfigNode& node) {
+  if (const auto* number = std::get_if<double>(&node.scalar); number && !std::isfinite(*number)) return &node;
+  for (const auto& child : node.children)
+    if (const auto* found = endless_number(child)) return found;
+  return nullptr;
+}
+
 // The roots of a file's documents; empty ones are left out.
 Result<std::vector<ConfigNode>> roots_of(const std::string& path, std::string_view text) {
   if (!is_json(path)) return read_yaml(path, text);
   std::vector<ConfigNode> roots;
   roots.push_back(TRY(protocol::parse_config_json(path, text, protocol::ConfigForm::lenient)));
+  if (const auto* number = endless_number(roots.front()))
+    return failure(fmt::format("{}:{}", path, number->line), "the number is too large");
   return roots;
 }
 

@@ -81,6 +81,21 @@ TEST(Documents, ControlCharactersAreRefusedWithTheirLine) {
   EXPECT_NE(faults("f.yaml", ", \"a}}{\"b\0c\"\0\0{\"d\":e\0f\"\0\0{\"d\": {)\"g\": 5}}, \"h}}"s), "");
 }
 
+TEST(Documents, NumbersThatNothingHoldsAreRefused) {
+  EXPECT_THAT(faults("f.json", "{\"options\": {\n\"a\": [1, 5E999]}}"), HasSubstr("f.json:2: the number is too large"));
+}
+
+TEST(Documents, ControlCharactersAreWrittenSoThatTheyAreReadAgain) {
+  const auto text = std::string("a\x7f\x01\n b\0c", 8);
+  const Document document{
+      .kind = "query", .name = text, .body = {{"description", text}, {"content", {{text, text}}}}, .where = {}};
+  const auto read = read_documents("f.yaml", text_of(document));
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(read->front().name, text);
+  EXPECT_EQ(read->front().body.at("description"), document.body.at("description"));
+  EXPECT_EQ(read->front().body.at("content"), document.body.at("content"));
+}
+
 TEST(Documents, WrittenAndReadAgainTheyAreTheSame) {
   for (const std::string text : {"SELECT 1", "yes", "1", "", "a: b", "two\nlines", "two\nlines\n", " blank\nfirst",
                                  "tab\there", "\x1b[1m", "# no comment", "trailing \nblank", "müß\nig", "-", "[x]"}) {
