@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -120,6 +121,35 @@ std::expected<void, OpenError> Database::open(const std::string& directory, std:
   }
   db.reset(opened);
   return {};
+}
+
+Result<std::unique_ptr<Database>> open_secondary(
+    const std::string& directory, rocksdb::DBOptions options,
+    const std::function<std::vector<rocksdb::ColumnFamilyDescriptor>(const std::shared_ptr<rocksdb::Cache>&)>&
+        families) {
+  std::error_code error;
+  if (!std::filesystem::exists(directory + "/CURRENT", error))
+    return system_failure(error ? error.value() : ENOENT, directory);
+  std::string scratch = std::filesystem::temp_directory_path(error) / "osprey-store-XXXXXX";
+  if (::mkdtemp(scratch.data()) == nullptr) return system_failure(scratch);
+
+  auto made = std::make_unique<Database>();
+  made->cache = make_cache();
+  made->warnings = std::make_shared<WarningLogger>();
+  options.info_log = made->warnings;
+  Status status;
+  // The writer may remove a file between our reading of its name and our opening it.
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    rocksdb::DB* db = nullptr;
+    status = rocksdb::DB::OpenAsSecondary(options, directory, scratch, families(made->cache), &made->handles, &db);
+    made->db.reset(db);
+    if (status.ok()) status = made->db->TryCatchUpWithPrimary();
+    if (status.ok()) break;
+    made->close();
+  }
+  std::filesystem::remove_all(scratch, error);  // it is not used once all is open
+  if (!status.ok()) return to_error(status, directory);
+  return made;
 }
 
 Result<void> sync_logs(const std::string& directory) {

@@ -73,6 +73,13 @@ struct Database {
                                       const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
 };
 
+// Opens for reading what another process may be writing. Scratch files go below a directory of ours in /tmp, which is
+// removed. `families` makes the descriptors with a cache.
+Result<std::unique_ptr<Database>> open_secondary(
+    const std::string& directory, rocksdb::DBOptions options,
+    const std::function<std::vector<rocksdb::ColumnFamilyDescriptor>(const std::shared_ptr<rocksdb::Cache>&)>&
+        families);
+
 // `status` as what opening came to.
 OpenError open_error(const rocksdb::Status& status);
 

@@ -535,31 +535,9 @@ Result<Opened> open_rocksdb(const RocksdbOptions& options) {
 
 Result<std::unique_ptr<Store>> open_rocksdb_beside(const std::string& directory) {
   run_rocksdb_constructors();
-  std::error_code error;
-  if (!std::filesystem::exists(directory + "/CURRENT", error))
-    return system_failure(error ? error.value() : ENOENT, directory);
-  std::string scratch = std::filesystem::temp_directory_path(error) / "osprey-store-XXXXXX";
-  if (::mkdtemp(scratch.data()) == nullptr) return system_failure(scratch);
-
-  auto made = std::make_unique<Database>();
-  made->cache = make_cache();
-  made->warnings = std::make_shared<WarningLogger>();
-  auto settings = database_options(0);
-  settings.info_log = made->warnings;
-  Status status;
-  // The writer may remove a file between our reading of its name and our opening it.
-  for (int attempt = 0; attempt < 5; ++attempt) {
-    rocksdb::DB* db = nullptr;
-    status =
-        rocksdb::DB::OpenAsSecondary(settings, directory, scratch, descriptors(made->cache, 0), &made->handles, &db);
-    made->db.reset(db);
-    if (status.ok()) status = made->db->TryCatchUpWithPrimary();
-    if (status.ok()) break;
-    made->close();
-  }
-  std::filesystem::remove_all(scratch, error);  // it is not used once all is open
-  if (!status.ok()) return to_error(status, directory);
-  return std::make_unique<RocksdbView>(directory, std::move(made));
+  auto database =
+      TRY(open_secondary(directory, database_options(0), [](const auto& cache) { return descriptors(cache, 0); }));
+  return std::make_unique<RocksdbView>(directory, std::move(database));
 }
 
 }  // namespace osprey::store
