@@ -49,11 +49,10 @@ fuzz: ## every fuzz target for SECONDS_EACH (default 60) seconds
 	@tools/fuzz --seconds $(or $(SECONDS_EACH),60)
 
 .PHONY: soak
-soak: build ## the thread sanitizer over all unit tests, 200 kills of each kind, an hour's storm of changes under every table, long fuzzing
+soak: build ## the thread sanitizer over all unit tests and the fleet's integration tests, 200 kills of each kind, an hour's storm of changes under every table, long fuzzing
 	@tools/install bench
-	@cmake --preset thread >/dev/null && cmake --build build/thread -j $(JOBS)
-	@set -e; export TSAN_OPTIONS=suppressions=$(CURDIR)/tests/thread_sanitizer.supp; \
-		for test in build/thread/test/*_test; do $$test --gtest_brief=1; done
+	@cmake --preset thread >/dev/null && cmake --build build/thread -j $(JOBS) --target all fleet_simulator
+	@tests/soak/threads
 	@OSPREY_KILLS=200 python3 -m pytest -q -p no:cacheprovider tests/integration/test_agent_faults.py
 	@tests/soak/storm.py --minutes $(or $(MINUTES),60)
 	@tools/fuzz --seconds 600

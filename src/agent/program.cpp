@@ -27,11 +27,6 @@ std::string Program::title() const {
   return fmt::format("{} {}", osquery_compatible ? "osquery" : "osprey", version());
 }
 
-const std::string& Program::instance_id() const {
-  if (instance_id_.empty()) instance_id_ = random_uuid();
-  return instance_id_;
-}
-
 std::string host_name() {
   std::string name(HOST_NAME_MAX + 1, '\0');
   if (::gethostname(name.data(), name.size()) != 0) return {};

@@ -17,9 +17,11 @@ TEST(Program, RandomUuids) {
   EXPECT_NE(random_uuid(), random_uuid());
 }
 
-TEST(Program, InstanceIdStays) {
+TEST(Program, CopiesHaveOneInstanceId) {
   const Program program;
-  EXPECT_EQ(program.instance_id(), program.instance_id());
+  const auto copy = program;
+  EXPECT_THAT(program.instance_id, MatchesRegex(kUuid));
+  EXPECT_EQ(copy.instance_id, program.instance_id);
 }
 
 TEST(Program, VersionsByName) {

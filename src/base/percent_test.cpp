@@ -13,7 +13,8 @@ TEST(Percent, EncodesAllButUnreserved) {
 
 TEST(Percent, Decodes) {
   EXPECT_EQ(percent_decoded("a%20b%2f%C3%bc+"), "a b/ü+");
-  for (const char* wrong : {"%", "%1", "a%1", "%g0", "%-1", "%+1", "% 1"}) EXPECT_FALSE(percent_decoded(wrong)) << wrong;
+  for (const char* wrong : {"%", "%1", "a%1", "%g0", "%-1", "%+1", "% 1"})
+    EXPECT_FALSE(percent_decoded(wrong)) << wrong;
   std::string all;
   for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
   EXPECT_EQ(percent_decoded(percent_encoded(all)), all);

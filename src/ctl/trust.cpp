@@ -10,8 +10,8 @@
 
 #include <memory>
 
-#include "base/text.h"
 #include "base/unique_fd.h"
+#include "net/fingerprint.h"
 
 namespace osprey::ctl {
 namespace {
@@ -72,24 +72,15 @@ std::string text_in(BIO* memory) {
 }
 
 Result<ShownCertificate> described(const std::string& server, X509* certificate) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
   const Memory pem(BIO_new(BIO_s_mem()));
   const Memory subject(BIO_new(BIO_s_mem()));
-  if (!pem || !subject || X509_digest(certificate, EVP_sha256(), digest, &size) != 1 ||
-      PEM_write_bio_X509(pem.get(), certificate) != 1)
+  if (!pem || !subject || PEM_write_bio_X509(pem.get(), certificate) != 1)
     return failure(server, "its certificate cannot be read");
   X509_NAME_print_ex(subject.get(), X509_get_subject_name(certificate), 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
-  ShownCertificate shown{.pem = text_in(pem.get()), .fingerprint = {}, .subject = text_in(subject.get())};
-  for (unsigned i = 0; i < size; ++i) shown.fingerprint += fmt::format("{}{:02X}", i == 0 ? "" : ":", digest[i]);
-  return shown;
-}
-
-std::string bare(std::string_view fingerprint) {
-  std::string made;
-  for (const char c : to_lower(fingerprint))
-    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) made += c;
-  return made;
+  auto text = text_in(pem.get());
+  auto fingerprint = net::fingerprint_of(text);
+  return ShownCertificate{
+      .pem = std::move(text), .fingerprint = std::move(fingerprint), .subject = text_in(subject.get())};
 }
 
 }  // namespace
@@ -111,11 +102,6 @@ Result<ShownCertificate> shown_certificate(const std::string& server) {
   auto* chain = SSL_get_peer_cert_chain(connection.get());
   if (!chain || sk_X509_num(chain) == 0) return failure(server, "shows no certificate");
   return described(server, sk_X509_value(chain, sk_X509_num(chain) - 1));
-}
-
-bool same_fingerprint(std::string_view a, std::string_view b) {
-  const auto left = bare(a);
-  return left.size() == 64 && left == bare(b);
 }
 
 }  // namespace osprey::ctl

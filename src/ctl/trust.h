@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "base/result.h"
 
@@ -16,8 +15,5 @@ struct ShownCertificate {
 
 // From a handshake that sends nothing. `server`: "https://host[:port]".
 Result<ShownCertificate> shown_certificate(const std::string& server);
-
-// Whether these are the same, whatever the case and the colons.
-bool same_fingerprint(std::string_view a, std::string_view b);
 
 }  // namespace osprey::ctl

@@ -179,17 +179,6 @@ bool belongs_together(X509* certificate, EVP_PKEY* key) {
 
 }  // namespace
 
-std::string fingerprint_of(const std::string& pem) {
-  const std::unique_ptr<BIO, Releases<BIO_free_all>> memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  const Certificate certificate(memory ? PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr) : nullptr);
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  if (!certificate || X509_digest(certificate.get(), EVP_sha256(), digest, &size) != 1) return {};
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) text += fmt::format("{}{:02X}", i == 0 ? "" : ":", digest[i]);
-  return text;
-}
-
 Result<CertificateFiles> own_certificates(const std::string& folder, const std::vector<std::string>& names) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return system_failure(folder);
   const CertificateFiles files{folder + "/authority.pem", folder + "/server.pem", folder + "/server.key"};

@@ -19,7 +19,4 @@ struct CertificateFiles {
 // left or is not for every one of `names` (names or addresses). ECDSA on P-256: a handshake costs a tenth of RSA's.
 Result<CertificateFiles> own_certificates(const std::string& folder, const std::vector<std::string>& names);
 
-// SHA-256 of the first certificate of this PEM, as "AB:CD:…"; empty where there is none.
-std::string fingerprint_of(const std::string& pem);
-
 }  // namespace osprey::server

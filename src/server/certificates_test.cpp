@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "base/temporary_tree.h"
+#include "net/fingerprint.h"
 
 namespace osprey::server {
 namespace {
@@ -62,9 +63,9 @@ TEST_F(Certificates, ShowTheAuthorityToWhoTrustsWhatIsShown) {
   ASSERT_TRUE(made);
   const auto chain = text_of(made->certificate);
   EXPECT_TRUE(chain.ends_with(text_of(made->authority)));
-  EXPECT_EQ(fingerprint_of(text_of(made->authority)).size(), 32 * 3 - 1);
-  EXPECT_NE(fingerprint_of(text_of(made->authority)), fingerprint_of(chain));
-  EXPECT_EQ(fingerprint_of("no certificate"), "");
+  EXPECT_EQ(net::fingerprint_of(text_of(made->authority)).size(), 32 * 3 - 1);
+  EXPECT_NE(net::fingerprint_of(text_of(made->authority)), net::fingerprint_of(chain));
+  EXPECT_EQ(net::fingerprint_of("no certificate"), "");
 }
 
 TEST_F(Certificates, AFolderThatCannotBeMadeIsNamed) {

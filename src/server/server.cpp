@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/version.h"
+#include "net/fingerprint.h"
 #include "server/activity/activity.h"
 #include "server/agents/agents.h"
 #include "server/api/api.h"
@@ -153,7 +154,7 @@ class Running final : public Server {
     return fmt::format("{}://{}:{}", scheme, listening_name(), port());
   }
   std::string authority() const override { return authority_; }
-  std::string fingerprint() const override { return fingerprint_of(text_of(authority_).value_or("")); }
+  std::string fingerprint() const override { return net::fingerprint_of(text_of(authority_).value_or("")); }
   std::string first_password() const override { return first_password_; }
 
   Result<void> reload_certificate() override {

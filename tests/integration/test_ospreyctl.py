@@ -367,7 +367,8 @@ def test_hosts_are_found_tagged_and_removed(shared, ctl):
     assert [host["name"] for host in ctl.json("hosts", "list", "--tag", "tagged")] == ["web-1", "web-2"]
     ctl("hosts", "untag", "tagged", "web-2")
     assert "tagged" in ctl("hosts", "tags", "web-1").stdout
-    assert ctl.json("hosts", "show", "web-1")["host"]["name"] == "web-1"
+    shown = ctl.json("hosts", "show", "web-1")
+    assert shown["host"]["name"] == "web-1" and shown["configuration_newest"] is None, "it never asked"
     assert "--yes" in ctl("hosts", "remove", "web-2", status=1).stderr
     ctl("hosts", "remove", "web-2", "--yes")
     assert "there is none" in ctl("hosts", "show", "web-2", status=1).stderr
@@ -378,7 +379,7 @@ def test_hosts_are_found_tagged_and_removed(shared, ctl):
     ctl("hosts", "remove", "web-1", "--yes")
     ctl("tags", "edit", "tagged", "--rank", 8, "--condition", '{"fact": "platform", "is": "debian"}')
     assert ctl.json("tags", "show", "tagged")["tag"]["rank"] == 8
-    ctl("tags", "delete", "tagged", "--yes")
+    ctl("tags", "remove", "tagged", "--yes")
 
 
 def test_items_are_saved_rolled_back_and_removed(shared, ctl):

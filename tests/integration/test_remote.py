@@ -376,6 +376,18 @@ def test_lines_survive_an_outage_and_a_kill(server, agent):
     assert set(counters) == set(range(max(counters) + 1))
 
 
+def test_as_many_lines_wait_as_the_flag_allows(server, agent):
+    server.always("/log", {"error": "not now"})
+    server.config = {**CONFIG, "options": {"logger_tls_period": 1, "logger_tls_backoff_max": 1}}
+    agent.start("--buffered_log_max=3", "--tls_disable_status_log=true")
+
+    def waiting():
+        return [line["counter"] for line in server.seen("/log")[-1].json["data"]] if server.seen("/log") else []
+
+    server.wait_for(lambda: 5 in waiting(), what="the sixth line")
+    assert len(waiting()) <= 3, "the oldest went"
+
+
 def test_what_osprey_sinks_says(server, agent):
     server.config = {"schedule": {"sinks": {"query": "select name, target, state, last_error, failures from osprey_sinks", "interval": 1,
                                             "snapshot": True}}, "options": {"logger_tls_period": 1}}

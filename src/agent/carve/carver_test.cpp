@@ -339,6 +339,27 @@ TEST_F(CarverTest, FinishedOnesExpire) {
   EXPECT_THAT(restart().list(), ElementsAre(later));
 }
 
+TEST(CarverOptionsTest, AreThoseOfTheFlags) {
+  Flags flags;
+  flags.set("carver_disable_function", "false");
+  flags.set("carver_start_endpoint", "/begin");
+  flags.set("carver_continue_endpoint", "/block");
+  flags.set("carver_block_size", "4096");
+  flags.set("carver_compression", "true");
+  flags.set("carver_expiry", "60");
+  flags.set("carver_limit_mb", "7");
+  flags.set("database_path", "/scratch");
+  const auto options = carver_options(flags);
+  EXPECT_TRUE(options.function);
+  EXPECT_EQ(options.start_endpoint, "/begin");
+  EXPECT_EQ(options.continue_endpoint, "/block");
+  EXPECT_EQ(options.block_size, 4096U);
+  EXPECT_TRUE(options.compress);
+  EXPECT_EQ(options.expiry, 60s);
+  EXPECT_EQ(options.cap, 7U << 20);
+  EXPECT_EQ(options.directory, "/scratch");
+}
+
 TEST_F(CarverTest, RequestsAreBounded) {
   restart();
   EXPECT_THAT(carver_->request({std::string(2 << 20, 'x')}, "").error().text(), HasSubstr("1 MiB of paths"));

@@ -89,6 +89,17 @@ class DistributedRoundsTest : public testing::Test {
     round();
     return last_body();
   }
+  // A process that is killed while it runs this, and the next one.
+  void die_in(std::string_view sql) {
+    store_ = store::failing_store(store_, [count = 0](store::FaultPoint at) mutable {
+      if (at.after) ++count;
+      // Accepted, marked as running, killed.
+      return at.after && count == 2 ? store::Fault::die : store::Fault::none;
+    });
+    asked(fmt::format(R"({{"queries":{{"killer":"{}"}}}})", sql));
+    EXPECT_THROW(round(), store::Death);
+    restart();
+  }
   std::string last_body() {
     const auto bodies = remote_.bodies(kWrite);
     if (bodies.empty()) return "";
@@ -321,14 +332,7 @@ TEST_F(DistributedRoundsTest, TheServerMayHoldTheRead) {
 }
 
 TEST_F(DistributedRoundsTest, AQueryThatEndedTheWorkerIsDenied) {  // DST-05
-  store_ = store::failing_store(store_, [count = 0](store::FaultPoint at) mutable {
-    if (at.after) ++count;
-    // Accepted, marked as running, killed.
-    return at.after && count == 2 ? store::Fault::die : store::Fault::none;
-  });
-  asked(R"({"queries":{"killer":"select value from counted"}})");
-  EXPECT_THROW(round(), store::Death);
-  restart();
+  die_in("select value from counted");
   EXPECT_THAT(written("{}"),
               HasSubstr(R"("queries":{"killer":[]},"statuses":{"killer":1},)"
                         R"("messages":{"killer":"distributed query is denylisted"},"stats":{"killer":{}})"));
@@ -339,6 +343,22 @@ TEST_F(DistributedRoundsTest, AQueryThatEndedTheWorkerIsDenied) {  // DST-05
   EXPECT_EQ(runs, 0);
   clock_.pass(86'400s);
   EXPECT_THAT(written(R"({"queries":{"again":"select value from counted"}})"), HasSubstr(R"([{"value":"1"}])"));
+}
+
+TEST_F(DistributedRoundsTest, TheTermOfADenialIsTheFlags) {
+  configuration_.flags.set("distributed_denylist_duration", "60");
+  die_in("select value from counted");
+  EXPECT_THAT(written("{}"), HasSubstr("denylisted"));
+  clock_.pass(59s);
+  EXPECT_THAT(written(R"({"queries":{"again":"select value from counted"}})"), HasSubstr("denylisted"));
+  clock_.pass(1s);
+  EXPECT_THAT(written(R"({"queries":{"again":"select value from counted"}})"), HasSubstr(R"([{"value":"1"}])"));
+}
+
+TEST_F(DistributedRoundsTest, TriesAreAsManyAsTheFlagSays) {
+  configuration_.flags.set("distributed_tls_max_attempts", "7");
+  written(R"({"queries":{"a":"select 1"}})");
+  for (const auto* endpoint : {kRead, kWrite}) EXPECT_EQ(remote_.requests(endpoint).at(0).attempts, 7U) << endpoint;
 }
 
 TEST_F(DistributedRoundsTest, ADeathAtAnyWriteNeitherLosesAnAnswerNorRunsAnAnsweredQueryAgain) {

@@ -89,9 +89,7 @@ QueryBudget budget_of(const Flags& flags) {
   return budget;
 }
 
-QueryRunner::QueryRunner(const RunnerParts& parts) : parts_(parts) {
-  parts_.program.instance_id();  // is drawn when first asked: all copies are to have the same
-  program_ = parts_.program;
+QueryRunner::QueryRunner(const RunnerParts& parts) : parts_(parts), program_(parts.program) {
   if (parts_.provide) parts_.provide(services_);
   services_.provide(flags_);
   services_.provide(program_);

@@ -19,7 +19,7 @@ struct Info {
 
   std::int64_t pid() const { return ::getpid(); }
   std::optional<std::string> uuid() const { return identity ? identity->host_uuid() : linux::host_uuid(scan.root()); }
-  const std::string& instance_id() const { return identity ? identity->instance_uuid() : program.instance_id(); }
+  const std::string& instance_id() const { return identity ? identity->instance_uuid() : program.instance_id; }
   std::string_view version() const { return program.version(); }
   std::string config_hash() const { return configuration ? configuration->hash : std::string(); }
   bool config_valid() const { return configuration && configuration->valid; }

@@ -7,6 +7,7 @@
 #include "ctl/commands/commands.h"
 #include "ctl/sign_in.h"
 #include "ctl/trust.h"
+#include "net/fingerprint.h"
 
 namespace osprey::ctl {
 namespace {
@@ -56,7 +57,7 @@ class Login {
       if (!agreed)
         return failure(settings.server, "nobody can be asked without a terminal: --authority FILE, or --fingerprint");
       if (!*agreed) return failure(settings.server, "not trusted");
-    } else if (!same_fingerprint(wanted_.fingerprint, shown->fingerprint)) {
+    } else if (!net::same_fingerprint(wanted_.fingerprint, shown->fingerprint)) {
       return failure(settings.server, "its fingerprint is another: " + shown->fingerprint);
     }
     settings.authority = TRY(write_beside_settings(folder_, "authority.pem", shown->pem));

@@ -101,13 +101,13 @@ void add_tags(CLI::App& app, Session& session) {
   edit->add_flag("--no-rule", draft->no_rule, "From now on by hand only");
 
   auto* remove =
-      command(*tags, session, "delete", "Deletes a tag that nothing uses", [&session, draft]() -> Result<int> {
+      command(*tags, session, "remove", "Removes a tag that nothing uses", [&session, draft]() -> Result<int> {
         auto* api = TRY(session.api());
         const auto tag = TRY(find_tag(*api, draft->name));
         TRY(session.confirmed(
-            draft->yes, fmt::format("Delete tag {}, which {} hosts have?", draft->name, number_at(tag, "hosts"))));
+            draft->yes, fmt::format("Remove tag {}, which {} hosts have?", draft->name, number_at(tag, "hosts"))));
         TRY(api->remove(path_of({"tags", std::to_string(number_at(tag, "id"))})));
-        return session.say(fmt::format("tag {} deleted", draft->name));
+        return session.say(fmt::format("tag {} removed", draft->name));
       });
   remove->add_option("name", draft->name, "Its name")->required();
   remove->add_flag("--yes", draft->yes, "Does not ask");

@@ -1,19 +1,17 @@
 #include "ctl/folder/documents.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
-#include <sstream>
 
 #include "base/text.h"
 #include "ctl/api.h"
 #include "ctl/files.h"
 #include "ctl/folder/yaml.h"
+#include "ctl/folder/yaml_reader.h"
 #include "protocol/config_json.h"
 
 namespace osprey::ctl {
@@ -22,8 +20,6 @@ namespace {
 namespace json = boost::json;
 using protocol::ConfigNode;
 
-constexpr std::size_t kMostNodes = 2'000'000;  // of a file, aliases unfolded: they may grow without end
-constexpr std::size_t kDeepest = 64;
 constexpr std::size_t kMostFiles = 20'000;
 constexpr std::int64_t kMostRank = 1'000'000;
 
@@ -34,57 +30,6 @@ const std::vector<std::string_view> kKinds{"query", "pack", "file_paths", "optio
 const std::vector<std::string_view> kConfigurationMembers{
     "schedule",      "packs",         "options",          "decorators", "file_paths",
     "exclude_paths", "file_accesses", "file_paths_query", "views",      "yara"};
-
-// A plain scalar as YAML's core schema takes it (1.2, section 10.3.2).
-ConfigNode::Scalar plain_scalar(const std::string& text) {
-  if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") return std::monostate();
-  if (text == "true" || text == "True" || text == "TRUE") return true;
-  if (text == "false" || text == "False" || text == "FALSE") return false;
-  const std::string_view digits = text.starts_with('+') ? std::string_view(text).substr(1) : text;
-  if (const auto number = parse<std::int64_t>(digits)) return *number;
-  if (const auto number = parse<std::uint64_t>(digits)) return *number;
-  if (digits.starts_with("0x"))
-    if (const auto number = parse<std::int64_t>(digits.substr(2), 16)) return *number;
-  if (digits.find_first_not_of("0123456789.eE+-") == digits.npos)
-    if (const auto number = parse_double(digits); number && std::isfinite(*number)) return *number;
-  return text;
-}
-
-class YamlReader {
- public:
-  explicit YamlReader(const std::string& path) : path_(path) {}
-
-  Result<ConfigNode> read(const YAML::Node& node, std::size_t depth = 0) {
-    ConfigNode made{.line = static_cast<std::uint32_t>(std::max(node.Mark().line, 0) + 1)};
-    const auto where = fmt::format("{}:{}", path_, made.line);
-    if (++nodes_ > kMostNodes) return failure(where, "says too much: are its aliases endless?");
-    if (depth > kDeepest) return failure(where, "is nested too deep");
-    if (node.IsMap()) {
-      made.kind = ConfigNode::Kind::object;
-      for (const auto& member : node) {
-        if (!member.first.IsScalar()) return failure(where, "a name must be a text");
-        auto child = TRY(read(member.second, depth + 1));
-        child.name = member.first.Scalar();
-        child.line = static_cast<std::uint32_t>(std::max(member.first.Mark().line, 0) + 1);
-        if (made.member(child.name))
-          return failure(fmt::format("{}:{}", path_, child.line), child.name + " is said twice");
-        made.children.push_back(std::move(child));
-      }
-    } else if (node.IsSequence()) {
-      made.kind = ConfigNode::Kind::array;
-      for (const auto& each : node) made.children.push_back(TRY(read(each, depth + 1)));
-    } else if (node.IsScalar()) {
-      const auto tag = node.Tag();
-      const bool plain = tag.empty() || tag == "?";
-      made.scalar = plain ? plain_scalar(node.Scalar()) : ConfigNode::Scalar(node.Scalar());
-    }
-    return made;
-  }
-
- private:
-  const std::string& path_;
-  std::size_t nodes_ = 0;
-};
 
 json::value json_of(const ConfigNode& node) {
   if (node.is_object()) {
@@ -109,58 +54,21 @@ json::value json_of(const ConfigNode& node) {
 
 bool is_json(const std::string& path) { return path.ends_with(".json") || path.ends_with(".conf"); }
 
-// yaml-cpp does not pass over a character that no document can begin with, such as a comma: LoadAll() then finds empty
-// documents without end. Read through once with this before, the text has an end.
-class EndingDocuments : public YAML::EventHandler {
- public:
-  static void check(const std::string& text) {
-    std::istringstream stream(text);
-    YAML::Parser parser(stream);
-    EndingDocuments documents;
-    while (parser.HandleNextDocument(documents)) {
-    }
-  }
-
-  void OnDocumentStart(const YAML::Mark& mark) override {
-    if (mark.pos == at_) throw YAML::ParserException(mark, "no document can begin with this character");
-    at_ = mark.pos;
-  }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-
- private:
-  int at_ = -1;
-};
+// A number that no double has room for, which JSON may write: it was read as infinity. Null: there is none.
+const ConfigNode* endless_number(const ConfigNode& node) {
+  if (const auto* number = std::get_if<double>(&node.scalar); number && !std::isfinite(*number)) return &node;
+  for (const auto& child : node.children)
+    if (const auto* found = endless_number(child)) return found;
+  return nullptr;
+}
 
 // The roots of a file's documents; empty ones are left out.
 Result<std::vector<ConfigNode>> roots_of(const std::string& path, std::string_view text) {
+  if (!is_json(path)) return read_yaml(path, text);
   std::vector<ConfigNode> roots;
-  if (is_json(path)) {
-    roots.push_back(TRY(protocol::parse_config_json(path, text, protocol::ConfigForm::lenient)));
-    return roots;
-  }
-  if (!is_valid_utf8(text)) return failure(path, "is not UTF-8");
-  // YAML has no control characters (1.2, section 5.1), and yaml-cpp does not come to an end with a NUL inside.
-  const auto control = std::ranges::find_if(
-      text, [](unsigned char c) { return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f; });
-  if (control != text.end())
-    return failure(fmt::format("{}:{}", path, std::count(text.begin(), control, '\n') + 1),
-                   fmt::format("has the control character 0x{:02x}: write it as \"\\x{:02x}\", in double quotes",
-                               static_cast<unsigned char>(*control), static_cast<unsigned char>(*control)));
-  try {
-    const std::string whole(text);
-    EndingDocuments::check(whole);
-    for (const auto& node : YAML::LoadAll(whole))
-      if (!node.IsNull()) roots.push_back(TRY(YamlReader(path).read(node)));
-  } catch (const YAML::Exception& wrong) {
-    return failure(fmt::format("{}:{}", path, wrong.mark.line + 1), wrong.msg);
-  }
+  roots.push_back(TRY(protocol::parse_config_json(path, text, protocol::ConfigForm::lenient)));
+  if (const auto* number = endless_number(roots.front()))
+    return failure(fmt::format("{}:{}", path, number->line), "the number is too large");
   return roots;
 }
 

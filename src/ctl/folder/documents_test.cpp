@@ -18,6 +18,12 @@ std::string faults(const std::string& path, std::string_view text) {
   return read ? "" : read.error().text();
 }
 
+std::string repeated(const std::string& word, int times) {
+  std::string words = word;
+  for (int i = 1; i < times; ++i) words += ", " + word;
+  return words;
+}
+
 TEST(Documents, SeveralInAFileWithTheirLines) {
   const auto read =
       read_documents("f.yaml", "kind: tag\nname: web\n---\nkind: query\nname: q\ncontent: {interval: \"60\"}\n");
@@ -42,7 +48,24 @@ TEST(Documents, AliasesWithoutEndAndDeepNestingAreRefused) {
     bomb += "]\n";
   }
   EXPECT_THAT(faults("f.yaml", bomb), HasSubstr("aliases"));
+  EXPECT_THAT(faults("f.yaml", "x:\n  - &t " + std::string(1 << 20, 't') + "\n  - [" + repeated("*t", 80) + "]\n"),
+              HasSubstr("f.yaml:3: says too much"));
+  EXPECT_THAT(faults("f.yaml", "a: b\nc: &c [*c]\n"), HasSubstr("f.yaml:2: an alias cannot stand inside"));
   EXPECT_NE(faults("f.yaml", std::string(5000, '[')), "");
+  EXPECT_THAT(faults("f.yaml", "a: " + std::string(65, '[') + std::string(65, ']')), HasSubstr("nested too deep"));
+}
+
+TEST(Documents, AliasesStandForWhatTheyMean) {
+  const auto read = read_documents("f.yaml",
+                                   "kind: query\nname: &n q\ncontent: {query: &sql SELECT 1, x: &x {a: [1]}, y: *x, "
+                                   "*n : *sql}\n---\nkind: tag\nname: &n r\nquery: *n\n");
+  ASSERT_TRUE(read) << read.error().text();
+  ASSERT_EQ(read->size(), 2U);
+  EXPECT_EQ(read->front().body.at("content"),
+            boost::json::parse(R"({"query":"SELECT 1","x":{"a":[1]},"y":{"a":[1]},"q":"SELECT 1"})"));
+  EXPECT_EQ(read->back().body.at("query"), "r");
+  EXPECT_THAT(faults("f.yaml", "? [a]\n: b\n"), HasSubstr("f.yaml:1: a name must be a text"));
+  EXPECT_THAT(faults("f.yaml", "a: b\n~: b\n"), HasSubstr("f.yaml:2: a name must be a text"));
 }
 
 TEST(Documents, WhatNoDocumentCanBeginWithIsRefusedWithItsLine) {
@@ -56,6 +79,21 @@ TEST(Documents, ControlCharactersAreRefusedWithTheirLine) {
   EXPECT_THAT(faults("f.yaml", "kind: tag\nname: \"a\0b\"\n"s), HasSubstr("f.yaml:2: has the control character 0x00"));
   // yaml-cpp never came to the end of this one.
   EXPECT_NE(faults("f.yaml", ", \"a}}{\"b\0c\"\0\0{\"d\":e\0f\"\0\0{\"d\": {)\"g\": 5}}, \"h}}"s), "");
+}
+
+TEST(Documents, NumbersThatNothingHoldsAreRefused) {
+  EXPECT_THAT(faults("f.json", "{\"options\": {\n\"a\": [1, 5E999]}}"), HasSubstr("f.json:2: the number is too large"));
+}
+
+TEST(Documents, ControlCharactersAreWrittenSoThatTheyAreReadAgain) {
+  const auto text = std::string("a\x7f\x01\n b\0c", 8);
+  const Document document{
+      .kind = "query", .name = text, .body = {{"description", text}, {"content", {{text, text}}}}, .where = {}};
+  const auto read = read_documents("f.yaml", text_of(document));
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(read->front().name, text);
+  EXPECT_EQ(read->front().body.at("description"), document.body.at("description"));
+  EXPECT_EQ(read->front().body.at("content"), document.body.at("content"));
 }
 
 TEST(Documents, WrittenAndReadAgainTheyAreTheSame) {

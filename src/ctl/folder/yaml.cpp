@@ -86,11 +86,23 @@ class Writer {
     }
   }
 
+  // As JSON has it, which leaves the delete character alone. YAML does not have that.
+  void quote(std::string_view text) {
+    std::string quoted;
+    append_json_string(quoted, text);
+    for (const char c : quoted) {
+      if (c == '\x7f')
+        out += "\\x7f";
+      else
+        out += c;
+    }
+  }
+
   void key(std::string_view text) {
     if (is_plain(text) && text.find_first_of(":,'\"") == text.npos)
       out += text;
     else
-      append_json_string(out, text);
+      quote(text);
   }
 
   void scalar(std::string_view text, std::size_t depth) {
@@ -105,7 +117,7 @@ class Writer {
         if (!line.empty()) out.append(2 * std::max<std::size_t>(depth, 1), ' ').append(line);
       }
     } else {
-      append_json_string(out, text);
+      quote(text);
     }
   }
 };

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <mutex>
 #include <optional>
 
 #include "base/json.h"
@@ -13,6 +12,7 @@
 #include "server/agents/accept_encoding.h"
 #include "server/agents/parked_reads.h"
 #include "server/agents/requests.h"
+#include "server/agents/sources.h"
 #include "server/api/problem.h"
 #include "server/carves/carves.h"
 #include "server/enrollment/enrollment.h"
@@ -84,39 +84,14 @@ struct Call {
 // What a shared_ptr is for: std::function wants to be copied.
 using CallPtr = std::shared_ptr<Call>;
 
-// The answer to a distributed read.
-class ReadReply {
- public:
-  void add(const Ask& ask) {
-    append_member(queries_, ask.id, ask.sql);
-    if (!ask.discovery.empty()) append_member(discovery_, ask.id, ask.discovery);
-  }
-  std::string text(std::uint32_t accelerate) const {
-    std::string text = R"({"queries":{)" + queries_ + '}';
-    if (!discovery_.empty()) text += R"(,"discovery":{)" + discovery_ + '}';
-    if (accelerate != 0) text += fmt::format(R"(,"accelerate":{})", accelerate);
-    return text + '}';
-  }
-
- private:
-  static void append_member(std::string& into, std::string_view name, std::string_view value) {
-    if (!into.empty()) into += ',';
-    append_json_string(into, name);
-    into += ':';
-    append_json_string(into, value);
-  }
-  std::string queries_;
-  std::string discovery_;
-};
-
 class TheAgents final : public Agents {
  public:
   TheAgents(const Services& services, std::vector<QuerySource*> sources,
             std::function<void(std::function<void()>)> to_worker, const Options& options)
       : services_(services),
-        sources_(std::move(sources)),
         to_worker_(std::move(to_worker)),
         options_(options),
+        sources_(std::move(sources), counts_),
         parked_(options.held) {}
 
   std::vector<http::Route> routes() override;
@@ -146,20 +121,24 @@ class TheAgents final : public Agents {
   void identified(const CallPtr& call, hosts::HostId host, F& then);
 
   void compose_config(const CallPtr& call, hosts::HostId id, std::string_view etag);
-  void send_config(const CallPtr& call, std::string_view etag, const queries::Composed& composed);
+  void send_config(const CallPtr& call, hosts::HostId id, std::string_view etag, const queries::Composed& composed);
   http::Response read_response(std::string body) const;
-  bool has(hosts::HostId host) const;
-  std::string take(hosts::HostId host);
   void read_of(const CallPtr& call, hosts::HostId host, std::string_view body_key);
   void hold(const CallPtr& call, hosts::HostId host, std::chrono::seconds time, std::string node_key);
   void answer_held(hosts::HostId host, HeldRead held);
-  void write_of(const CallPtr& call, hosts::HostId host, std::vector<Answer> answers);
 
   void answer(Call& call, http::Response response) { reply(call, Outcome::answered, std::move(response)); }
   void refuse(Call& call, Outcome outcome, unsigned status, std::string_view what) {
     reply(call, outcome, refusal(status, what));
   }
   void refuse(Call& call, const Error& error);
+  // Of what was to be kept.
+  void finish(Call& call, const Result<void>& kept) {
+    if (kept)
+      answer(call, json_text("{}"));
+    else
+      refuse(call, kept.error());
+  }
   void reply(Call& call, Outcome outcome, http::Response response) {
     counts_.count(call.endpoint, outcome);
     call.responder.send(std::move(response));
@@ -169,11 +148,11 @@ class TheAgents final : public Agents {
   }
 
   const Services& services_;
-  const std::vector<QuerySource*> sources_;
   const std::function<void(std::function<void()>)> to_worker_;
   const Options options_;
-  ParkedReads parked_;
   Counts counts_;
+  Sources sources_;
+  ParkedReads parked_;
 };
 
 // Routes
@@ -311,7 +290,7 @@ void TheAgents::config(const CallPtr& call) {
   identify(call, key, [this, call, etag = std::move(request->etag)](hosts::HostId id) {
     const auto host = services_.hosts->find(id);
     const auto composed = host ? services_.queries->recall(*host) : nullptr;
-    if (composed) return send_config(call, etag, *composed);
+    if (composed) return send_config(call, id, etag, *composed);
     to_worker_([this, call, id, etag] { compose_config(call, id, etag); });
   });
 }
@@ -323,10 +302,12 @@ void TheAgents::compose_config(const CallPtr& call, hosts::HostId id, std::strin
   if (!*host) return refuse(*call, Outcome::busy, 503, kComeAgain);
   const auto composed = services_.queries->compose(**host);
   if (!composed) return refuse(*call, composed.error());
-  send_config(call, etag, **composed);
+  send_config(call, id, etag, **composed);
 }
 
-void TheAgents::send_config(const CallPtr& call, std::string_view etag, const queries::Composed& composed) {
+void TheAgents::send_config(const CallPtr& call, hosts::HostId id, std::string_view etag,
+                            const queries::Composed& composed) {
+  services_.hosts->given(id, composed.etag);
   if (!etag.empty() && etag == composed.etag) {
     add(counts_.configs_unchanged);
     return answer(*call, json_text(R"({"etag":"ok"})"));
@@ -355,12 +336,8 @@ void TheAgents::log(const CallPtr& call) {
     if (batch->lines.empty()) return answer(*call, json_text("{}"));
     results::LogBatch lines{
         .host = host, .status = batch->status, .received = services_.clock(), .lines = std::move(batch->lines)};
-    const bool taken = services_.results->store(std::move(lines), [this, call](const Result<void>& stored) {
-      if (stored)
-        answer(*call, json_text("{}"));
-      else
-        refuse(*call, stored.error());
-    });
+    const bool taken =
+        services_.results->store(std::move(lines), [this, call](const Result<void>& stored) { finish(*call, stored); });
     if (!taken) refuse(*call, Outcome::busy, 503, kComeAgain);
   });
 }
@@ -374,28 +351,6 @@ http::Response TheAgents::read_response(std::string body) const {
   return response;
 }
 
-bool TheAgents::has(hosts::HostId host) const {
-  for (const auto* source : sources_)
-    if (source->has(host)) return true;
-  return false;
-}
-
-// The body of an answer with all that the sources ask of the host.
-std::string TheAgents::take(hosts::HostId host) {
-  ReadReply reply;
-  std::uint32_t most = 0;
-  std::vector<Ask> asks;
-  for (auto* source : sources_) {
-    std::uint32_t accelerate = 0;
-    asks.clear();
-    source->take(host, asks, accelerate);
-    for (const auto& ask : asks) reply.add(ask);
-    add(counts_.queries_sent, asks.size());
-    most = std::max(most, accelerate);
-  }
-  return reply.text(most);
-}
-
 void TheAgents::read(const CallPtr& call) {
   const auto key = read_node_key(call->request.body);
   if (!key) return refuse(*call, Outcome::malformed, 400, key.error().text());
@@ -403,7 +358,7 @@ void TheAgents::read(const CallPtr& call) {
 }
 
 void TheAgents::read_of(const CallPtr& call, hosts::HostId host, std::string_view body_key) {
-  if (has(host)) return answer(*call, read_response(take(host)));
+  if (sources_.has(host)) return answer(*call, read_response(sources_.take(host)));
   const auto wanted = parse<std::uint32_t>(call->request.header(to_lower(protocol::kHeldReadHeader))).value_or(0);
   const auto time = std::min(std::chrono::seconds(wanted), options_.hold);
   if (time.count() > 0) {
@@ -427,7 +382,7 @@ void TheAgents::hold(const CallPtr& call, hosts::HostId host, std::chrono::secon
   if (put.ticket == 0) return;
   add(counts_.reads_held);
   // A query that came after the look at the sources and before put() has woken nobody.
-  if (!has(host)) return;
+  if (!sources_.has(host)) return;
   if (auto mine = parked_.take(host, put.ticket)) answer_held(host, std::move(*mine));
 }
 
@@ -440,7 +395,7 @@ void TheAgents::answer_held(hosts::HostId host, HeldRead held) {
     return;
   }
   add(counts_.reads_woken);
-  held.responder.send(read_response(take(host)));
+  held.responder.send(read_response(sources_.take(host)));
 }
 
 void TheAgents::wake(std::span<const hosts::HostId> hosts) {
@@ -453,48 +408,9 @@ void TheAgents::write(const CallPtr& call) {
   if (!request) return refuse(*call, Outcome::malformed, 400, request.error().text());
   call->request.body = {};
   const auto written = std::make_shared<WriteRequest>(std::move(*request));
-  identify(call, written->node_key,
-           [this, call, written](hosts::HostId host) { write_of(call, host, std::move(written->answers)); });
-}
-
-void TheAgents::write_of(const CallPtr& call, hosts::HostId host, std::vector<Answer> answers) {
-  std::vector<std::vector<Answer>> by_source(sources_.size());
-  for (auto& answer : answers) {
-    const auto source =
-        std::ranges::find_if(sources_, [&](auto* each) { return answer.id.starts_with(each->prefix()); });
-    if (source == sources_.end())
-      add(counts_.answers_unknown);
-    else
-      by_source[static_cast<std::size_t>(source - sources_.begin())].push_back(std::move(answer));
-  }
-  // Answered by the last of the sources to be done; by this function if none has anything to do.
-  struct Pending {
-    std::mutex mutex;
-    std::size_t left = 1;
-    Result<void> outcome;
-  };
-  const auto pending = std::make_shared<Pending>();
-  const auto done = [this, call, pending](const Result<void>& outcome) {
-    {
-      const std::lock_guard lock(pending->mutex);
-      if (!outcome) pending->outcome = outcome;
-      if (--pending->left > 0) return;
-    }
-    if (pending->outcome)
-      answer(*call, json_text("{}"));
-    else
-      refuse(*call, pending->outcome.error());
-  };
-  for (std::size_t i = 0; i < sources_.size(); ++i) {
-    if (by_source[i].empty()) continue;
-    add(counts_.answers, by_source[i].size());
-    {
-      const std::lock_guard lock(pending->mutex);
-      ++pending->left;
-    }
-    sources_[i]->accept(host, std::move(by_source[i]), done);
-  }
-  done({});
+  identify(call, written->node_key, [this, call, written](hosts::HostId host) {
+    sources_.accept(host, std::move(written->answers), [this, call](const Result<void>& kept) { finish(*call, kept); });
+  });
 }
 
 // Carves
@@ -517,11 +433,7 @@ void TheAgents::carve_block(const CallPtr& call) {
   call->request.body = {};
   const auto block = std::make_shared<CarveBlock>(std::move(*request));
   const auto store = [this, call, block](hosts::HostId host) {
-    const auto stored = services_.carves->block(host, block->session, block->block_id, block->data, services_.clock());
-    if (stored)
-      answer(*call, json_text("{}"));
-    else
-      refuse(*call, stored.error());
+    finish(*call, services_.carves->block(host, block->session, block->block_id, block->data, services_.clock()));
   };
   // Older agents show nothing but the session.
   if (header_key(call->request).empty() && block->node_key.empty()) return store(0);

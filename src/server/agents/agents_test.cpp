@@ -203,6 +203,7 @@ TEST_F(AgentsTest, AKnownConfigurationIsNotSentAgain) {
   EXPECT_EQ(post("/config", R"({"node_key":"key-1","etag":""})")->body(), R"({"schedule":{},"etag":"v1"})");
   EXPECT_EQ(post("/config", R"({"node_key":"key-1","etag":"v0"})")->body(), R"({"schedule":{},"etag":"v1"})");
   EXPECT_EQ(agents->counts().configs_unchanged, 1U);
+  EXPECT_THAT(hosts.configurations, ElementsAre(std::pair(1, "v1")));
 }
 
 TEST_F(AgentsTest, ConfigurationIsPackedWhereTheAgentTakesThat) {
@@ -217,6 +218,7 @@ TEST_F(AgentsTest, WhatIsNotComposedYetIsComposedOnAWorker) {
   queries.recalled = nullptr;
   EXPECT_EQ(post("/config", R"({"node_key":"key-1"})")->status(), 200U);
   EXPECT_EQ(jobs, 1);
+  EXPECT_THAT(hosts.configurations, ElementsAre(std::pair(1, "v1")));
   queries.composed = nullptr;
   EXPECT_EQ(post("/config", R"({"node_key":"key-1"})")->status(), 503U);
   hosts.hosts.clear();

@@ -120,6 +120,10 @@ struct FakeHosts : hosts::Hosts {
     const std::lock_guard lock(mutex);
     signs.emplace_back(host, sign, address);
   }
+  void given(hosts::HostId host, std::string_view etag) noexcept override {
+    const std::lock_guard lock(mutex);
+    configurations[host] = etag;
+  }
   Result<hosts::HostId> add(db::Transaction&, std::string_view identifier, const hosts::Details& details,
                             std::span<const hosts::TagId> tags, Timestamp) override {
     const std::lock_guard lock(mutex);
@@ -145,6 +149,7 @@ struct FakeHosts : hosts::Hosts {
   std::map<hosts::HostId, hosts::Details> details_of;
   std::vector<hosts::HostId> looked_up;
   std::vector<std::tuple<hosts::HostId, hosts::Sign, std::string>> signs;
+  std::map<hosts::HostId, std::string> configurations;  // given last
   std::function<Result<void>(db::Transaction&, hosts::HostId)> remover;
   hosts::HostId last = 0;
   int again = 0;

@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <memory>
 #include <utility>
 
 #include "server/api/json.h"
-#include "server/api/problem.h"
+#include "server/api/streaming.h"
 
 namespace osprey::server::api {
 namespace {
@@ -32,31 +31,6 @@ http::Response head_of(ExportFormat format, std::string_view name) {
           .headers = {{"content-disposition", fmt::format("attachment; filename=\"{}.{}\"", name, name_of(format))},
                       {"cache-control", "no-store"}}};
 }
-
-// Kept alive by what waits to go on with it.
-class Export : public std::enable_shared_from_this<Export> {
- public:
-  Export(ExportWriter writer, ExportSource source, http::BodyStream stream)
-      : writer_(std::move(writer)), source_(std::move(source)), stream_(std::move(stream)) {}
-
-  void send(bool more) {
-    if (!more) writer_.end();
-    if (!stream_.write(writer_.take())) return;
-    if (!more) return stream_.finish();
-    // Also where the reader is fast: others wait for the worker.
-    stream_.when_drained([self = shared_from_this()] { self->go_on(); });
-  }
-
- private:
-  // Without finish() the reader knows that it is not whole.
-  void go_on() {
-    if (const auto more = source_(writer_)) send(*more);
-  }
-
-  ExportWriter writer_;
-  ExportSource source_;
-  http::BodyStream stream_;
-};
 
 }  // namespace
 
@@ -136,13 +110,14 @@ void ExportWriter::add_field(std::string_view field) {
 }
 
 void export_rows(std::string_view name, ExportWriter writer, ExportSource source, http::Responder responder) {
-  const auto more = source(writer);
-  if (!more) {
-    responder.send(problem_response(more.error()));
-    return;
-  }
-  auto stream = responder.stream(head_of(writer.format(), name));
-  std::make_shared<Export>(std::move(writer), std::move(source), std::move(stream))->send(*more);
+  auto head = head_of(writer.format(), name);
+  auto next = [writer = std::move(writer), source = std::move(source)](std::string& piece) mutable -> Result<bool> {
+    const bool more = TRY(source(writer));
+    if (!more) writer.end();
+    piece = writer.take();
+    return more;
+  };
+  stream_body(std::move(head), std::move(next), std::move(responder));
 }
 
 }  // namespace osprey::server::api

@@ -1,5 +1,4 @@
-// Export: all rows of something as CSV (RFC 4180), as a JSON list or as JSON lines, in a stream that goes as fast as
-// its reader and holds a piece of it at a time.
+// Export: all rows of something as CSV (RFC 4180), as a JSON list or as JSON lines, in a stream (streaming.h).
 #pragma once
 
 #include <boost/json.hpp>
@@ -50,14 +49,10 @@ class ExportWriter {
   std::string text_;
 };
 
-// Adds the rows that come next, about kExportPiece of text at most; false: there are no more. Called on workers, by one
-// at a time.
-inline constexpr std::size_t kExportPiece = 1 << 20;
+// Adds the rows that come next, about kPiece of text at most; false: there are no more. Otherwise as a PieceSource.
 using ExportSource = std::function<Result<bool>(ExportWriter&)>;
 
-// Sends all of it, as a file of this name and the format's ending. An error of the first call is answered as a problem;
-// at a later one the connection breaks off, so that the reader knows that it is not whole. What `source` refers to
-// outlives the listener.
+// Sends all of it, as a file of this name and the format's ending.
 void export_rows(std::string_view name, ExportWriter writer, ExportSource source, http::Responder responder);
 
 // What an endpoint says that it sends.

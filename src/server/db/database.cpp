@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "server/db/listeners.h"
+#include "server/db/noting_transaction.h"
 #include "server/db/postgresql.h"
 #include "server/db/sqlite.h"
 

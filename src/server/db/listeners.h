@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -49,15 +48,6 @@ class Listeners {
 
   mutable std::mutex mutex_;
   std::vector<Listener> listeners_;
-};
-
-// Refuses what a Notification must not be.
-
-Result<void> check(const Notification& notification);
-
-// Counters of Database::Counts that both databases keep alike.
-struct Counters {
-  std::atomic<std::uint64_t> reads{0}, writes{0}, retries{0}, failures{0};
 };
 
 }  // namespace osprey::server::db

@@ -22,4 +22,7 @@ class NotingTransaction final : public Transaction {
   soci::session& sql_;
 };
 
+// Refuses what a Notification must not be.
+Result<void> check(const Notification& notification);
+
 }  // namespace osprey::server::db

@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "server/db/counters.h"
 #include "server/db/listeners.h"
 #include "server/db/migrate.h"
 #include "server/db/noting_transaction.h"
@@ -258,16 +259,7 @@ class PostgresqlDatabase final : public Database {
     });
   }
 
-  Counts counts() const override {
-    const Pool::Counts pool = pool_.counts();
-    return {.reads = counters_.reads,
-            .writes = counters_.writes,
-            .retries = counters_.retries,
-            .failures = counters_.failures,
-            .waits_us = pool.waits_us,
-            .open = pool.open,
-            .in_use = pool.in_use};
-  }
+  Counts counts() const override { return counters_.with(pool_.counts()); }
 
  protected:
   Result<void> run_read(milliseconds statement, const std::function<void(soci::session&)>& work) override {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/unique_fd.h"
+#include "server/db/counters.h"
 #include "server/db/listeners.h"
 #include "server/db/migrate.h"
 #include "server/db/noting_transaction.h"
@@ -161,14 +162,9 @@ class SqliteDatabase final : public Database {
   }
 
   Counts counts() const override {
-    const Pool::Counts pool = readers_.counts();
-    return {.reads = counters_.reads,
-            .writes = counters_.writes,
-            .retries = counters_.retries,
-            .failures = counters_.failures,
-            .waits_us = pool.waits_us,
-            .open = pool.open + 1,
-            .in_use = pool.in_use};
+    auto counts = counters_.with(readers_.counts());
+    ++counts.open;  // the writer
+    return counts;
   }
 
  protected:

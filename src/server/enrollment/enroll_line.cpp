@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "net/fingerprint.h"
 #include "server/api/problem.h"
-#include "server/certificates.h"
 
 namespace osprey::server::enrollment {
 namespace {
@@ -49,7 +49,7 @@ Result<EnrollLine> enroll_line(const Options& options, std::string_view secret) 
   line.secret = secret;
   line.flags = flags_for(options);
   line.certificate = options.certificate;
-  line.fingerprint = options.certificate.empty() ? "" : fingerprint_of(options.certificate);
+  line.fingerprint = options.certificate.empty() ? "" : net::fingerprint_of(options.certificate);
   line.shell = fmt::format("umask 077\nmkdir -p {}\n", kFolder);
   line.shell += file("enroll_secret", secret);
   if (!options.certificate.empty()) line.shell += file("server.pem", options.certificate);

@@ -3,6 +3,7 @@
 #include <soci/soci.h>
 
 #include "server/hosts/testing.h"
+#include "server/queries/queries.h"
 #include "server/tags/service.h"
 
 namespace osprey::server::hosts {
@@ -50,6 +51,38 @@ TEST_P(HostEndpointsTest, CountByStatusPlatformAndVersion) {
   EXPECT_EQ(counts.at("status").at("late"), 2);
   EXPECT_EQ(counts.at("platform").at("debian"), 3);
   EXPECT_EQ(counts.at("version").at("5.23.0"), 3);
+}
+
+// SRV-11
+TEST_P(HostEndpointsTest, WhetherAHostHasTheNewestConfiguration) {
+  migrate(queries::schema());
+  auto& services = server().services;
+  const auto tags = *tags::start(services);
+  services.tags = tags.get();
+  const auto queries = *queries::start({database(), hosts(), *tags});
+  services.queries = queries.get();
+  const auto id = add("web-1");
+  const auto shown = [&] { return get("show_host", {std::to_string(id)}).body; };
+  const auto etag = [&] { return (*queries->compose(*hosts().find(id)))->etag; };
+  EXPECT_TRUE(shown().at("configuration").is_null());
+  EXPECT_TRUE(shown().at("configuration_newest").is_null());
+
+  const auto first = etag();
+  hosts().given(id, first);
+  EXPECT_EQ(shown().at("configuration"), boost::json::value(first));
+  EXPECT_EQ(shown().at("configuration_newest"), true);
+  ASSERT_TRUE(hosts().flush());
+  EXPECT_EQ(shown().at("configuration"), boost::json::value(first)) << "from the database";
+
+  ASSERT_TRUE(queries->save({.kind = queries::Kind::query,
+                             .name = "q",
+                             .content = boost::json::parse(R"({"query":"select 1","interval":60})").as_object()},
+                            kCaller, Timestamp{now}));
+  EXPECT_EQ(shown().at("configuration"), boost::json::value(first));
+  EXPECT_EQ(shown().at("configuration_newest"), false);
+  hosts().given(id, etag());
+  EXPECT_EQ(shown().at("configuration"), boost::json::value(etag())) << "before it is written";
+  EXPECT_EQ(shown().at("configuration_newest"), true);
 }
 
 // SRV-11: when a host enrolled, what it is, what it last said.

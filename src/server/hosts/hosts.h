@@ -62,6 +62,10 @@ class Hosts {
   // Notes that the host spoke; from memory, written by the batch. On the listener's thread.
   virtual void seen(HostId host, Sign sign, std::string_view address, Timestamp now) noexcept = 0;
 
+  // Notes the etag of the configuration that the host was given; from memory, written by the batch where it is another
+  // than before. On any thread.
+  virtual void given(HostId, std::string_view /*etag*/) noexcept {}
+
   // Makes the host in the transaction of its enrolment, with the details that it sent and the tags that its secret
   // gives. find() knows it within moments of the commit, look_up() at once.
   virtual Result<HostId> add(db::Transaction& transaction, std::string_view identifier, const Details& details,

@@ -83,17 +83,24 @@ std::vector<Record> load_these(soci::session& sql, std::span<const HostId> hosts
   return records;
 }
 
-void write_addresses(soci::session& sql, std::span<const SeenChange> changes) {
-  std::string address;
+// `update` has a :text and a :host; what is empty is left as it is.
+void write_texts(soci::session& sql, const char* update, std::span<const SeenChange> changes,
+                 std::string SeenChange::* field) {
+  std::string text;
   HostId host = 0;
-  soci::statement statement =
-      (sql.prepare << "UPDATE hosts SET address = :address WHERE id = :id", use(address), use(host));
+  soci::statement statement = (sql.prepare << update, use(text), use(host));
   for (const auto& change : changes) {
-    if (change.address.empty()) continue;
-    address = change.address;
+    if ((change.*field).empty()) continue;
+    text = change.*field;
     host = change.host;
     statement.execute(true);
   }
+}
+
+// Adds a row to a VALUES list; without the casts PostgreSQL takes small numbers for integers.
+void add_row(std::string& values, HostId host, std::span<const std::int64_t> numbers) {
+  values += fmt::format("{}(CAST({} AS BIGINT),CAST({} AS BIGINT))", values.empty() ? "" : ",", host,
+                        fmt::join(numbers, " AS BIGINT),CAST("));
 }
 
 }  // namespace
@@ -192,7 +199,7 @@ std::vector<Enrolment> load_enrolments(soci::session& sql, HostId host) {
 
 void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
   // First the hosts, then what was seen of them: as everybody who writes both, so that none waits for the other.
-  write_addresses(sql, changes);
+  write_texts(sql, "UPDATE hosts SET address = :text WHERE id = :host", changes, &SeenChange::address);
   static const std::string kUpdate = [] {
     std::string sets;
     for (std::size_t i = 0; i < kSigns; ++i)
@@ -203,22 +210,21 @@ void write_seen(soci::session& sql, std::span<const SeenChange> changes) {
     return "UPDATE host_seen SET " + sets + " FROM (VALUES {}) AS v WHERE host_id = v.column1";
   }();
   constexpr std::size_t kRows = 500;  // a statement
-  while (!changes.empty()) {
+  for (auto rest = changes; !rest.empty();) {
     std::string values;
-    for (const auto& change : changes.first(std::min(kRows, changes.size())))
-      values += fmt::format("{}(CAST({} AS BIGINT),CAST({} AS BIGINT))", values.empty() ? "" : ",", change.host,
-                            fmt::join(change.signs, " AS BIGINT),CAST("));
+    for (const auto& change : rest.first(std::min(kRows, rest.size()))) add_row(values, change.host, change.signs);
     sql << fmt::format(fmt::runtime(kUpdate), values);
-    changes = changes.subspan(std::min(kRows, changes.size()));
+    rest = rest.subspan(std::min(kRows, rest.size()));
   }
+  // Of rows that are this transaction's by now.
+  write_texts(sql, "UPDATE host_seen SET configuration = :text WHERE host_id = :host", changes,
+              &SeenChange::configuration);
 }
 
 void write_refreshed(soci::session& sql, std::span<const HostTime> refreshed) {
   if (refreshed.empty()) return;
   std::string values;
-  for (const auto& each : refreshed)
-    values +=
-        fmt::format("{}(CAST({} AS BIGINT),CAST({} AS BIGINT))", values.empty() ? "" : ",", each.host, each.at.ms);
+  for (const auto& each : refreshed) add_row(values, each.host, {&each.at.ms, 1});
   sql << "UPDATE hosts SET details_at = v.column2 FROM (VALUES " + values + ") AS v WHERE id = v.column1";
 }
 
@@ -234,6 +240,12 @@ std::array<SignTimes, kSigns> load_signs(soci::session& sql, HostId host) {
   statement.exchange(use(host));
   run(statement, "SELECT " + columns + " FROM host_seen WHERE host_id = :host", true);
   return signs;
+}
+
+std::string load_configuration(soci::session& sql, HostId host) {
+  std::string etag;
+  sql << "SELECT configuration FROM host_seen WHERE host_id = :host", use(host), into(etag);
+  return etag;
 }
 
 void write_details(soci::session& sql, std::span<const DetailChange> changes) {

@@ -51,6 +51,8 @@ struct SignTimes {
   Timestamp first, last;
 };
 std::array<SignTimes, kSigns> load_signs(soci::session& sql, HostId host);
+// The etag of the configuration that it was given last; empty: none.
+std::string load_configuration(soci::session& sql, HostId host);
 
 // The answer to one detail query: rows, or why there are none.
 struct Detail {

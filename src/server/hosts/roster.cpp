@@ -97,6 +97,29 @@ void Roster::note_address(Shard& shard, HostId host, std::string_view address) {
   mark(shard, *found->second, host, kAddress);
 }
 
+void Roster::given(HostId host, std::string_view etag) noexcept {
+  auto& at = shard(host);
+  const auto hash = std::hash<std::string_view>()(etag);
+  {
+    const std::shared_lock lock(at.mutex);
+    const auto found = at.entries.find(host);
+    if (found == at.entries.end() || found->second->given_hash.exchange(hash, std::memory_order_relaxed) == hash)
+      return;
+  }
+  const std::unique_lock lock(at.mutex);
+  const auto found = at.entries.find(host);
+  if (found == at.entries.end()) return;
+  found->second->configuration = etag;
+  mark(at, *found->second, host, kConfiguration);
+}
+
+std::string Roster::configuration(HostId host) const {
+  const auto& at = shard(host);
+  const std::shared_lock lock(at.mutex);
+  const auto found = at.entries.find(host);
+  return found == at.entries.end() ? "" : found->second->configuration;
+}
+
 void Roster::mark(Shard& shard, Entry& entry, HostId host, std::uint8_t bits) {
   if (entry.fresh.fetch_or(bits, std::memory_order_acq_rel) != 0) return;
   const std::lock_guard lock(shard.fresh_mutex);
@@ -124,6 +147,7 @@ std::vector<SeenChange> Roster::take_seen() {
         if (bits & 1U << i) change.signs[i] = entry.signs[i].load(std::memory_order_relaxed);
       if (bits & kAddress) change.address = std::exchange(entry.address, {});
       if (change.address == entry.host->address) change.address.clear();
+      if (bits & kConfiguration) change.configuration = std::exchange(entry.configuration, {});
       changes.push_back(std::move(change));
     }
   }
@@ -145,6 +169,10 @@ void Roster::put_back(const std::vector<SeenChange>& changes) {
       if (entry.address.empty()) entry.address = change.address;
       bits |= kAddress;
     }
+    if (!change.configuration.empty()) {
+      if (entry.configuration.empty()) entry.configuration = change.configuration;
+      bits |= kConfiguration;
+    }
     mark(at, entry, change.host, bits);
   }
 }
@@ -156,7 +184,10 @@ void Roster::merge(HostId host, Sign sign, Timestamp at) noexcept {
   if (found == in.entries.end()) return;
   auto& mine = found->second->signs[static_cast<std::size_t>(sign)];
   auto known = mine.load(std::memory_order_relaxed);
-  while (known < at.ms && !mine.compare_exchange_weak(known, at.ms, std::memory_order_relaxed)) {
+  while (known < at.ms) {
+    if (!mine.compare_exchange_weak(known, at.ms, std::memory_order_relaxed)) continue;
+    if (sign == Sign::config) found->second->given_hash.store(0, std::memory_order_relaxed);
+    return;
   }
 }
 

@@ -24,8 +24,9 @@ Timestamp last_of(const Signs& signs) noexcept;
 // What was seen since the last take_seen().
 struct SeenChange {
   HostId host = 0;
-  Signs signs{};        // 0: nothing new
-  std::string address;  // empty: the same
+  Signs signs{};              // 0: nothing new
+  std::string address;        // empty: the same
+  std::string configuration;  // empty: the same
 };
 
 // Thread-safe. In shards, so that the listener's threads do not meet: reading and seen() take a shard's lock shared.
@@ -44,6 +45,10 @@ class Roster {
 
   // Takes the lock alone only for an address that is new.
   void seen(HostId host, Sign sign, std::string_view address, Timestamp now) noexcept;
+  // The same for an etag that is new.
+  void given(HostId host, std::string_view etag) noexcept;
+  // The etag that waits to be written; empty: none does.
+  std::string configuration(HostId host) const;
   std::vector<SeenChange> take_seen();
   // What could not be written comes again with the next take_seen().
   void put_back(const std::vector<SeenChange>& changes);
@@ -54,10 +59,14 @@ class Roster {
   struct Entry {
     HostPtr host;
     std::array<std::atomic<std::int64_t>, kSigns> signs{};
-    std::atomic<std::uint8_t> fresh{0};  // bits of signs that are not written yet; kAddress
+    std::atomic<std::uint8_t> fresh{0};  // bits of signs that are not written yet; kAddress, kConfiguration
     std::string address;                 // seen and not written yet
+    std::string configuration;           // given and not written yet
+    std::atomic<std::size_t> given_hash{
+        0};  // of the etag that was given last; 0: none, or another server gave one since
   };
   static constexpr std::uint8_t kAddress = 1U << kSigns;
+  static constexpr std::uint8_t kConfiguration = kAddress << 1;
 
   struct alignas(64) Shard {
     mutable std::shared_mutex mutex;

@@ -43,6 +43,36 @@ TEST(Roster, NotesWhatIsSeenOnce) {
   EXPECT_EQ(changes[0].address, "10.0.0.2");
 }
 
+TEST(Roster, NotesAConfigurationOnlyWhereItIsAnother) {
+  Roster roster;
+  roster.put(host(1), {});
+  roster.given(2, "a");  // nobody
+  roster.given(1, "a");
+  EXPECT_EQ(roster.configuration(1), "a");
+  auto changes = roster.take_seen();
+  ASSERT_THAT(changes, SizeIs(1));
+  EXPECT_EQ(changes[0].configuration, "a");
+  EXPECT_EQ(roster.configuration(1), "") << "it is being written";
+
+  roster.seen(1, Sign::config, "", {5});
+  roster.given(1, "a");
+  EXPECT_EQ(roster.take_seen().at(0).configuration, "") << "a poll for nothing new";
+  roster.put_back(changes);
+  EXPECT_EQ(roster.take_seen().at(0).configuration, "a");
+  roster.put_back(changes);
+  roster.given(1, "b");
+  roster.put_back(changes);
+  EXPECT_EQ(roster.take_seen().at(0).configuration, "b") << "the later one";
+
+  // Another server may have given it another since.
+  roster.merge(1, Sign::config, {4});
+  roster.given(1, "b");
+  EXPECT_THAT(roster.take_seen(), IsEmpty());
+  roster.merge(1, Sign::config, {6});
+  roster.given(1, "b");
+  EXPECT_EQ(roster.take_seen().at(0).configuration, "b");
+}
+
 TEST(Roster, TakesOverWhatOthersSawWhereItIsLater) {
   Roster roster;
   roster.put(host(1), {0, 5, 0, 0, 0});

@@ -95,6 +95,7 @@ CREATE TABLE host_tags (
 CREATE INDEX host_tags_of ON host_tags (tag_id, host_id);
 )",
      .postgresql = "ALTER TABLE host_seen SET (fillfactor = 50);"},
+    {.both = "ALTER TABLE host_seen ADD COLUMN configuration TEXT NOT NULL DEFAULT '';"},
 };
 
 }  // namespace

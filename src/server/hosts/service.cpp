@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/json.hpp>
-#include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -22,6 +20,7 @@
 #include "server/db/listening.h"
 #include "server/db/text.h"
 #include "server/hosts/detail_queries.h"
+#include "server/hosts/inbox.h"
 #include "server/hosts/messages.h"
 #include "server/hosts/pace.h"
 #include "server/hosts/records.h"
@@ -86,6 +85,8 @@ class HostService final : public Service {
   void seen(HostId host, Sign sign, std::string_view address, Timestamp now) noexcept override {
     roster_.seen(host, sign, address.substr(0, kMostFact), now);
   }
+
+  void given(HostId host, std::string_view etag) noexcept override { roster_.given(host, etag); }
 
   Result<HostId> add(db::Transaction& transaction, std::string_view identifier, const Details& details,
                      std::span<const TagId> tags, Timestamp now) override {
@@ -267,64 +268,6 @@ class HostService final : public Service {
   }
 
  private:
-  // Messages of other servers and of transactions, as the database tells them, until the keeper takes them.
-  class Inbox {
-   public:
-    void add(const std::string& payload) {
-      {
-        const std::lock_guard lock(mutex_);
-        if (closed_) return;
-        waiting_.push_back(payload);
-        if (waiting_.size() > kMost) {
-          waiting_.clear();
-          missed_ = true;
-        }
-      }
-      changed_.notify_one();
-    }
-    void miss() {
-      {
-        const std::lock_guard lock(mutex_);
-        missed_ = true;
-      }
-      changed_.notify_one();
-    }
-    // What could not be done when it was told: after a while.
-    void again(Message message) {
-      const std::lock_guard lock(mutex_);
-      if (failed_.size() < kMost)
-        failed_.push_back(std::move(message));
-      else
-        missed_ = true;
-    }
-    void close() {
-      {
-        const std::lock_guard lock(mutex_);
-        closed_ = true;
-      }
-      changed_.notify_one();
-    }
-
-    struct Taken {
-      std::deque<std::string> payloads;
-      std::vector<Message> failed;
-      bool missed = false, closed = false;
-    };
-    Taken take(std::chrono::steady_clock::time_point until) {
-      std::unique_lock lock(mutex_);
-      changed_.wait_until(lock, until, [&] { return closed_ || missed_ || !waiting_.empty(); });
-      return {std::exchange(waiting_, {}), std::exchange(failed_, {}), std::exchange(missed_, false), closed_};
-    }
-
-   private:
-    static constexpr std::size_t kMost = 20'000;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<std::string> waiting_;
-    std::vector<Message> failed_;
-    bool missed_ = false, closed_ = false;
-  };
-
   // In a transaction of its own: others write between one and the next.
   Result<bool> remove(HostId host, const identity::Caller& caller, Timestamp now) {
     return database_.write([&](db::Transaction& transaction) -> Result<bool> {

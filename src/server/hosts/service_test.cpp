@@ -133,6 +133,20 @@ TEST_P(HostsTest, WhatWasSeenIsWrittenByTheBatch) {
   EXPECT_EQ(signs[static_cast<std::size_t>(Sign::distributed)].first.ms, now);
   EXPECT_EQ(signs[static_cast<std::size_t>(Sign::distributed)].last.ms, now + 10'000);
   EXPECT_EQ(signs[static_cast<std::size_t>(Sign::config)].last.ms, now + 5);
+
+  const auto configuration = [&] {
+    return *database().read([&](soci::session& sql) { return load_configuration(sql, id); });
+  };
+  EXPECT_EQ(configuration(), "");
+  for (const std::string etag : {"the first", "it's another"}) {
+    hosts().given(id, etag);
+    ASSERT_TRUE(hosts().flush());
+    EXPECT_EQ(configuration(), etag);
+  }
+  const auto flushed = hosts().counts().flushed;
+  hosts().given(id, "it's another");
+  ASSERT_TRUE(hosts().flush());
+  EXPECT_EQ(hosts().counts().flushed, flushed) << "nothing is written for a poll";
   EXPECT_EQ(signs[static_cast<std::size_t>(Sign::log)].first.ms, 0);
   Server again(database(), now);
   EXPECT_EQ(last_of(again.hosts->roster().signs(id)).ms, now + 10'000);

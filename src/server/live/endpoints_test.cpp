@@ -1,13 +1,10 @@
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 
 #include "server/activity/activity.h"
-#include "server/api/endpoint.h"
-#include "server/api/testing.h"
-#include "server/db/test_database.h"
+#include "server/api/test_endpoints.h"
 #include "server/hosts/fake_hosts.h"
 #include "server/live/records.h"
 
@@ -23,10 +20,11 @@ using api::testing::Peer;
 using testing::HasSubstr;
 namespace json = boost::json;
 
-class LiveExport : public db::DatabaseTest {
+class LiveExport : public api::testing::EndpointTest {
  protected:
   void SetUp() override { migrate(schema(), activity::schema()); }
 
+  using EndpointTest::ask;
   // A query to hosts 1 to `hosts`.
   QueryId ask(int hosts) {
     const hosts::FakeHosts fake(hosts);
@@ -48,19 +46,10 @@ class LiveExport : public db::DatabaseTest {
     }));
   }
   void begin_export(QueryId query, const std::string& format, Peer& peer) {
-    Services services;
-    services.database = &database();
-    http::Request request;
-    request.query = "format=" + format;
-    request.parameters = {std::to_string(query)};
-    api::testing::run(export_live(), std::move(request), services, peer);
+    ask(export_live(), peer, "format=" + format, {std::to_string(query)});
   }
   std::string exported(QueryId query, const std::string& format) {
-    Peer peer;
-    begin_export(query, format, peer);
-    peer.read_all();
-    EXPECT_TRUE(peer.finished);
-    return peer.body;
+    return streamed(export_live(), "format=" + format, {std::to_string(query)});
   }
 };
 INSTANTIATE_TEST_SUITE_P(Databases, LiveExport, db::both_dialects(), db::dialect_name);

@@ -2,29 +2,16 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <mutex>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "server/hosts/host.h"
+#include "server/live/running.h"
 #include "server/time.h"
 
 namespace osprey::server::live {
-
-// A query that is running.
-struct Running {
-  std::int64_t id = 0;
-  std::string sql;
-  std::int64_t rows_a_host = 0;
-  Timestamp expires_at;
-  std::atomic<bool> ended{false};
-  std::atomic<bool> touched{true};  // somebody has answered since it was last asked whether all have
-};
-using RunningPtr = std::shared_ptr<Running>;
 
 // Thread-safe.
 class Pending {

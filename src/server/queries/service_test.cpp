@@ -91,6 +91,24 @@ TEST_P(QueriesTest, KeepsVersionsAndRollsBack) {
   EXPECT_EQ(queries->find(Kind::query, "q")->content, object(R"({"query":"select 1","interval":60})"));
 }
 
+TEST_P(QueriesTest, RollsBackToNothingThatHostsWouldRefuseForItsSize) {
+  const auto queries = serve(database());
+  const auto large = [](std::string name) {
+    auto made = draft(std::move(name));
+    made.content["description"] = std::string(3 << 20, 'x');
+    return made;
+  };
+  ASSERT_TRUE(queries->save(large("q"), caller, {1}));
+  ASSERT_TRUE(queries->save(draft("q"), caller, {2}));
+  ASSERT_TRUE(queries->save(large("other"), caller, {3}));
+  const auto refused = queries->roll_back(Kind::query, "q", 1, caller, {4});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text(), HasSubstr("hosts take 4 MiB of configuration"));
+  EXPECT_EQ(queries->find(Kind::query, "q")->version, 2);
+  ASSERT_TRUE(queries->remove(Kind::query, "other", caller, {5}));
+  EXPECT_EQ(queries->roll_back(Kind::query, "q", 1, caller, {6})->version, 3);
+}
+
 TEST_P(QueriesTest, AnothersChangeInBetweenIsAConflict) {
   const auto queries = serve(database());
   auto mine = draft("q");

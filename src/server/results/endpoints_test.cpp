@@ -5,9 +5,7 @@
 #include <future>
 
 #include "server/activity/activity.h"
-#include "server/api/endpoint.h"
-#include "server/api/testing.h"
-#include "server/db/test_database.h"
+#include "server/api/test_endpoints.h"
 #include "server/results/results.h"
 
 namespace osprey::server {
@@ -25,12 +23,11 @@ using api::testing::Peer;
 using testing::HasSubstr;
 namespace json = boost::json;
 
-class ResultEndpointsTest : public db::DatabaseTest {
+class ResultEndpointsTest : public api::testing::EndpointTest {
  protected:
   void SetUp() override {
     migrate(schema(), activity::schema());
     results_ = make_results(database());
-    services_.database = &database();
     services_.results = results_.get();
   }
   void store(const std::string& columns, std::int64_t host = 1) {
@@ -41,20 +38,6 @@ class ResultEndpointsTest : public db::DatabaseTest {
                                 [&](const Result<void>& result) { done.set_value(result.has_value()); }));
     ASSERT_TRUE(done.get_future().get());
   }
-  void ask(const api::Endpoint& endpoint, const std::string& query, Peer& peer, const std::string& body = {}) {
-    http::Request request;
-    request.query = query;
-    request.body = body;
-    api::testing::run(endpoint, std::move(request), services_, peer);
-  }
-  json::value ask(const api::Endpoint& endpoint, const std::string& query = {}) {
-    Peer peer;
-    ask(endpoint, query, peer);
-    EXPECT_EQ(peer.response.status, 200U) << peer.response.body;
-    return json::parse(peer.response.body);
-  }
-
-  Services services_;
 
  private:
   std::unique_ptr<Results> results_;
@@ -63,34 +46,34 @@ INSTANTIATE_TEST_SUITE_P(Databases, ResultEndpointsTest, db::both_dialects(), db
 
 TEST_P(ResultEndpointsTest, SearchPageByPage) {
   for (int i = 0; i < 5; ++i) store(fmt::format(R"({{"n":"{}","user":"{}"}})", i, i % 2 ? "bob" : "root"), 7);
-  const json::value first = ask(search_results(), "limit=2&value=user%3Droot&host=7&query=q&action=added");
+  const json::value first = answered(search_results(), "limit=2&value=user%3Droot&host=7&query=q&action=added");
   EXPECT_EQ(first.at("items").as_array().size(), 2U);
   EXPECT_EQ(first.at("items").at(0).at("columns").at("n").as_string(), "4");
   EXPECT_EQ(first.at("items").at(0).at("host").as_int64(), 7);
   const json::value second =
-      ask(search_results(), "limit=2&value=user%3Droot&after=" + std::string(first.at("next").as_string()));
+      answered(search_results(), "limit=2&value=user%3Droot&after=" + std::string(first.at("next").as_string()));
   EXPECT_EQ(second.at("items").as_array().size(), 1U);
   EXPECT_TRUE(second.at("next").is_null());
-  EXPECT_EQ(ask(search_results(), "value=user~oo").at("items").as_array().size(), 3U);
-  EXPECT_EQ(ask(search_results(), "status=true").at("items").as_array().size(), 0U);
+  EXPECT_EQ(answered(search_results(), "value=user~oo").at("items").as_array().size(), 3U);
+  EXPECT_EQ(answered(search_results(), "status=true").at("items").as_array().size(), 0U);
 }
 
 TEST_P(ResultEndpointsTest, WhatIsWrongIsSaid) {
   for (const char* query : {"value=user", "value=%3Dx", "limit=0", "limit=501", "after=zz", "after=5b5d",
                             "after=5b222d31225d", "from=now", "action=eaten", "severity=4", "host=a", "nothing=1"}) {
     Peer peer;
-    ask(search_results(), query, peer);
+    ask(search_results(), peer, query);
     EXPECT_EQ(peer.response.status, 422U) << query;
     EXPECT_THAT(peer.response.body, testing::Not(testing::IsEmpty())) << query;
   }
   Peer peer;
-  ask(export_results(), "value=user", peer);
+  ask(export_results(), peer, "value=user");
   EXPECT_EQ(peer.response.status, 422U);
 }
 
 TEST_P(ResultEndpointsTest, Counts) {
   for (int i = 0; i < 3; ++i) store(R"({"user":"root"})", i);
-  const json::value counts = ask(count_results(), "column=user&top=2");
+  const json::value counts = answered(count_results(), "column=user&top=2");
   EXPECT_EQ(counts.at("rows").as_int64(), 3);
   EXPECT_EQ(counts.at("hosts").as_array().size(), 2U);
   EXPECT_EQ(counts.at("columns").at("user").at(0).at("rows").as_int64(), 3);
@@ -99,7 +82,7 @@ TEST_P(ResultEndpointsTest, Counts) {
 TEST_P(ResultEndpointsTest, ExportsAsCsv) {
   store(R"({"a":"1","b":"it's, \"quoted\"\nand more"})", 3);
   Peer peer;
-  ask(export_results(), "format=csv", peer);
+  ask(export_results(), peer, "format=csv");
   peer.read_all();
   EXPECT_TRUE(peer.finished);
   EXPECT_EQ(peer.response.content_type, "text/csv; charset=utf-8");
@@ -109,19 +92,11 @@ TEST_P(ResultEndpointsTest, ExportsAsCsv) {
 
 TEST_P(ResultEndpointsTest, ExportsAsJsonAndLines) {
   for (int i = 0; i < 3; ++i) store(fmt::format(R"({{"n":{}}})", i));
-  Peer list, lines;
-  ask(export_results(), "format=json", list);
-  list.read_all();
-  EXPECT_EQ(json::parse(list.body).as_array().size(), 3U);
-  ask(export_results(), "", lines);
-  lines.read_all();
-  EXPECT_EQ(std::ranges::count(lines.body, '\n'), 3);
-  EXPECT_EQ(json::parse(lines.body.substr(0, lines.body.find('\n'))).at("columns").at("n").as_int64(), 2);
-  Peer none;
-  ask(export_results(), "format=json&query=none", none);
-  none.read_all();
-  EXPECT_TRUE(none.finished);
-  EXPECT_EQ(json::parse(none.body).as_array().size(), 0U);
+  EXPECT_EQ(json::parse(streamed(export_results(), "format=json")).as_array().size(), 3U);
+  const auto lines = streamed(export_results());
+  EXPECT_EQ(std::ranges::count(lines, '\n'), 3);
+  EXPECT_EQ(json::parse(lines.substr(0, lines.find('\n'))).at("columns").at("n").as_int64(), 2);
+  EXPECT_EQ(json::parse(streamed(export_results(), "format=json&query=none")).as_array().size(), 0U);
 }
 
 TEST_P(ResultEndpointsTest, AnExportWaitsForItsReaderAndEndsWithIt) {
@@ -132,7 +107,7 @@ TEST_P(ResultEndpointsTest, AnExportWaitsForItsReaderAndEndsWithIt) {
                                        [&](const Result<void>&) { done.set_value(); }));
   done.get_future().wait();
   Peer slow;
-  ask(export_results(), "", slow);
+  ask(export_results(), slow);
   EXPECT_LT(slow.body.size(), 2U << 20);  // the rest is not read before the peer has taken this
   EXPECT_FALSE(slow.finished);
   slow.read_all();
@@ -141,7 +116,7 @@ TEST_P(ResultEndpointsTest, AnExportWaitsForItsReaderAndEndsWithIt) {
 
   Peer leaves;
   leaves.gone = true;
-  ask(export_results(), "", leaves);
+  ask(export_results(), leaves);
   EXPECT_TRUE(leaves.waiting.empty());
   EXPECT_FALSE(leaves.finished);
 }
@@ -149,13 +124,13 @@ TEST_P(ResultEndpointsTest, AnExportWaitsForItsReaderAndEndsWithIt) {
 TEST_P(ResultEndpointsTest, StorageAndRetention) {
   store("{}");
   Peer peer;
-  ask(change_result_retention(), "", peer, R"({"keep_days":7,"keep_bytes":1000000000})");
+  ask(change_result_retention(), peer, "", {}, R"({"keep_days":7,"keep_bytes":1000000000})");
   EXPECT_EQ(peer.response.status, 204U) << peer.response.body;
-  const json::value storage = ask(show_result_storage());
+  const json::value storage = answered(show_result_storage());
   EXPECT_EQ(storage.at("rows").as_int64(), 1);
   EXPECT_EQ(storage.at("keep_days").as_int64(), 7);
   EXPECT_EQ(storage.at("days").as_array().size(), 1U);
-  ask(change_result_retention(), "", peer, R"({"keep_days":0,"keep_bytes":-1})");
+  ask(change_result_retention(), peer, "", {}, R"({"keep_days":0,"keep_bytes":-1})");
   EXPECT_EQ(peer.response.status, 422U);
 }
 

@@ -55,7 +55,7 @@ TEST_P(TagEndpointsTest, MakeGiveShowChangeAndDelete) {
 
   tags_->add_user([](TagId) -> Result<std::vector<std::string>> { return std::vector<std::string>{"pack 7 «base»"}; });
   EXPECT_EQ(ask("show_tag", {tag}).body.at("used_by").at(0), "pack 7 «base»");
-  EXPECT_EQ(ask("delete_tag", {tag}).status, 409U);
+  EXPECT_EQ(ask("remove_tag", {tag}).status, 409U);
 }
 
 TEST_P(TagEndpointsTest, PreviewWhatARuleWouldGive) {

@@ -5,25 +5,22 @@
 #include <soci/soci.h>
 
 #include <algorithm>
-#include <atomic>
 #include <boost/json.hpp>
-#include <condition_variable>
-#include <mutex>
-#include <set>
 #include <shared_mutex>
 #include <thread>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "base/text.h"
 #include "server/activity/activity.h"
 #include "server/api/problem.h"
-#include "server/db/group_commit.h"
 #include "server/db/listening.h"
-#include "server/hosts/rounds.h"
 #include "server/queries/sql_check.h"
 #include "server/secret.h"
+#include "server/tags/inbox.h"
+#include "server/tags/query_rules.h"
 #include "server/tags/records.h"
+#include "server/tags/rule_tags.h"
+#include "server/tags/rules.h"
 
 namespace osprey::server::tags {
 namespace {
@@ -32,62 +29,8 @@ using hosts::HostId;
 using hosts::HostPtr;
 using hosts::TagChange;
 
-constexpr std::string_view kPrefix = "tag:";
-constexpr std::string_view kChannel = "tags";
 constexpr std::size_t kMostTags = 1000;
-constexpr std::size_t kMostError = 1000;
-constexpr std::size_t kHostsAtOnce = 1000;  // in a transaction
-constexpr std::size_t kHostsAMessage = 300;
-constexpr std::chrono::milliseconds kLinger{50};  // for more hosts to change
 constexpr std::chrono::milliseconds kRetry{500};
-
-// The tags at one moment.
-struct Rules {
-  std::vector<Tag> tags;  // in the order of all()
-  std::vector<std::pair<TagId, Condition>> conditions;
-  std::int64_t query_revision = 0;  // of the newest query rule; 0: there is none
-
-  const Tag* find(TagId id) const {
-    const auto found = std::ranges::find(tags, id, &Tag::id);
-    return found == tags.end() ? nullptr : &*found;
-  }
-};
-using RulesPtr = std::shared_ptr<const Rules>;
-
-RulesPtr make_rules(std::vector<Tag> tags) {
-  auto rules = std::make_shared<Rules>();
-  for (const auto& tag : tags) {
-    if (!tag.query.empty()) rules->query_revision = std::max(rules->query_revision, tag.revision);
-    if (tag.condition.empty()) continue;
-    boost::system::error_code failed;
-    // What another version of the server wrote and this one cannot read gives and takes nothing.
-    if (auto condition = Condition::parse(boost::json::parse(tag.condition, failed)); !failed && condition)
-      rules->conditions.emplace_back(tag.id, std::move(*condition));
-  }
-  rules->tags = std::move(tags);
-  return rules;
-}
-
-// What a host answered to the rules.
-struct Evaluation {
-  struct Verdict {
-    TagId tag = 0;
-    bool has = false;
-    std::string error;  // instead
-  };
-  Round round;  // revision 0: a rule changed meanwhile, it is to be asked again
-  std::vector<Verdict> verdicts;
-  std::size_t bytes() const noexcept { return sizeof *this + verdicts.size() * sizeof(Verdict); }
-};
-
-Evaluation::Verdict verdict_of(TagId tag, const agents::Answer& answer) {
-  if (answer.failed)
-    return {tag, false, answer.message.empty() ? "the host says no more" : answer.message.substr(0, kMostError)};
-  auto rows = trim(answer.rows);
-  if (rows.empty()) return {.tag = tag};
-  if (rows.size() < 2 || rows.front() != '[' || rows.back() != ']') return {tag, false, "the rows are not an array"};
-  return {.tag = tag, .has = !trim(rows.substr(1, rows.size() - 2)).empty()};
-}
 
 std::string subject_of(const Tag& tag) { return activity::subject("tag", tag.id, tag.name); }
 
@@ -97,7 +40,9 @@ class TagService final : public Service {
       : services_(services),
         database_(*services.database),
         hosts_(hosts::service(services)),
-        rounds_(options.refresh),
+        book_(database_, [this](std::int64_t revision) { query_rules_.hurry(revision); }),
+        rule_tags_(services),
+        query_rules_(services, book_, rule_tags_, name_, options.refresh),
         refresh_(options.refresh) {}
 
   ~TagService() override {
@@ -107,24 +52,15 @@ class TagService final : public Service {
 
   Result<void> start() {
     listening_.listen(
-        database_, std::string(kChannel), [this](const std::string& payload) { inbox_.message(payload); },
+        database_, std::string(QueryRules::kChannel), [this](const std::string& payload) { inbox_.message(payload); },
         [this] { inbox_.miss(); });
     hosts_.add_listener(listening_.while_there([this](HostId host) { inbox_.host(host); }));
     hosts_.add_remover([](db::Transaction& transaction, HostId host) -> Result<void> {
       forget_host(transaction.sql(), host);
       return {};
     });
-    std::unordered_map<HostId, Round> known;
-    for (const auto& round : TRY(database_.read([](soci::session& sql) { return load_rounds(sql); })))
-      known.emplace(round.host, round);
-    for (const auto& host : hosts_.all()) {
-      const auto& round = known[host->id];
-      rounds_.start(host->id, round.ended, services_.clock(), round.revision);
-    }
-    TRY(reload());
-    evaluations_ = std::make_unique<db::GroupCommit<Evaluation>>(
-        db::GroupCommit<Evaluation>::Options{.most_items = 500, .linger = std::chrono::milliseconds(20)},
-        [this](std::span<Evaluation> items) { return keep(items); });
+    TRY(query_rules_.start());
+    TRY(book_.reload());
     inbox_.sweep();
     worker_ = std::thread([this] { run(); });
     return {};
@@ -152,51 +88,23 @@ class TagService final : public Service {
   }
 
   void add_user(Uses uses) override {
-    const std::unique_lock lock(listeners_mutex_);
+    const std::unique_lock lock(users_mutex_);
     users_.push_back(std::move(uses));
   }
 
-  void add_listener(std::function<void(TagId)> listener) override {
-    const std::unique_lock lock(listeners_mutex_);
-    listeners_.push_back(std::move(listener));
-  }
+  void add_listener(std::function<void(TagId)> listener) override { book_.add_listener(std::move(listener)); }
 
   // agents::QuerySource
 
-  std::string_view prefix() const override { return kPrefix; }
+  std::string_view prefix() const override { return QueryRules::kPrefix; }
 
-  bool has(HostId host) const override { return has_queries_ && rounds_.due(host, services_.clock()); }
+  bool has(HostId host) const override { return query_rules_.has(host); }
 
-  void take(HostId host, std::vector<agents::Ask>& asks, std::uint32_t&) override {
-    if (!has_queries_ || !rounds_.ask(host, services_.clock())) return;
-    const auto rules = this->rules();
-    for (const auto& tag : rules->tags)
-      if (!tag.query.empty())
-        asks.push_back({.id = fmt::format("{}{}:{}", kPrefix, tag.id, tag.revision), .sql = tag.query});
-  }
+  void take(HostId host, std::vector<agents::Ask>& asks, std::uint32_t&) override { query_rules_.take(host, asks); }
 
   void accept(HostId host, std::vector<agents::Answer> answers,
               std::function<void(const Result<void>&)> done) override {
-    const auto rules = this->rules();
-    std::set<TagId> wanted;
-    for (const auto& tag : rules->tags)
-      if (!tag.query.empty()) wanted.insert(tag.id);
-    Evaluation evaluation{.round = {.host = host, .ended = services_.clock()}, .verdicts = {}};
-    for (const auto& answer : answers) {
-      // An answer to a rule as it was before is not one to what it says now.
-      const auto tag = asked_in(answer.id, *rules);
-      if (tag && wanted.erase(*tag) > 0)
-        evaluation.verdicts.push_back(verdict_of(*tag, answer));
-      else
-        ++dropped_answers_;
-    }
-    if (evaluation.verdicts.empty()) return done({});
-    const auto known = hosts_.look_up(host);
-    if (!known) return done(std::unexpected(known.error()));
-    if (!*known) return done({});
-    if (wanted.empty()) evaluation.round.revision = rules->query_revision;
-    if (!evaluations_->add(std::move(evaluation), done))
-      done(std::unexpected(Error{db::kUnavailable, "tags", "too many answers are waiting to be written"}));
+    query_rules_.accept(host, answers, std::move(done));
   }
 
   // Service
@@ -256,7 +164,7 @@ class TagService final : public Service {
     auto written = database_.write([&](db::Transaction& transaction) -> Result<void> {
       if (!delete_tag(transaction.sql(), id)) return api::problem(api::kNotFound, subject_of(tag), "is not there");
       TRY(hosts_.drop_tag(transaction, id));
-      activity::record(transaction, caller, now, {.verb = "tag.deleted", .subject = subject_of(tag), .details = {}});
+      activity::record(transaction, caller, now, {.verb = "tag.removed", .subject = subject_of(tag), .details = {}});
       tell_changed(transaction);
       return {};
     });
@@ -269,7 +177,7 @@ class TagService final : public Service {
   Result<std::vector<std::string>> uses(TagId tag) const override {
     std::vector<Uses> users;
     {
-      const std::shared_lock lock(listeners_mutex_);
+      const std::shared_lock lock(users_mutex_);
       users = users_;
     }
     std::vector<std::string> uses;
@@ -299,76 +207,12 @@ class TagService final : public Service {
     return {};
   }
 
-  Evaluated evaluated(HostId host) const override {
-    const auto ended = rounds_.ended(host);
-    return {ended.at, ended.revision};
-  }
+  Evaluated evaluated(HostId host) const override { return query_rules_.evaluated(host); }
 
-  Counts counts() const override {
-    return {.rounds = ended_, .failed_answers = failed_answers_, .dropped_answers = dropped_answers_};
-  }
+  Counts counts() const override { return query_rules_.counts(); }
 
  private:
-  // What is to be done, told on any thread, until the worker takes it.
-  class Inbox {
-   public:
-    struct Work {
-      std::vector<std::string> messages;
-      std::unordered_set<HostId> hosts;
-      bool missed = false, sweep = false, closed = false;
-    };
-    void message(const std::string& payload) {
-      change([&](Work& work) {
-        work.messages.push_back(payload);
-        if (work.messages.size() < kMost) return;
-        work.messages.clear();
-        work.missed = true;
-      });
-    }
-    void host(HostId host) {
-      change([&](Work& work) { work.hosts.insert(host); });
-    }
-    void miss() {
-      change([](Work& work) { work.missed = true; });
-    }
-    void sweep() {
-      change([](Work& work) { work.sweep = true; });
-    }
-    void close() {
-      change([](Work& work) { work.closed = true; });
-    }
-    // Waits at most until then, and a moment longer for more of what there is.
-    Work take(std::chrono::steady_clock::time_point until) {
-      std::unique_lock lock(mutex_);
-      const auto any = [&] {
-        return work_.closed || work_.missed || work_.sweep || !work_.messages.empty() || !work_.hosts.empty();
-      };
-      if (changed_.wait_until(lock, until, any)) changed_.wait_for(lock, kLinger, [&] { return work_.closed; });
-      Work taken{.closed = work_.closed};
-      std::swap(taken, work_);
-      work_.closed = taken.closed;
-      return taken;
-    }
-
-   private:
-    static constexpr std::size_t kMost = 10'000;
-    template <class F>
-    void change(const F& how) {
-      {
-        const std::lock_guard lock(mutex_);
-        how(work_);
-      }
-      changed_.notify_one();
-    }
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    Work work_;
-  };
-
-  RulesPtr rules() const {
-    const std::lock_guard lock(rules_mutex_);
-    return rules_;
-  }
+  RulesPtr rules() const { return book_.rules(); }
 
   static Result<Draft> checked(Draft draft) {
     draft.name = trim(draft.name);
@@ -393,57 +237,14 @@ class TagService final : public Service {
     return written;
   }
 
-  static std::optional<TagId> asked_in(std::string_view id, const Rules& rules) {
-    if (!id.starts_with(kPrefix)) return std::nullopt;
-    id.remove_prefix(kPrefix.size());
-    const auto tag = parse<TagId>(take_until(id, ':'));
-    const auto revision = parse<std::int64_t>(id);
-    const auto* rule = tag ? rules.find(*tag) : nullptr;
-    return rule && revision == rule->revision && !rule->query.empty() ? tag : std::nullopt;
-  }
-
   void tell_changed(db::Transaction& transaction) const {
-    transaction.notify(std::string(kChannel), "changed " + name_);
+    transaction.notify(std::string(QueryRules::kChannel), "changed " + name_);
   }
 
   // After a commit of this server's: in effect here at once, and conditions are evaluated from here for all servers.
   void changed_here() {
-    if (!reload()) inbox_.miss();
+    if (!book_.reload()) inbox_.miss();
     inbox_.sweep();
-  }
-
-  // Reading and taking over is one step, so that what was read later is also taken over later.
-  Result<void> reload() {
-    std::vector<TagId> changed;
-    {
-      const std::lock_guard lock(reloading_);
-      const auto after = make_rules(TRY(database_.read([](soci::session& sql) { return load_tags(sql); })));
-      const auto before = rules();
-      for (const auto& tag : after->tags) {
-        const auto* old = before->find(tag.id);
-        if (!old || old->name != tag.name || old->rank != tag.rank) changed.push_back(tag.id);
-      }
-      for (const auto& tag : before->tags)
-        if (!after->find(tag.id)) changed.push_back(tag.id);
-      {
-        const std::lock_guard rules_lock(rules_mutex_);
-        rules_ = after;
-      }
-      has_queries_ = after->query_revision > 0;
-      if (after->query_revision > before->query_revision) hurry(after->query_revision);
-    }
-    const std::shared_lock lock(listeners_mutex_);
-    for (const auto tag : changed)
-      for (const auto& listener : listeners_) listener(tag);
-    return {};
-  }
-
-  // Hosts that have not answered the rules of this revision are asked now.
-  void hurry(std::int64_t revision) {
-    std::vector<HostId> behind;
-    for (const auto& host : hosts_.all())
-      if (rounds_.ended(host->id).revision < revision && rounds_.hurry(host->id)) behind.push_back(host->id);
-    if (services_.held_reads && !behind.empty()) services_.held_reads->wake(behind);
   }
 
   // The worker's thread.
@@ -455,13 +256,12 @@ class TagService final : public Service {
       if (work.closed) return;
       bool reload_wanted = work.missed;
       for (const auto& message : work.messages) reload_wanted |= handle(message);
-      if (reload_wanted && !reload()) retry([&] { inbox_.miss(); });
-      take_in(work.hosts);
+      if (reload_wanted && !book_.reload()) retry([&] { inbox_.miss(); });
+      query_rules_.take_in(work.hosts);
       const bool timely = steady_clock::now() >= next_sweep;
       if (timely) next_sweep = steady_clock::now() + refresh_;
-      const auto evaluated = work.sweep ? evaluate(hosts_.all(), false)
-                             : timely   ? evaluate(hosts_.all(), true)
-                                        : evaluate(found(work.hosts), true);
+      const auto evaluated = rule_tags_.evaluate(*rules(), work.sweep || timely ? hosts_.all() : found(work.hosts),
+                                                 /*only_where_different=*/!work.sweep);
       if (!evaluated) retry([&] { inbox_.sweep(); });
     }
   }
@@ -477,32 +277,8 @@ class TagService final : public Service {
   bool handle(std::string_view message) {
     const auto verb = take_field(message);
     if (take_field(message) == name_) return false;
-    if (verb != "rounds") return verb == "changed";
-    const auto ended = parse<std::int64_t>(take_field(message));
-    const auto revision = parse<std::int64_t>(take_field(message));
-    while (ended && revision) {
-      const auto host = parse<HostId>(take_field(message));
-      if (!host) break;
-      rounds_.finish(*host, Timestamp{*ended}, *revision);
-    }
-    return false;
-  }
-
-  // Hosts that are new, or enrolled anew, are asked at once.
-  void take_in(const std::unordered_set<HostId>& changed) {
-    std::vector<HostId> to_ask;
-    for (const auto id : changed) {
-      const auto host = hosts_.find(id);
-      if (!host) {
-        rounds_.forget(id);
-      } else if (!rounds_.knows(id)) {
-        rounds_.start(id, {}, services_.clock());
-        to_ask.push_back(id);
-      } else if (rounds_.hurry_after(id, host->enrolled_again)) {
-        to_ask.push_back(id);
-      }
-    }
-    if (has_queries_ && services_.held_reads && !to_ask.empty()) services_.held_reads->wake(to_ask);
+    if (verb == "rounds") query_rules_.heard(message);
+    return verb == "changed";
   }
 
   std::vector<HostPtr> found(const std::unordered_set<HostId>& ids) const {
@@ -512,118 +288,18 @@ class TagService final : public Service {
     return found;
   }
 
-  // Holds conditions against hosts. `only_where_different`: memory is believed where a host has the tag and should, or
-  // has it not and should not; why it has it is not looked at.
-  Result<void> evaluate(std::vector<HostPtr> hosts, bool only_where_different) {
-    const auto rules = this->rules();
-    if (rules->conditions.empty()) return {};
-    if (only_where_different)
-      std::erase_if(hosts, [&](const HostPtr& host) {
-        return std::ranges::all_of(rules->conditions, [&](const auto& rule) {
-          return rule.second.holds(*host) == std::ranges::binary_search(host->tags, rule.first);
-        });
-      });
-    for (std::span<const HostPtr> rest = hosts; !rest.empty();) {
-      const auto some = rest.first(std::min(kHostsAtOnce, rest.size()));
-      rest = rest.subspan(some.size());
-      std::vector<TagChange> wanted;
-      for (const auto& host : some)
-        for (const auto& [tag, condition] : rules->conditions)
-          wanted.push_back({host->id, tag, condition.holds(*host)});
-      TRY(apply(wanted, [](db::Transaction&) -> Result<void> { return {}; }));
-    }
-    return {};
-  }
-
-  // Makes hosts have these tags by rule, or not, where that is different, together with `more`.
-  template <class F>
-  Result<void> apply(const std::vector<TagChange>& wanted, const F& more) {
-    std::vector<HostId> ids;
-    for (const auto& change : wanted)
-      if (ids.empty() || ids.back() != change.host) ids.push_back(change.host);
-    std::set<std::pair<HostId, TagId>> given;
-    for (const auto& reason : TRY(hosts_.tag_reasons(ids)))
-      if (reason.origin == hosts::Origin::rule) given.emplace(reason.host, reason.tag);
-    std::vector<TagChange> changes;
-    std::vector<HostId> changed;
-    for (const auto& change : wanted) {
-      if (given.contains({change.host, change.tag}) == change.has) continue;
-      changes.push_back(change);
-      changed.push_back(change.host);
-    }
-    auto written = database_.write([&](db::Transaction& transaction) -> Result<void> {
-      if (!changes.empty()) TRY(hosts_.change_tags(transaction, hosts::Origin::rule, changes, services_.clock()));
-      return more(transaction);
-    });
-    TRY(written);
-    hosts_.reload(changed);
-    return {};
-  }
-
-  // On the group's thread.
-  Result<void> keep(std::span<Evaluation> items) {
-    std::vector<TagChange> wanted;
-    for (const auto& item : items)
-      for (const auto& verdict : item.verdicts)
-        if (verdict.error.empty()) wanted.push_back({item.round.host, verdict.tag, verdict.has});
-    TRY(apply(wanted, [&](db::Transaction& transaction) -> Result<void> {
-      for (const auto& item : items) write(transaction.sql(), item);
-      tell_rounds(transaction, items);
-      return {};
-    }));
-    for (const auto& item : items) {
-      failed_answers_ += static_cast<std::uint64_t>(
-          std::ranges::count_if(item.verdicts, [](const auto& verdict) { return !verdict.error.empty(); }));
-      if (item.round.revision == 0) continue;
-      ++ended_;
-      rounds_.finish(item.round.host, item.round.ended, item.round.revision);
-    }
-    return {};
-  }
-
-  static void write(soci::session& sql, const Evaluation& item) {
-    std::vector<TagId> good;
-    for (const auto& verdict : item.verdicts) {
-      if (verdict.error.empty())
-        good.push_back(verdict.tag);
-      else
-        write_fault(sql, {verdict.tag, item.round.host, item.round.ended, verdict.error});
-    }
-    delete_faults(sql, item.round.host, good);
-    if (item.round.revision != 0) write_round(sql, item.round);
-  }
-
-  void tell_rounds(db::Transaction& transaction, std::span<Evaluation> items) const {
-    std::map<std::pair<std::int64_t, std::int64_t>, std::vector<HostId>> rounds;
-    for (const auto& item : items)
-      if (item.round.revision != 0) rounds[{item.round.ended.ms, item.round.revision}].push_back(item.round.host);
-    for (const auto& [when, hosts] : rounds) {
-      for (std::span<const HostId> rest = hosts; !rest.empty();) {
-        const auto some = rest.first(std::min(kHostsAMessage, rest.size()));
-        rest = rest.subspan(some.size());
-        transaction.notify(std::string(kChannel),
-                           fmt::format("rounds {} {} {} {}", name_, when.first, when.second, fmt::join(some, " ")));
-      }
-    }
-  }
-
   const Services& services_;
   db::Database& database_;
   hosts::Service& hosts_;
   // Tells this server's messages from others'.
   const std::string name_ = hex(random_bytes(8));
   Inbox inbox_;
-  hosts::Rounds rounds_;
+  RuleBook book_;
+  RuleTags rule_tags_;
+  QueryRules query_rules_;
   const std::chrono::seconds refresh_;
-  mutable std::mutex rules_mutex_;
-  RulesPtr rules_ = std::make_shared<const Rules>();
-  std::atomic<bool> has_queries_ = false;
-  std::mutex reloading_;
-  mutable std::shared_mutex listeners_mutex_;
+  mutable std::shared_mutex users_mutex_;
   std::vector<Uses> users_;
-  std::vector<std::function<void(TagId)>> listeners_;
-  std::atomic<std::uint64_t> ended_{0}, failed_answers_{0}, dropped_answers_{0};
-  std::unique_ptr<db::GroupCommit<Evaluation>> evaluations_;
   std::thread worker_;
   db::Listening listening_;
 };

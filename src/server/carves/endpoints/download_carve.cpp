@@ -1,39 +1,11 @@
 #include <fmt/format.h>
 
-#include <memory>
-
 #include "server/api/endpoint.h"
+#include "server/api/streaming.h"
 #include "server/carves/carves.h"
 
 namespace osprey::server {
 namespace {
-
-constexpr std::size_t kUnsent = 4 << 20;  // bytes; then the reader is waited for
-
-// One carve on its way to one reader.
-struct Download : std::enable_shared_from_this<Download> {
-  Download(carves::Carves& from, const carves::Carve& carve, http::BodyStream to)
-      : carves(from), id(carve.id), blocks(carve.blocks), stream(std::move(to)) {}
-
-  void go_on() {
-    while (next < blocks) {
-      if (stream.unsent() > kUnsent) {
-        stream.when_drained([self = shared_from_this()] { self->go_on(); });
-        return;
-      }
-      auto block = carves.read(id, next);
-      if (!block || !stream.write(std::move(*block))) return;  // without finish() the reader knows that it is not whole
-      ++next;
-    }
-    stream.finish();
-  }
-
-  carves::Carves& carves;
-  const carves::CarveId id;
-  const std::int64_t blocks;
-  http::BodyStream stream;
-  std::int64_t next = 0;
-};
 
 bool is_zstd(std::string_view block) { return block.starts_with("\x28\xb5\x2f\xfd"); }
 
@@ -52,9 +24,15 @@ void handle(const carves::OneCarve& request, const api::Context& context, http::
   }
   // Nothing of the host's own words gets into the name.
   const auto name = fmt::format("attachment; filename=\"carve-{}.tar{}\"", carve->id, is_zstd(*first) ? ".zst" : "");
-  auto stream = responder.stream({.content_type = "application/octet-stream",
-                                  .headers = {{"content-disposition", name}, {"x-content-type-options", "nosniff"}}});
-  std::make_shared<Download>(carves, *carve, std::move(stream))->go_on();
+  auto next = [&carves, id = carve->id, blocks = carve->blocks,
+               block = std::int64_t{0}](std::string& piece) mutable -> Result<bool> {
+    do piece += TRY(carves.read(id, block++));
+    while (block < blocks && piece.size() < api::kPiece);
+    return block < blocks;
+  };
+  api::stream_body({.content_type = "application/octet-stream",
+                    .headers = {{"content-disposition", name}, {"x-content-type-options", "nosniff"}}},
+                   std::move(next), std::move(responder));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "server/hosts/detail_queries.h"
 #include "server/hosts/records.h"
 #include "server/hosts/views.h"
+#include "server/queries/queries.h"
 
 namespace osprey::server {
 namespace {
@@ -51,6 +52,8 @@ struct Shown {
   std::int64_t cpus = 0, memory = 0, promise_s = 0;
   Timestamp enrolled_again;
   std::optional<Timestamp> refreshed;
+  std::optional<std::string> configuration;
+  std::optional<bool> configuration_newest;
   std::map<std::string, Seen> seen;
   std::vector<Enrolled> enrolments;
   std::vector<Detail> details;
@@ -69,6 +72,12 @@ struct Shown {
         api::field("promise_s", &Shown::promise_s, "Seconds within which its own intervals make it speak."),
         api::field("enrolled_again", &Shown::enrolled_again, "When it last enrolled."),
         api::field("refreshed", &Shown::refreshed, "When its details were last refreshed; null: never."),
+        api::field("configuration", &Shown::configuration,
+                   "Etag of the configuration that it was given last; null: none yet."),
+        api::field(
+            "configuration_newest", &Shown::configuration_newest,
+            "Whether that is what it would be given now; false after a change, until it asks again. null: it was "
+            "given none yet."),
         api::field("seen", &Shown::seen, "When each sign of life was seen."),
         api::field("enrolments", &Shown::enrolments, "When it enrolled, newest first; the last fifty."),
         api::field("details", &Shown::details, "What it answered about itself."));
@@ -115,7 +124,9 @@ Result<Shown> handle(const hosts::OneHost& request, const api::Context& context)
                              context.now);
   shown.refreshed = known(service.refreshed(host->id).ms);
 
+  auto configuration = service.roster().configuration(host->id);
   TRY(context.services.database->read([&](soci::session& sql) {
+    if (configuration.empty()) configuration = hosts::load_configuration(sql, host->id);
     const auto times = hosts::load_signs(sql, host->id);
     for (std::size_t i = 0; i < hosts::kSigns; ++i)
       shown.seen[std::string(hosts::kSignNames[i])] = {known(times[i].first.ms),
@@ -124,6 +135,11 @@ Result<Shown> handle(const hosts::OneHost& request, const api::Context& context)
       shown.enrolments.push_back({each.at, each.identifier, each.name, each.platform, each.os_version, each.version});
     shown.details = details_of(hosts::load_details(sql, host->id));
   }));
+  if (!configuration.empty()) {
+    const auto composed = TRY(context.services.queries->compose(*host));
+    shown.configuration_newest = composed->etag == configuration;
+    shown.configuration = std::move(configuration);
+  }
   return shown;
 }
 

@@ -2,6 +2,7 @@
 
 #include "server/api/endpoint.h"
 #include "server/api/export.h"
+#include "server/api/streaming.h"
 #include "server/live/records.h"
 
 namespace osprey::server {
@@ -32,7 +33,7 @@ class Answers {
       return true;
     }
     if (next_ == page_.size() && !TRY(read_on())) return false;
-    while (next_ < page_.size() && writer.bytes() < api::kExportPiece) add(writer, page_[next_]);
+    while (next_ < page_.size() && writer.bytes() < api::kPiece) add(writer, page_[next_]);
     return true;
   }
 

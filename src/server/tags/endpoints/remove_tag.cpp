@@ -10,9 +10,9 @@ Result<void> handle(const tags::OneTag& request, const api::Context& context) {
 
 }  // namespace
 
-api::Endpoint delete_tag() {
+api::Endpoint remove_tag() {
   return api::endpoint(http::Method::delete_, "/api/v1/tags/{tag}", api::Permission::manage,
-                       "Deletes a tag that nothing uses; what does is listed in the refusal.", handle);
+                       "Removes a tag that nothing uses; what does is listed in the refusal.", handle);
 }
 
 }  // namespace osprey::server
