@@ -5,9 +5,8 @@
 namespace osprey::events {
 
 std::optional<JournalCursor> EventReads::read(const sql::Scan& scan, std::string_view family) const {
-  const auto found = std::ranges::find(families_, family);
-  if (found == families_.end()) return std::nullopt;
-  const auto index = static_cast<std::size_t>(found - families_.begin());
+  const auto index = journal_.family(family);
+  if (!index) return std::nullopt;
 
   const auto bounds = scan.bounds("time");
   TimeRange times{bounds.low, bounds.high};
@@ -19,9 +18,9 @@ std::optional<JournalCursor> EventReads::read(const sql::Scan& scan, std::string
     else
       times = {std::max(times.low, asked->front()), std::min(times.high, asked->back())};
   }
-  if (by_time || !marks_) return journal_.read(index, times);
-  const auto stretch = marks_->stretch(journal_, index, family);
-  return journal_.read(index, times, stretch.after, stretch.last);
+  if (by_time || !marks_) return journal_.read(*index, times);
+  const auto stretch = marks_->stretch(journal_, *index, family);
+  return journal_.read(*index, times, stretch.after, stretch.last);
 }
 
 }  // namespace osprey::events

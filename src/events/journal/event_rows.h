@@ -5,10 +5,8 @@
 
 #include <cstddef>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "events/journal/journal.h"
 #include "events/journal/marks.h"
@@ -22,8 +20,7 @@ namespace osprey::events {
 // to one thread.
 class EventReads {
  public:
-  // `families`: their names, in the journal's order. Both outlive it.
-  EventReads(const Journal& journal, std::span<const std::string> families) : journal_(journal), families_(families) {}
+  explicit EventReads(const Journal& journal) : journal_(journal) {}
 
   // From now on queries that do not ask for a time of their own go by these marks; null: all that is kept is read.
   void go_by(Marks* marks) noexcept { marks_ = marks; }
@@ -33,7 +30,6 @@ class EventReads {
 
  private:
   const Journal& journal_;
-  std::span<const std::string> families_;
   Marks* marks_ = nullptr;
 };
 

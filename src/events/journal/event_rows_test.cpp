@@ -40,8 +40,8 @@ class EventRowsTest : public TemporaryTree {
     auto opened = store::open_fifo({top / "journal", {{"others", 4 << 20}, {"logins", 4 << 20}}});
     if (!opened) throw std::runtime_error(opened.error().text());
     store_ = std::move(opened->store);
-    journal_ = std::make_unique<Journal>(*store_, families_.size());
-    reads_ = std::make_unique<EventReads>(*journal_, families_);
+    journal_ = std::make_unique<Journal>(*store_, families_);
+    reads_ = std::make_unique<EventReads>(*journal_);
     registry_.add(kTables);
     services_.provide(*reads_);
   }
@@ -160,8 +160,8 @@ TEST_F(EventRowsTest, AMarkBeyondTheJournalIsForgotten) {
   store_.reset();
   std::filesystem::remove_all(top / "journal");
   store_ = std::move(store::open_fifo({top / "journal", {{"others", 4 << 20}, {"logins", 4 << 20}}})->store);
-  journal_ = std::make_unique<Journal>(*store_, 2);
-  reads_ = std::make_unique<EventReads>(*journal_, families_);
+  journal_ = std::make_unique<Journal>(*store_, families_);
+  reads_ = std::make_unique<EventReads>(*journal_);
   services_.provide(*reads_);
   log_in(90, "bob");
   EXPECT_THAT(run("SELECT user FROM login_events"), ElementsAre("bob"));

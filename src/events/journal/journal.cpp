@@ -48,10 +48,11 @@ std::optional<Place> Place::parse(std::string_view key) noexcept {
   return place;
 }
 
-JournalCursor::JournalCursor(const store::FifoStore& store, std::size_t table, TimeRange times, Place after, Place last)
-    : store_(store), table_(table), times_(times), after_(after), last_(last) {
+JournalCursor::JournalCursor(const store::FifoStore& store, std::size_t family, TimeRange times, Place after,
+                             Place last)
+    : store_(store), family_(family), times_(times), after_(after), last_(last) {
   if (after_ >= last_ || times_.low > times_.high) return;
-  const auto first = store_.first_key(table_);
+  const auto first = store_.first_key(family_);
   const auto place = first ? Place::parse(*first) : std::nullopt;
   if (!place) return;
   enter(std::max(place->epoch, after_.epoch));
@@ -67,7 +68,7 @@ void JournalCursor::enter(std::uint32_t epoch) {
     // Keys are below the end: of the time asked for, and of what is to be read.
     auto end = Place{epoch, times_.high, UINT64_MAX};
     if (last_.epoch == epoch) end = std::min(end, Place{epoch, last_.time, last_.eid + 1});
-    walk_ = store_.cursor(table_, first.key(), end.key());
+    walk_ = store_.cursor(family_, first.key(), end.key());
     if (walk_->valid()) return settle();
     status_ = walk_->status();
     if (!status_) return;
@@ -90,9 +91,16 @@ void JournalCursor::next() {
   if (status_) enter(epoch_ + 1);
 }
 
-Journal::Journal(store::FifoStore& store, std::size_t tables) : store_(store), last_(tables) {
-  for (std::size_t table = 0; table < tables; ++table)
-    if (const auto key = store_.last_key(table)) last_[table] = Place::parse(*key).value_or(Place{});
+Journal::Journal(store::FifoStore& store, std::vector<std::string> families)
+    : store_(store), families_(std::move(families)), last_(families_.size()) {
+  for (std::size_t family = 0; family < last_.size(); ++family)
+    if (const auto key = store_.last_key(family)) last_[family] = Place::parse(*key).value_or(Place{});
+}
+
+std::optional<std::size_t> Journal::family(std::string_view name) const noexcept {
+  const auto found = std::ranges::find(families_, name);
+  if (found == families_.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - families_.begin());
 }
 
 Result<void> Journal::append(std::span<const Row> rows) {
@@ -105,7 +113,7 @@ Result<void> Journal::append(std::span<const Row> rows) {
     return last_;
   }();
   for (const auto& row : rows) {
-    auto& place = last[row.table];
+    auto& place = last[row.family];
     if (place.eid != 0 && row.time + kOutOfOrder < place.time) {
       ++place.epoch;
       place.time = row.time;
@@ -114,7 +122,7 @@ Result<void> Journal::append(std::span<const Row> rows) {
     }
     ++place.eid;
     keys.push_back(place.key());
-    appended.push_back({row.table, keys.back(), row.record});
+    appended.push_back({row.family, keys.back(), row.record});
   }
   TRY(store_.write(appended));
   const std::lock_guard lock(mutex_);
@@ -122,32 +130,32 @@ Result<void> Journal::append(std::span<const Row> rows) {
   return {};
 }
 
-JournalCursor Journal::read(std::size_t table, TimeRange times, const Place& after) const {
-  return {store_, table, times, after, last(table)};
+JournalCursor Journal::read(std::size_t family, TimeRange times, const Place& after) const {
+  return {store_, family, times, after, last(family)};
 }
 
-JournalCursor Journal::read(std::size_t table, TimeRange times, const Place& after, const Place& last) const {
-  return {store_, table, times, after, last};
+JournalCursor Journal::read(std::size_t family, TimeRange times, const Place& after, const Place& last) const {
+  return {store_, family, times, after, last};
 }
 
-Place Journal::last(std::size_t table) const {
+Place Journal::last(std::size_t family) const {
   const std::lock_guard lock(mutex_);
-  return last_[table];
+  return last_[family];
 }
 
 // Rows of earlier epochs are older, whatever their time says.
-Result<void> Journal::drop_before(std::size_t table, std::int64_t time) {
-  return store_.drop_before(table, Place{last(table).epoch, time, 0}.key());
+Result<void> Journal::drop_before(std::size_t family, std::int64_t time) {
+  return store_.drop_before(family, Place{last(family).epoch, time, 0}.key());
 }
 
-JournalCounts Journal::counts(std::size_t table) const {
+JournalCounts Journal::counts(std::size_t family) const {
   JournalCounts counts;
-  counts.appended = last(table).eid;
-  const auto first = store_.first_key(table);
+  counts.appended = last(family).eid;
+  const auto first = store_.first_key(family);
   if (const auto place = first ? Place::parse(*first) : std::nullopt)
     counts.kept = counts.appended - std::min(place->eid - 1, counts.appended);
   counts.dropped = counts.appended - counts.kept;
-  counts.file_bytes = store_.file_bytes(table);
+  counts.file_bytes = store_.file_bytes(family);
   return counts;
 }
 

@@ -1,8 +1,8 @@
-// Journal: what happened, by table and time, until there is too much of it or it is too old.
+// Journal: what happened, in a family for each kind of event, until there is too much of it or it is too old.
 //
-// A row stands where it was appended: after all rows of its table that came before. Its time never goes back along a
-// table but where the wall clock is set back: there an epoch begins. So a stretch of time is a range of keys in each of
-// the epochs (few: those of rows that have gone are forgotten), and a place in a table is a key, whatever the clock
+// A row stands where it was appended: after all rows of its family that came before. Its time never goes back along a
+// family but where the wall clock is set back: there an epoch begins. So a stretch of time is a range of keys in each
+// of the epochs (few: those of rows that have gone are forgotten), and a place in a family is a key, whatever the clock
 // does.
 #pragma once
 
@@ -22,11 +22,11 @@
 
 namespace osprey::events {
 
-// Where a row stands in its table. As text: 20 bytes that sort as the places do.
+// Where a row stands in its family. As text: 20 bytes that sort as the places do.
 struct Place {
   std::uint32_t epoch = 0;
   std::int64_t time = 0;  // Unix seconds
-  std::uint64_t eid = 0;  // counts the table's rows, from 1 on, without gaps and over restarts
+  std::uint64_t eid = 0;  // counts the family's rows, from 1 on, without gaps and over restarts
 
   auto operator<=>(const Place&) const = default;
   std::string key() const;
@@ -39,7 +39,7 @@ struct TimeRange {
   std::int64_t high = INT64_MAX;
 };
 
-// Rows of one table, in the order of their places. Views are valid until next().
+// Rows of one family, in the order of their places. Views are valid until next().
 class JournalCursor {
  public:
   bool valid() const { return walk_ != nullptr && walk_->valid(); }
@@ -51,12 +51,12 @@ class JournalCursor {
 
  private:
   friend class Journal;
-  JournalCursor(const store::FifoStore& store, std::size_t table, TimeRange times, Place after, Place last);
+  JournalCursor(const store::FifoStore& store, std::size_t family, TimeRange times, Place after, Place last);
   void enter(std::uint32_t epoch);
   void settle();
 
   const store::FifoStore& store_;
-  std::size_t table_;
+  std::size_t family_;
   TimeRange times_;
   Place after_;
   Place last_;
@@ -66,7 +66,7 @@ class JournalCursor {
   Result<void> status_;
 };
 
-// What has become of a table's rows. appended = kept + dropped.
+// What has become of a family's rows. appended = kept + dropped.
 struct JournalCounts {
   std::uint64_t appended = 0;  // ever
   std::uint64_t kept = 0;
@@ -77,11 +77,13 @@ struct JournalCounts {
 // Thread-safe: one thread appends, any may read.
 class Journal {
  public:
-  // `store` has a family a table, in this order.
-  explicit Journal(store::FifoStore& store, std::size_t tables);
+  // `families`: names, in the order of the store's. The store outlives it.
+  Journal(store::FifoStore& store, std::vector<std::string> families);
+
+  std::optional<std::size_t> family(std::string_view name) const noexcept;
 
   struct Row {
-    std::size_t table;
+    std::size_t family;
     std::int64_t time;  // Unix seconds
     std::string_view record;
   };
@@ -89,20 +91,21 @@ class Journal {
   Result<void> append(std::span<const Row> rows);
 
   // The rows after `after` that are there now and of this time.
-  JournalCursor read(std::size_t table, TimeRange times = {}, const Place& after = {}) const;
+  JournalCursor read(std::size_t family, TimeRange times = {}, const Place& after = {}) const;
   // As above, but not beyond `last`: for another walk over the same.
-  JournalCursor read(std::size_t table, TimeRange times, const Place& after, const Place& last) const;
+  JournalCursor read(std::size_t family, TimeRange times, const Place& after, const Place& last) const;
   // Of the last row ever; eid 0 before the first.
-  Place last(std::size_t table) const;
+  Place last(std::size_t family) const;
 
   // Lets rows before this time go, where a whole file of them can.
-  Result<void> drop_before(std::size_t table, std::int64_t time);
-  JournalCounts counts(std::size_t table) const;
+  Result<void> drop_before(std::size_t family, std::int64_t time);
+  JournalCounts counts(std::size_t family) const;
 
  private:
   store::FifoStore& store_;
+  const std::vector<std::string> families_;
   mutable std::mutex mutex_;
-  std::vector<Place> last_;  // by table
+  std::vector<Place> last_;  // by family
 };
 
 }  // namespace osprey::events

@@ -23,10 +23,10 @@ class JournalTest : public TemporaryTree {
     auto opened = store::open_fifo({top / "journal", {{"execs", 4 << 20}, {"exits", 4 << 20}}});
     if (!opened) throw std::runtime_error(opened.error().text());
     store_ = std::move(opened->store);
-    journal_ = std::make_unique<Journal>(*store_, 2);
+    journal_ = std::make_unique<Journal>(*store_, std::vector<std::string>{"execs", "exits"});
   }
-  void append(std::int64_t time, std::string_view record, std::size_t table = 0) {
-    const Journal::Row row{table, time, record};
+  void append(std::int64_t time, std::string_view record, std::size_t family = 0) {
+    const Journal::Row row{family, time, record};
     const auto done = journal_->append({&row, 1});
     ASSERT_TRUE(done) << done.error().text();
   }
