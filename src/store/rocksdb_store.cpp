@@ -22,27 +22,12 @@
 #include <thread>
 
 #include "store/meter.h"
+#include "store/rocksdb_database.h"
 #include "store/rocksdb_tuning.h"
 #include "store/store_directory.h"
 
-// The linker's names for where RocksDB's static constructors begin and end: see cmake/Dependencies.cmake.
-// NOLINTBEGIN(bugprone-reserved-identifier)
-extern "C" {
-extern void (*const __start_rocksdb_constructors[])();
-extern void (*const __stop_rocksdb_constructors[])();
-}
-// NOLINTEND(bugprone-reserved-identifier)
-
 namespace osprey::store {
 namespace {
-
-void run_constructors() {
-  static const bool once = [] {
-    std::for_each(__start_rocksdb_constructors, __stop_rocksdb_constructors, [](auto* one) { one(); });
-    return true;
-  }();
-  (void)once;
-}
 
 using rocksdb::Slice;
 using rocksdb::Status;
@@ -54,123 +39,7 @@ constexpr std::size_t kRanges = 32;                  // erased ranges remembered
 constexpr std::uint64_t kWorthCompacting = 2 << 20;  // bytes of files in one of them
 constexpr std::uint64_t kRangeDeletions = 256;       // in a memtable; each read of the family goes through them
 
-// --- Errors.
-
-// Whether RocksDB could not open a file for a reason that says nothing about what is in it.
-bool is_refusal(const Status& status) {
-  const auto text = status.ToString();
-  return std::ranges::any_of(std::array{EACCES, EPERM, EMFILE, ENFILE, ENOMEM, EROFS, EINTR},
-                             [&](int code) { return text.ends_with(::strerror(code)); });
-}
-
-int code_of(const Status& status) {
-  // A write that waited for the background tells its error as «incomplete».
-  if (status.IsNoSpace() || (status.IsIncomplete() && status.ToString().contains("No space left"))) return ENOSPC;
-  if (status.IsIOError() && status.ToString().contains("lock ")) return EBUSY;
-  if (status.IsCorruption()) return EBADMSG;
-  return EIO;
-}
-
-std::unexpected<Error> to_error(const Status& status, std::string subject) {
-  return std::unexpected(Error{code_of(status), std::move(subject), status.ToString()});
-}
-
-// What went wrong in the background. RocksDB holds it too.
-class Trouble final : public rocksdb::EventListener {
- public:
-  // RocksDB refuses work until it is told to go on.
-  bool stopped() const noexcept { return stopped_.load(std::memory_order_relaxed); }
-  void set_stopped(bool stopped) noexcept { stopped_.store(stopped, std::memory_order_relaxed); }
-  bool is_damaged() const noexcept { return damaged_.load(std::memory_order_relaxed); }
-  std::string damage() const {
-    std::lock_guard lock(mutex_);
-    return damage_;
-  }
-  void note(const Status& status) {
-    if (!status.IsCorruption() || damaged_.exchange(true)) return;
-    std::lock_guard lock(mutex_);
-    damage_ = status.ToString();
-  }
-
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, Status* status) override {
-    note(*status);
-    set_stopped(true);
-  }
-  // After an error that stops writes sync() and the next write go on. One that does not (a compaction without room) is
-  // left to RocksDB: without that it would stop flushing, too.
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, Status status, bool* automatic) override {
-    *automatic = status.severity() < Status::Severity::kHardError;
-  }
-  void OnErrorRecoveryCompleted(Status) override { set_stopped(false); }
-
- private:
-  std::atomic<bool> stopped_{false};
-  std::atomic<bool> damaged_{false};
-  mutable std::mutex mutex_;
-  std::string damage_;
-};
-
-// An open database and what it needs to live, in the order of their making.
-struct Database {
-  std::shared_ptr<Meter> meter;
-  std::unique_ptr<rocksdb::Env> env;
-  std::shared_ptr<Trouble> trouble;
-  std::shared_ptr<WarningLogger> warnings;
-  std::shared_ptr<rocksdb::Cache> cache;
-  std::unique_ptr<rocksdb::DB> db;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;  // by Family, then RocksDB's own
-
-  Database() = default;
-  Database(const Database&) = delete;
-  Database& operator=(const Database&) = delete;
-  ~Database() { close(); }
-  void close() {
-    if (!db) return;
-    for (auto* one : handles) db->DestroyColumnFamilyHandle(one);
-    handles.clear();
-    (void)db->Close();
-    db.reset();
-  }
-};
-
 // --- Reading: what a view beside and the store itself have in common.
-
-class RocksdbCursor final : public Cursor {
- public:
-  RocksdbCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::string_view first, std::string_view last,
-                std::function<void(const Status&)> failed)
-      : last_(last), upper_(last_), failed_(std::move(failed)) {
-    rocksdb::ReadOptions options;
-    options.fill_cache = false;
-    if (!last_.empty()) options.iterate_upper_bound = &upper_;
-    iterator_.reset(db.NewIterator(options, family));
-    // RocksDB takes an upper bound before the lower for a mistake of ours.
-    if (last_.empty() || first < last) iterator_->Seek(Slice(first.data(), first.size()));
-    check();
-  }
-  bool valid() const override { return iterator_->Valid(); }
-  std::string_view key() const override { return iterator_->key().ToStringView(); }
-  std::string_view value() const override { return iterator_->value().ToStringView(); }
-  void next() override {
-    iterator_->Next();
-    check();
-  }
-  Result<void> status() const override {
-    if (const auto status = iterator_->status(); !status.ok()) return to_error(status, "store");
-    return {};
-  }
-
- private:
-  void check() {
-    if (iterator_->Valid()) return;
-    if (const auto status = iterator_->status(); !status.ok()) failed_(status);
-  }
-
-  std::string last_;
-  Slice upper_;
-  std::function<void(const Status&)> failed_;
-  std::unique_ptr<rocksdb::Iterator> iterator_;
-};
 
 class RocksdbView : public Store {
  public:
@@ -275,7 +144,7 @@ class RocksdbStore final : public RocksdbView {
         place_(std::move(directory)) {}
   ~RocksdbStore() override {
     (void)is_damaged();
-    (void)sync_log();
+    (void)sync_logs(directory_);
     // While the directory is still locked.
     database_->close();
   }
@@ -324,7 +193,6 @@ class RocksdbStore final : public RocksdbView {
   void give_back(rocksdb::ColumnFamilyHandle* family, const Slice& first, const Slice& last);
   void rewrite();
   Result<void> save_identity();
-  Result<void> sync_log() const;
 
   const RocksdbOptions options_;
   mutable StoreDirectory place_;
@@ -374,7 +242,7 @@ Result<void> RocksdbStore::write(const Batch& batch) {
   remember_erased(batch);
   if (touches_identity(batch)) {
     identity_changed_ = true;
-    (void)sync_log();
+    (void)sync_logs(directory_);
     (void)save_identity();  // sync() tries again
   }
   return {};
@@ -521,7 +389,7 @@ void RocksdbStore::give_back(rocksdb::ColumnFamilyHandle* family, const Slice& f
   const auto erased = db().DeleteRange({}, family, first, last);
   note(erased);
   // Else a power cut could leave what older files have of the range without its tombstone.
-  if (!erased.ok() || !sync_log()) return;
+  if (!erased.ok() || !sync_logs(directory_)) return;
   flush();
   const rocksdb::RangePtr range(&first, &last);
   note(rocksdb::DeleteFilesInRanges(&db(), family, &range, 1, false));
@@ -551,7 +419,7 @@ Result<void> RocksdbStore::sync() {
   reclaim(kWorthCompacting);
   if (identity_changed_) TRY(save_identity());
   lock.unlock();
-  return sync_log();
+  return sync_logs(directory_);
 }
 
 Result<void> RocksdbStore::compact() {
@@ -590,61 +458,17 @@ Result<void> RocksdbStore::save_identity() {
   return {};
 }
 
-// Not by RocksDB: after a failed write its log may not be synced, which it asserts.
-Result<void> RocksdbStore::sync_log() const {
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(directory_, error), end; !error && at != end; at.increment(error)) {
-    if (at->path().extension() != ".log") continue;
-    const UniqueFd file(::open(at->path().c_str(), O_RDONLY | O_CLOEXEC));
-    if (file && ::fdatasync(file.get()) != 0) return system_failure(at->path());
-  }
-  const UniqueFd directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || ::fsync(directory.get()) != 0) return system_failure(directory_);
-  return {};
-}
-
 // --- Opening.
-
-struct OpenError {
-  Status status;
-  bool damage;  // what is there cannot be read
-};
 
 using OpenedDatabase = std::expected<std::unique_ptr<Database>, OpenError>;
 
-bool is_damage(const Status& status) { return !status.IsNoSpace() && code_of(status) != EBUSY && !is_refusal(status); }
-
-// RocksDB would make a new database over the files of one that has lost its CURRENT, and remove them.
-bool has_lost_current(const std::string& directory) {
-  std::error_code error;
-  if (std::filesystem::exists(directory + "/CURRENT", error)) return false;
-  for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error))
-    if (const auto extension = at->path().extension(); extension == ".sst" || extension == ".log") return true;
-  return false;
-}
-
 OpenedDatabase open_database(const RocksdbOptions& options) {
-  if (has_lost_current(options.directory))
-    return std::unexpected(OpenError{Status::Corruption("CURRENT is missing"), true});
   auto made = std::make_unique<Database>();
   const auto cap = options.cap_bytes == 0 ? 0 : std::max(options.cap_bytes, kLeastCap);
-  made->meter = std::make_shared<Meter>(cap, room_for_background(cap) / 2);
-  made->meter->change(0, measure(options.directory));
-  made->env = rocksdb::NewCompositeEnv(metered_file_system(made->meter));
-  made->trouble = std::make_shared<Trouble>();
-  made->warnings = std::make_shared<WarningLogger>();
   made->cache = make_cache();
-  auto settings = database_options(made->env.get(), made->warnings, made->meter->cap());
-  settings.listeners = {made->trouble};
-  rocksdb::DB* db = nullptr;
-  try {
-    const auto status = rocksdb::DB::Open(settings, options.directory, descriptors(made->cache, made->meter->cap()),
-                                          &made->handles, &db);
-    if (!status.ok()) return std::unexpected(OpenError{status, is_damage(status)});
-  } catch (const std::exception& thrown) {  // of lengths that a damaged file claims
-    return std::unexpected(OpenError{Status::Corruption(thrown.what()), true});
-  }
-  made->db.reset(db);
+  const auto opened = made->open(options.directory, std::make_shared<Meter>(cap, room_for_background(cap) / 2),
+                                 database_options(cap), descriptors(made->cache, cap));
+  if (!opened) return std::unexpected(opened.error());
   return made;
 }
 
@@ -655,9 +479,9 @@ std::expected<void, OpenError> claim(Database& database) {
   auto* const own = database.handles.back();
   auto status = database.db->Get({}, own, kMark, &mark);
   if (status.IsNotFound() && database.db->GetLatestSequenceNumber() != 0)
-    return std::unexpected(OpenError{Status::Corruption("it is another program's"), true});
+    return std::unexpected(open_error(Status::Corruption("it is another program's")));
   if (status.IsNotFound()) status = database.db->Put({}, own, kMark, "1");
-  if (!status.ok()) return std::unexpected(OpenError{status, is_damage(status)});
+  if (!status.ok()) return std::unexpected(open_error(status));
   return {};
 }
 
@@ -699,7 +523,7 @@ Result<Opened> open_in(StoreDirectory directory, const RocksdbOptions& options, 
 }  // namespace
 
 Result<Opened> open_rocksdb(const RocksdbOptions& options) {
-  run_constructors();
+  run_rocksdb_constructors();
   auto directory = TRY(StoreDirectory::lock(options.directory));
   auto damage = directory.damage().value_or("");
   // RocksDB's own assertions may end the process over what it reads.
@@ -710,30 +534,10 @@ Result<Opened> open_rocksdb(const RocksdbOptions& options) {
 }
 
 Result<std::unique_ptr<Store>> open_rocksdb_beside(const std::string& directory) {
-  run_constructors();
-  std::error_code error;
-  if (!std::filesystem::exists(directory + "/CURRENT", error))
-    return system_failure(error ? error.value() : ENOENT, directory);
-  std::string scratch = std::filesystem::temp_directory_path(error) / "osprey-store-XXXXXX";
-  if (::mkdtemp(scratch.data()) == nullptr) return system_failure(scratch);
-
-  auto made = std::make_unique<Database>();
-  made->cache = make_cache();
-  auto settings = database_options(rocksdb::Env::Default(), std::make_shared<WarningLogger>(), 0);
-  Status status;
-  // The writer may remove a file between our reading of its name and our opening it.
-  for (int attempt = 0; attempt < 5; ++attempt) {
-    rocksdb::DB* db = nullptr;
-    status =
-        rocksdb::DB::OpenAsSecondary(settings, directory, scratch, descriptors(made->cache, 0), &made->handles, &db);
-    made->db.reset(db);
-    if (status.ok()) status = made->db->TryCatchUpWithPrimary();
-    if (status.ok()) break;
-    made->close();
-  }
-  std::filesystem::remove_all(scratch, error);  // it is not used once all is open
-  if (!status.ok()) return to_error(status, directory);
-  return std::make_unique<RocksdbView>(directory, std::move(made));
+  run_rocksdb_constructors();
+  auto database =
+      TRY(open_secondary(directory, database_options(0), [](const auto& cache) { return descriptors(cache, 0); }));
+  return std::make_unique<RocksdbView>(directory, std::move(database));
 }
 
 }  // namespace osprey::store

@@ -15,6 +15,7 @@
 
 #include "base/temporary_tree.h"
 #include "base/unique_fd.h"
+#include "store/directory_peak_test.h"
 
 namespace osprey::store {
 namespace {
@@ -448,37 +449,10 @@ std::string noise(std::size_t size, unsigned seed) {
   return bytes;
 }
 
-// The most that ever stood below a directory while this lived.
-class Peak {
- public:
-  explicit Peak(std::string directory)
-      : thread_([this, directory = std::move(directory)](std::stop_token stop) {
-          while (!stop.stop_requested()) {
-            std::uint64_t bytes = 0;
-            std::error_code error;
-            for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end;
-                 at.increment(error)) {
-              struct stat facts{};
-              if (::stat(at->path().c_str(), &facts) == 0) bytes += static_cast<std::uint64_t>(facts.st_blocks) * 512;
-            }
-            most_ = std::max(most_.load(), bytes);
-          }
-        }) {}
-  std::uint64_t most() {
-    thread_.request_stop();
-    thread_.join();
-    return most_;
-  }
-
- private:
-  std::atomic<std::uint64_t> most_{0};
-  std::jthread thread_;
-};
-
 // LIM-09, LIM-10, LOG-07, LOG-08: the cap holds at every moment; shedding the oldest makes room, without end.
 TEST_F(RocksdbStoreTest, TheCapHoldsUnderAFlood) {
   constexpr std::uint64_t kCap = 24 << 20;
-  Peak peak(directory());
+  DirectoryPeak peak(directory());
   {
     const auto opened = open(kCap);
     const auto bytes = noise(20000, 1);
@@ -635,7 +609,7 @@ TEST_F(RocksdbStoreTest, AFullFilesystemIsSurvived) {
 // --- A queue, and looking on.
 
 TEST_F(RocksdbStoreTest, AQueueStaysSmall) {
-  Peak peak(directory());
+  DirectoryPeak peak(directory());
   {
     const auto opened = open();
     auto& store = *opened.store;

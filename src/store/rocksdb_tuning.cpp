@@ -74,10 +74,8 @@ std::uint64_t background_of(std::uint64_t cap) { return room_for_background(cap 
 
 std::uint64_t unflushed(std::uint64_t cap) { return std::min(kMemtables, background_of(cap) / 4); }
 
-rocksdb::DBOptions database_options(rocksdb::Env* env, std::shared_ptr<rocksdb::Logger> logger, std::uint64_t cap) {
+rocksdb::DBOptions database_options(std::uint64_t cap) {
   rocksdb::DBOptions options;
-  options.env = env;
-  options.info_log = std::move(logger);
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.paranoid_checks = true;

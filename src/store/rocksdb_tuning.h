@@ -1,4 +1,4 @@
-// How RocksDB is set up: its sizes, families and options. For rocksdb_store.cpp only.
+// How RocksDB is set up: its sizes, families and options. For the stores on it.
 #pragma once
 
 #include <rocksdb/cache.h>
@@ -35,7 +35,7 @@ class WarningLogger final : public rocksdb::Logger {
   std::string dropped_;
 };
 
-rocksdb::DBOptions database_options(rocksdb::Env* env, std::shared_ptr<rocksdb::Logger> logger, std::uint64_t cap);
+rocksdb::DBOptions database_options(std::uint64_t cap);
 // By Family, then RocksDB's own first family, which has our mark.
 std::vector<rocksdb::ColumnFamilyDescriptor> descriptors(const std::shared_ptr<rocksdb::Cache>& cache,
                                                          std::uint64_t cap);

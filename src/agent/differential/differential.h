@@ -41,6 +41,9 @@ struct RunPlan {
   bool decorations_top_level = false;
   std::string null_value;  // --nullvalue
   bool log = true;         // false (--disable_logging): state only
+  // Of runs that are snapshots or of events: adds what else is to be stored with the run, once, at its end. May be
+  // empty.
+  std::function<void(store::Batch&)> state;
 };
 
 // What the lines say of host and moment.

@@ -23,10 +23,10 @@ class EventsRun final : public Run {
     outcome_.counter = head_ ? head_->counter : 0;
     const auto sql = (*hasher_)(plan_.sql);
     outcome_.sql_changed = head_ && head_->sql != sql;
-    if (outcome_.rows == 0) return {};
+    auto batch = state_of_plan();
+    if (outcome_.rows == 0) return lines_.commit(std::move(batch), false);
     outcome_.kind = kind_;
     outcome_.counter = counter_of(head_, kind_);
-    store::Batch batch;
     if (head_ && head_->form == QueryState::Head::Form::index) state_.erase_large(batch);
     QueryState::Head next;
     next.form = QueryState::Head::Form::counter;

@@ -20,6 +20,12 @@ Result<RunOutcome> Run::finish() {
   return outcome_;
 }
 
+store::Batch Run::state_of_plan() const {
+  store::Batch batch;
+  if (plan_.state) plan_.state(batch);
+  return batch;
+}
+
 Result<void> Run::tell_rows(RunLines& lines) const {
   auto rest = std::string_view(rows_.bytes());
   for (std::string_view row; ResultRows::take(rest, row);) TRY(lines.added(row));

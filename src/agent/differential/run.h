@@ -37,6 +37,8 @@ class Run : public ResultRun {
   // The run has failed: what it staged goes, now or before the query's next run.
   virtual void abandon() noexcept {}
 
+  // What the plan wants stored with the run.
+  store::Batch state_of_plan() const;
   // All rows that are held, as lines.
   Result<void> tell_rows(RunLines& lines) const;
 

@@ -13,7 +13,7 @@ class SnapshotRun final : public Run {
   Result<void> drain() override { return tell_rows(lines_); }
   Result<void> commit() override {
     TRY(drain());
-    return lines_.commit({}, true);
+    return lines_.commit(state_of_plan(), true);
   }
 
   RunLines lines_;

@@ -42,14 +42,16 @@ DistributedRounds::DistributedRounds(DistributedParts parts)
     : parts_(std::move(parts)),
       ticks_(parts_.clock),
       desk_(parts_.carver),
-      runner_parts_{parts_.program,
-                    parts_.registry,
-                    parts_.root,
-                    [this](sql::Services& services) {
-                      if (parts_.provide) parts_.provide(services);
-                      desk_.provide(services);
-                    },
-                    {}},
+      runner_parts_{.program = parts_.program,
+                    .registry = parts_.registry,
+                    .root = parts_.root,
+                    .journal = parts_.journal,
+                    .provide =
+                        [this](sql::Services& services) {
+                          if (parts_.provide) parts_.provide(services);
+                          desk_.provide(services);
+                        },
+                    .fault = {}},
       runner_(runner_parts_),
       work_(parts_.store, parts_.losses),
       marks_(parts_.store, parts_.clock),

@@ -45,7 +45,8 @@ struct DistributedParts {
   Losses& losses;
   Limits& limits;
   Root root = Root::host();
-  std::function<void(sql::Services&)> provide;  // see RunnerParts
+  const events::Journal* journal = nullptr;     // see RunnerParts
+  std::function<void(sql::Services&)> provide;  // likewise
   Carver* carver = nullptr;                     // null: nothing is carved
   const Clock& clock = Clock::system();
   Pace::Jitter jitter = jittered;

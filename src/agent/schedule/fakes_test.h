@@ -58,6 +58,9 @@ class FakeDifferential final : public Differential {
     std::vector<std::string> rows;
   };
 
+  // `store`: of what plans want stored with a run; null: nobody asks for it.
+  explicit FakeDifferential(store::Store* store = nullptr) : store_(store) {}
+
   Result<std::unique_ptr<ResultRun>> begin(const RunPlan& plan, const RunContext& context) override {
     if (throws_.exchange(false)) throw std::runtime_error("a bug");
     {
@@ -119,6 +122,11 @@ class FakeDifferential final : public Differential {
       if (known == of_.known_.end()) outcome.kind = RunOutcome::Kind::initial;
       outcome.sql_changed = known != of_.known_.end() && known->second != run_.plan.sql;
       of_.known_[run_.plan.name] = run_.plan.sql;
+      if (store::Batch batch; of_.store_ && run_.plan.state) {
+        run_.plan.state(batch);
+        if (auto written = of_.store_->write(batch); !written) return std::unexpected(written.error());
+      }
+      run_.plan.state = {};  // what it refers to ends with the run
       of_.runs_.push_back(std::move(run_));
       return outcome;
     }
@@ -129,6 +137,7 @@ class FakeDifferential final : public Differential {
     std::uint64_t bytes_ = 0;
   };
 
+  store::Store* store_;
   mutable std::mutex mutex_;
   std::vector<Run> runs_;
   std::map<std::string, std::string> known_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/schedule/denylist.h"
+#include "agent/schedule/event_marks.h"
 #include "agent/schedule/run_markers.h"
 #include "agent/schedule/splay.h"
 #include "base/text.h"
@@ -46,6 +47,7 @@ void purge_gone(store::Store& store, Differential& differential, const Names& sc
       // What cannot be forgotten now is tried again with the next configuration.
       if (!differential.forget(name)) continue;
       batch.erase(Family::statistics, name);
+      batch.erase(Family::events, marks_key(name));
       for (const auto& own : {splay_key(name), key, denylist_key(name), suspect_key(name)})
         batch.erase(Family::configuration, own);
     }

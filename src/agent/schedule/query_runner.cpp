@@ -91,6 +91,7 @@ QueryBudget budget_of(const Flags& flags) {
 
 QueryRunner::QueryRunner(const RunnerParts& parts) : parts_(parts), program_(parts.program) {
   if (parts_.provide) parts_.provide(services_);
+  if (parts_.journal) services_.provide(reads_.emplace(*parts_.journal));
   services_.provide(flags_);
   services_.provide(program_);
   services_.provide(prometheus_);
@@ -198,8 +199,9 @@ std::optional<QueryFailure> QueryRunner::run_statements(std::string_view sql, co
   }
 }
 
-QueryRun QueryRunner::run(std::string_view sql, const QueryBudget& budget, const Row& row) {
+QueryRun QueryRunner::run(std::string_view sql, const QueryBudget& budget, const Row& row, events::Marks* marks) {
   const Meter meter;
+  if (reads_) reads_->go_by(marks);
   cpu_exceeded_ = false;
   cpu_end_.reset();
   if (budget.cpu) cpu_end_ = thread_cpu() + *budget.cpu;

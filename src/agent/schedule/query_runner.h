@@ -15,6 +15,7 @@
 #include "agent/program.h"
 #include "agent/schedule/query_statistics.h"
 #include "base/root.h"
+#include "events/journal/event_rows.h"
 #include "sql/connection.h"
 #include "sql/memory.h"
 #include "tables/network/prometheus_targets.h"
@@ -65,6 +66,8 @@ struct RunnerParts {
   const Program& program;
   const sql::Registry& registry;
   Root root = Root::host();
+  // What event tables read; null: there is none.
+  const events::Journal* journal = nullptr;
   // Adds what tables may ask of the program, safe to be used from several threads, besides what the runner itself
   // provides as it is for the query's configuration: Flags, Program, tables::PrometheusTargets.
   std::function<void(sql::Services&)> provide;
@@ -86,9 +89,10 @@ class QueryRunner {
   // Whether `sql` reads event tables and nothing else.
   bool reads_only_events(std::string_view sql);
 
-  // Runs all statements of `sql`; `row` is given each row, and ends the query with its error.
+  // Runs all statements of `sql`; `row` is given each row, and ends the query with its error. Event tables go by
+  // `marks` and move them; null: all that is kept is read.
   using Row = std::function<Result<void>(const sql::Statement&)>;
-  QueryRun run(std::string_view sql, const QueryBudget& budget, const Row& row);
+  QueryRun run(std::string_view sql, const QueryBudget& budget, const Row& row, events::Marks* marks = nullptr);
   // Of the last run, or the one under way: its warnings and tables.
   const sql::Connection& connection() const { return *connection_; }
 
@@ -109,6 +113,7 @@ class QueryRunner {
   Flags flags_;
   Program program_;
   tables::PrometheusTargets prometheus_;
+  std::optional<events::EventReads> reads_;
   sql::Services services_;
 
   std::mutex mutex_;  // of the pointer, against interrupt()

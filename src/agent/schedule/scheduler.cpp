@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "agent/schedule/event_marks.h"
 #include "agent/schedule/purge.h"
 #include "agent/schedule/splay.h"
 
@@ -29,12 +30,16 @@ Scheduler::Scheduler(SchedulerParts parts)
     : parts_(std::move(parts)),
       ticks_(parts_.clock),
       started_at_(ticks_.now()),
-      runner_parts_{parts_.program, parts_.registry, parts_.root,
-                    [this](sql::Services& services) {
-                      if (parts_.provide) parts_.provide(services);
-                      services.provide(*this);
-                    },
-                    [this](const auto& subject, const auto& why) { tell_fault(subject, why); }},
+      runner_parts_{.program = parts_.program,
+                    .registry = parts_.registry,
+                    .root = parts_.root,
+                    .journal = parts_.journal,
+                    .provide =
+                        [this](sql::Services& services) {
+                          if (parts_.provide) parts_.provide(services);
+                          services.provide(*this);
+                        },
+                    .fault = [this](const auto& subject, const auto& why) { tell_fault(subject, why); }},
       decorators_([this](const auto& sql, const auto& why) { tell_fault(fmt::format("decorator {}", sql), why); }),
       denylist_(parts_.store, parts_.clock, started_at_),
       markers_(parts_.store, parts_.last_death) {
@@ -323,19 +328,22 @@ void Scheduler::run_query(QueryRunner& runner, const ScheduledQuery& query, cons
     markers_.begin(query.name);
   }
 
+  auto marks = marks_of(parts_.store, query.name);
   // Begun with the first row, or after the last if there is none: what tables a query reads is known only then.
   RunPlan plan;
   std::unique_ptr<ResultRun> results;
   const auto begin = [&]() -> Result<void> {
     if (results) return {};
     plan = plan_of(query, flags, runner.connection().reads_events());
+    plan.state = [&](store::Batch& batch) { put_marks(batch, query.name, marks); };
     results = TRY(parts_.differential.begin(plan, context));
     return {};
   };
-  auto done = runner.run(query.query.sql, budget_of(flags), [&](const sql::Statement& row) -> Result<void> {
+  const auto take = [&](const sql::Statement& row) -> Result<void> {
     TRY(begin());
     return results->add(row);
-  });
+  };
+  auto done = runner.run(query.query.sql, budget_of(flags), take, flags.boolean("events_optimize") ? &marks : nullptr);
   std::uint64_t output_bytes = 0;
   if (!done.failure) {
     const auto finish = [&]() -> Result<RunOutcome> {

@@ -49,7 +49,8 @@ struct SchedulerParts {
   ScanErrors& scan_errors;
   Limits& limits;
   Root root = Root::host();
-  std::function<void(sql::Services&)> provide;  // see RunnerParts
+  const events::Journal* journal = nullptr;     // see RunnerParts
+  std::function<void(sql::Services&)> provide;  // likewise
   // Told, on a query thread, of the packs whose discovery queries gave rows, when they become others.
   std::function<void(std::set<PackId>)> discovered;
   // The host's identifier for result lines (--host_identifier), asked at each run.

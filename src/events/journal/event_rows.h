@@ -1,0 +1,66 @@
+// What an event table yields: the rows of a journal family, for the time that is asked about.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "events/journal/journal.h"
+#include "events/journal/marks.h"
+#include "events/journal/record.h"
+#include "sql/rows.h"
+#include "sql/scan.h"
+
+namespace osprey::events {
+
+// Event tables find it among the services of whoever asks: the journal, and how far a scheduled query has read. Belongs
+// to one thread.
+class EventReads {
+ public:
+  explicit EventReads(const Journal& journal) : journal_(journal) {}
+
+  // From now on queries that do not ask for a time of their own go by these marks; null: all that is kept is read.
+  void go_by(Marks* marks) noexcept { marks_ = marks; }
+
+  // The rows that the scan asks for, by its constraints on `time`. Empty: there is no such family here.
+  std::optional<JournalCursor> read(const sql::Scan& scan, std::string_view family) const;
+
+ private:
+  const Journal& journal_;
+  Marks* marks_ = nullptr;
+};
+
+// A row of an event table.
+template <class Event>
+struct EventRow {
+  Place place;
+  Event event;
+
+  std::int64_t time() const { return place.time; }
+  // As osquery has it: digits that sort as the number does.
+  std::string eid() const { return fmt::format("{:010}", place.eid); }
+};
+
+// Rows of Event::kFamily, oldest first. One that cannot be read is told and left out.
+template <class Event>
+sql::Rows<EventRow<Event>> event_rows(const sql::Scan& scan) {
+  const auto* reads = scan.service<EventReads>();
+  if (!reads) co_return;
+  auto cursor = reads->read(scan, Event::kFamily);
+  if (!cursor) co_return;
+  for (; cursor->valid() && !scan.interrupted(); cursor->next()) {
+    auto event = decode<Event>(cursor->record());
+    if (!event) {
+      scan.warn(Error{EBADMSG, std::string(Event::kFamily), fmt::format("event {} is damaged", cursor->place().eid)});
+      continue;
+    }
+    EventRow<Event> row{cursor->place(), std::move(*event)};
+    co_yield row;
+  }
+  if (const auto status = cursor->status(); !status) scan.warn(status.error());
+}
+
+}  // namespace osprey::events

@@ -1,0 +1,162 @@
+#include "events/journal/journal.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace osprey::events {
+namespace {
+
+// Events of several processors come a little out of order; more than that and the clock was set back.
+constexpr std::int64_t kOutOfOrder = 2;  // seconds
+
+constexpr std::size_t kKey = 4 + 8 + 8;
+
+template <class T>
+void put(std::string& bytes, T number) {
+  for (int shift = (sizeof number - 1) * 8; shift >= 0; shift -= 8)
+    bytes += static_cast<char>(static_cast<unsigned char>(number >> shift));
+}
+template <class T>
+T take(std::string_view& bytes) {
+  T number = 0;
+  for (std::size_t i = 0; i < sizeof number; ++i)
+    number = static_cast<T>(number << 8 | static_cast<unsigned char>(bytes[i]));
+  bytes.remove_prefix(sizeof number);
+  return number;
+}
+
+// Signed numbers sort as unsigned ones with the sign turned.
+constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
+
+}  // namespace
+
+std::string Place::key() const {
+  std::string bytes;
+  bytes.reserve(kKey);
+  put(bytes, epoch);
+  put(bytes, static_cast<std::uint64_t>(time) ^ kSign);
+  put(bytes, eid);
+  return bytes;
+}
+
+std::optional<Place> Place::parse(std::string_view key) noexcept {
+  if (key.size() != kKey) return std::nullopt;
+  Place place;
+  place.epoch = take<std::uint32_t>(key);
+  place.time = static_cast<std::int64_t>(take<std::uint64_t>(key) ^ kSign);
+  place.eid = take<std::uint64_t>(key);
+  return place;
+}
+
+JournalCursor::JournalCursor(const store::FifoStore& store, std::size_t family, TimeRange times, Place after,
+                             Place last)
+    : store_(store), family_(family), times_(times), after_(after), last_(last) {
+  if (after_ >= last_ || times_.low > times_.high) return;
+  const auto first = store_.first_key(family_);
+  const auto place = first ? Place::parse(*first) : std::nullopt;
+  if (!place) return;
+  enter(std::max(place->epoch, after_.epoch));
+}
+
+// The first row of this epoch, or of a later one.
+void JournalCursor::enter(std::uint32_t epoch) {
+  for (;; ++epoch) {
+    if (epoch > last_.epoch) return walk_.reset();
+    epoch_ = epoch;
+    auto first = Place{epoch, times_.low, 0};
+    if (after_.epoch == epoch) first = std::max(first, Place{epoch, after_.time, after_.eid + 1});
+    // Keys are below the end: of the time asked for, and of what is to be read.
+    auto end = Place{epoch, times_.high, UINT64_MAX};
+    if (last_.epoch == epoch) end = std::min(end, Place{epoch, last_.time, last_.eid + 1});
+    walk_ = store_.cursor(family_, first.key(), end.key());
+    if (walk_->valid()) return settle();
+    status_ = walk_->status();
+    if (!status_) return;
+  }
+}
+
+void JournalCursor::settle() {
+  const auto place = Place::parse(walk_->key());
+  if (!place) {
+    status_ = failure("event journal", "a key of another shape");
+    return walk_.reset();
+  }
+  place_ = *place;
+}
+
+void JournalCursor::next() {
+  walk_->next();
+  if (walk_->valid()) return settle();
+  status_ = walk_->status();
+  if (status_) enter(epoch_ + 1);
+}
+
+Journal::Journal(store::FifoStore& store, std::vector<std::string> families)
+    : store_(store), families_(std::move(families)), last_(families_.size()) {
+  for (std::size_t family = 0; family < last_.size(); ++family)
+    if (const auto key = store_.last_key(family)) last_[family] = Place::parse(*key).value_or(Place{});
+}
+
+std::optional<std::size_t> Journal::family(std::string_view name) const noexcept {
+  const auto found = std::ranges::find(families_, name);
+  if (found == families_.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - families_.begin());
+}
+
+Result<void> Journal::append(std::span<const Row> rows) {
+  std::vector<std::string> keys;
+  std::vector<store::FifoRow> appended;
+  keys.reserve(rows.size());  // views into them stay
+  appended.reserve(rows.size());
+  auto last = [&] {
+    const std::lock_guard lock(mutex_);
+    return last_;
+  }();
+  for (const auto& row : rows) {
+    auto& place = last[row.family];
+    if (place.eid != 0 && row.time + kOutOfOrder < place.time) {
+      ++place.epoch;
+      place.time = row.time;
+    } else {
+      place.time = place.eid == 0 ? row.time : std::max(place.time, row.time);
+    }
+    ++place.eid;
+    keys.push_back(place.key());
+    appended.push_back({row.family, keys.back(), row.record});
+  }
+  TRY(store_.write(appended));
+  const std::lock_guard lock(mutex_);
+  last_ = std::move(last);
+  return {};
+}
+
+JournalCursor Journal::read(std::size_t family, TimeRange times, const Place& after) const {
+  return {store_, family, times, after, last(family)};
+}
+
+JournalCursor Journal::read(std::size_t family, TimeRange times, const Place& after, const Place& last) const {
+  return {store_, family, times, after, last};
+}
+
+Place Journal::last(std::size_t family) const {
+  const std::lock_guard lock(mutex_);
+  return last_[family];
+}
+
+// Rows of earlier epochs are older, whatever their time says.
+Result<void> Journal::drop_before(std::size_t family, std::int64_t time) {
+  return store_.drop_before(family, Place{last(family).epoch, time, 0}.key());
+}
+
+JournalCounts Journal::counts(std::size_t family) const {
+  JournalCounts counts;
+  counts.appended = last(family).eid;
+  const auto first = store_.first_key(family);
+  if (const auto place = first ? Place::parse(*first) : std::nullopt)
+    counts.kept = counts.appended - std::min(place->eid - 1, counts.appended);
+  counts.dropped = counts.appended - counts.kept;
+  counts.file_bytes = store_.file_bytes(family);
+  return counts;
+}
+
+}  // namespace osprey::events

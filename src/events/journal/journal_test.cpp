@@ -1,0 +1,138 @@
+#include "events/journal/journal.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "base/temporary_tree.h"
+
+namespace osprey::events {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// EVT-15
+class JournalTest : public TemporaryTree {
+ protected:
+  JournalTest() { open(); }
+  void open() {
+    journal_.reset();
+    store_.reset();
+    auto opened = store::open_fifo({top / "journal", {{"execs", 4 << 20}, {"exits", 4 << 20}}});
+    if (!opened) throw std::runtime_error(opened.error().text());
+    store_ = std::move(opened->store);
+    journal_ = std::make_unique<Journal>(*store_, std::vector<std::string>{"execs", "exits"});
+  }
+  void append(std::int64_t time, std::string_view record, std::size_t family = 0) {
+    const Journal::Row row{family, time, record};
+    const auto done = journal_->append({&row, 1});
+    ASSERT_TRUE(done) << done.error().text();
+  }
+  static std::vector<std::string> rows(JournalCursor cursor) {
+    std::vector<std::string> all;
+    for (; cursor.valid(); cursor.next()) all.push_back(fmt::format("{}:{}", cursor.place().time, cursor.record()));
+    EXPECT_TRUE(cursor.status());
+    return all;
+  }
+
+  std::unique_ptr<store::FifoStore> store_;
+  std::unique_ptr<Journal> journal_;
+};
+
+TEST(Place, SortsAsItsKeyDoes) {
+  std::vector<Place> places;
+  for (const std::uint32_t epoch : {0u, 1u, 256u})
+    for (const std::int64_t time : {INT64_MIN, std::int64_t{-1}, std::int64_t{0}, std::int64_t{1'800'000'000}})
+      for (const std::uint64_t eid : {0ull, 1ull, 255ull, 256ull}) places.push_back({epoch, time, eid});
+  for (const auto& one : places) {
+    EXPECT_EQ(Place::parse(one.key()), one);
+    for (const auto& other : places) EXPECT_EQ(one < other, one.key() < other.key());
+  }
+  EXPECT_EQ(Place::parse("short"), std::nullopt);
+}
+
+TEST_F(JournalTest, RowsComeInTheirOrderAndOverRestarts) {
+  EXPECT_THAT(rows(journal_->read(0)), IsEmpty());
+  append(100, "a");
+  append(100, "b");
+  append(105, "other", 1);
+  open();
+  append(101, "c");
+  EXPECT_THAT(rows(journal_->read(0)), ElementsAre("100:a", "100:b", "101:c"));
+  EXPECT_EQ(journal_->last(0), (Place{0, 101, 3}));
+}
+
+TEST_F(JournalTest, AStretchOfTimeIsRead) {
+  for (const int time : {100, 101, 101, 103, 104}) append(time, "x");
+  EXPECT_THAT(rows(journal_->read(0, {101, 103})), ElementsAre("101:x", "101:x", "103:x"));
+  EXPECT_THAT(rows(journal_->read(0, {.low = 104})), ElementsAre("104:x"));
+  EXPECT_THAT(rows(journal_->read(0, {.high = 100})), ElementsAre("100:x"));
+  EXPECT_THAT(rows(journal_->read(0, {102, 102})), IsEmpty());
+  EXPECT_THAT(rows(journal_->read(0, {103, 101})), IsEmpty());
+}
+
+TEST_F(JournalTest, AReaderGoesOnWhereItWas) {
+  append(100, "a");
+  append(100, "b");
+  const auto last = journal_->last(0);
+  append(100, "c");
+  EXPECT_THAT(rows(journal_->read(0, {}, last)), ElementsAre("100:c"));
+  EXPECT_THAT(rows(journal_->read(0, {}, journal_->last(0))), IsEmpty());
+  EXPECT_THAT(rows(journal_->read(0, {}, {}, last)), ElementsAre("100:a", "100:b")) << "what came later is not seen";
+}
+
+TEST_F(JournalTest, ALittleDisorderIsKeptInOrder) {
+  append(100, "a");
+  append(99, "b");
+  EXPECT_THAT(rows(journal_->read(0)), ElementsAre("100:a", "100:b"));
+  EXPECT_EQ(journal_->last(0).epoch, 0u);
+}
+
+// Whatever the clock does a reader sees each row once, and a stretch of time has its rows.
+TEST_F(JournalTest, TheClockMayBeSetBack) {
+  append(1000, "a");
+  append(1001, "b");
+  const auto seen = journal_->last(0);
+  append(500, "c");
+  append(1001, "d");
+  append(400, "e");
+  open();
+  append(401, "f");
+  EXPECT_THAT(rows(journal_->read(0, {}, seen)), ElementsAre("500:c", "1001:d", "400:e", "401:f"));
+  EXPECT_THAT(rows(journal_->read(0, {400, 500})), ElementsAre("500:c", "400:e", "401:f"));
+  EXPECT_THAT(rows(journal_->read(0, {1001, 1001})), ElementsAre("1001:b", "1001:d"));
+}
+
+TEST_F(JournalTest, EachRowIsKeptOrCounted) {
+  constexpr std::size_t kRecord = 1000;
+  std::mt19937_64 random(1);
+  for (int batch = 0; batch < 200; ++batch) {
+    std::vector<std::string> records(100, std::string(kRecord, '\0'));  // that cannot be compressed
+    std::vector<Journal::Row> rows;
+    for (auto& record : records) {
+      for (auto& byte : record) byte = static_cast<char>(random());
+      rows.push_back({0, 1000 + batch, record});
+    }
+    ASSERT_TRUE(journal_->append(rows));
+  }
+  const auto counts = journal_->counts(0);
+  EXPECT_EQ(counts.appended, 20'000u);
+  EXPECT_EQ(counts.kept, rows(journal_->read(0)).size());
+  EXPECT_EQ(counts.kept + counts.dropped, counts.appended);
+  EXPECT_GT(counts.dropped, 10'000u);
+  EXPECT_GT(counts.kept * kRecord, 3u << 20) << "live rows stay near the cap";
+
+  ASSERT_TRUE(journal_->drop_before(0, 2000));
+  const auto later = journal_->counts(0);
+  EXPECT_LT(later.kept, counts.kept);
+  EXPECT_EQ(later.kept + later.dropped, 20'000u);
+  open();
+  append(3000, "new");
+  EXPECT_EQ(journal_->last(0).eid, 20'001u) << "what has gone is not numbered again";
+  EXPECT_EQ(journal_->counts(0).appended, 20'001u);
+}
+
+}  // namespace
+}  // namespace osprey::events
