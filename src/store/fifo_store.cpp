@@ -99,10 +99,7 @@ class RocksdbFifo final : public FifoStore {
       : directory_(std::move(directory)),
         place_(std::move(place)),
         database_(std::move(database)),
-        families_(std::move(families)),
-        last_(families_.size()) {
-    for (std::size_t i = 0; i < families_.size(); ++i) last_[i] = stored_last(i);
-  }
+        families_(std::move(families)) {}
   ~RocksdbFifo() override {
     if (place_) {
       (void)is_damaged();
@@ -130,10 +127,14 @@ class RocksdbFifo final : public FifoStore {
     if (!at->valid()) return std::nullopt;
     return std::string(at->key());
   }
+  // By the note of it that goes with every batch.
   std::optional<std::string> last_key(std::size_t family) const override {
-    if (!place_) return stored_last(family);
-    const std::lock_guard lock(mutex_);
-    return last_[family];
+    if (families_[family] == nullptr) return std::nullopt;
+    std::string key;
+    const auto status = db().Get({}, db().DefaultColumnFamily(), families_[family]->GetName(), &key);
+    note(status);
+    if (!status.ok()) return std::nullopt;
+    return key;
   }
 
   Result<void> drop_before(std::size_t family, std::string_view key) override;
@@ -152,15 +153,6 @@ class RocksdbFifo final : public FifoStore {
 
  private:
   rocksdb::DB& db() const { return *database_->db; }
-  // The last key that was written, by the note of it that goes with every batch.
-  std::optional<std::string> stored_last(std::size_t family) const {
-    if (families_[family] == nullptr) return std::nullopt;
-    std::string key;
-    const auto status = db().Get({}, db().DefaultColumnFamily(), families_[family]->GetName(), &key);
-    note(status);
-    if (!status.ok()) return std::nullopt;
-    return key;
-  }
   void note(const Status& status) const {
     if (place_) database_->trouble->note(status);
   }
@@ -179,8 +171,7 @@ class RocksdbFifo final : public FifoStore {
   mutable std::once_flag marked_;
   std::unique_ptr<Database> database_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // null: not there, in a view
-  mutable std::mutex mutex_;
-  std::vector<std::optional<std::string>> last_;
+  std::mutex mutex_;                                    // of the resumption
   Clock::time_point next_resume_{};
 };
 
@@ -205,8 +196,6 @@ Result<void> RocksdbFifo::write(std::span<const FifoRow> rows) {
   if (!status.ok() && !status.IsCorruption() && resume()) status = db().Write({}, &batch);
   note(status);
   if (!status.ok()) return to_error(status, directory_);
-  for (std::size_t i = 0; i < last.size(); ++i)
-    if (!last[i].empty()) last_[i] = last[i];
   return {};
 }
 
@@ -278,40 +267,18 @@ std::expected<std::unique_ptr<Database>, OpenError> open_database(const FifoOpti
   return made;
 }
 
-Result<OpenedFifo> open_in(StoreDirectory place, const FifoOptions& options, std::string known_damage) {
-  OpenedFifo opened;
-  opened.reason = std::move(known_damage);
-  std::expected<std::unique_ptr<Database>, OpenError> database = nullptr;
-  if (opened.reason.empty()) {
-    database = open_database(options);
-    if (!database && !database.error().damage) return to_error(database.error().status, options.directory);
-    if (!database) opened.reason = database.error().status.ToString();
-  }
-  if (!opened.reason.empty()) {
-    opened.set_aside = TRY(place.set_aside());
-    database = open_database(options);
-    if (!database) return to_error(database.error().status, options.directory);
-  }
-  (void)place.prune_set_asides(1, 0, 0);
-  if (const auto dropped = (*database)->warnings->dropped(); opened.reason.empty() && !dropped.empty())
-    opened.reason = fmt::format("the last writes are lost: the log ends in what cannot be read ({})", dropped);
-  auto families = families_of(options, (*database)->handles);
-  opened.store =
-      std::make_unique<RocksdbFifo>(options.directory, std::move(place), std::move(*database), std::move(families));
-  return opened;
-}
-
 }  // namespace
 
 Result<OpenedFifo> open_fifo(const FifoOptions& options) {
-  run_rocksdb_constructors();
-  auto place = TRY(StoreDirectory::lock(options.directory));
-  auto damage = place.damage().value_or("");
-  // RocksDB's own assertions may end the process over what it reads.
-  if (place.begin_opening() >= 3 && damage.empty()) damage = "opening it has ended the process three times";
-  auto opened = open_in(std::move(place), options, std::move(damage));
+  auto opened = TRY(open_place(options.directory, [&] { return open_database(options); }));
+  (void)opened.place.prune_set_asides(1, 0, 0);
+  auto families = families_of(options, opened.database->handles);
+  OpenedFifo made{.store = std::make_unique<RocksdbFifo>(options.directory, std::move(opened.place),
+                                                         std::move(opened.database), std::move(families)),
+                  .set_aside = std::move(opened.set_aside),
+                  .reason = std::move(opened.reason)};
   StoreDirectory::end_opening(options.directory);
-  return opened;
+  return made;
 }
 
 Result<std::unique_ptr<FifoStore>> open_fifo_beside(const FifoOptions& options) {

@@ -1,6 +1,7 @@
 #include "store/rocksdb_database.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -121,6 +122,42 @@ std::expected<void, OpenError> Database::open(const std::string& directory, std:
   }
   db.reset(opened);
   return {};
+}
+
+namespace {
+
+Result<OpenedPlace> open_locked(StoreDirectory place, std::string known_damage,
+                                const std::function<std::expected<std::unique_ptr<Database>, OpenError>()>& open) {
+  OpenedPlace opened{.place = std::move(place), .database = {}, .set_aside = {}, .reason = std::move(known_damage)};
+  std::expected<std::unique_ptr<Database>, OpenError> database = nullptr;
+  if (opened.reason.empty()) {
+    database = open();
+    if (!database && !database.error().damage) return to_error(database.error().status, opened.place.path());
+    if (!database) opened.reason = database.error().status.ToString();
+  }
+  if (!opened.reason.empty()) {
+    opened.set_aside = TRY(opened.place.set_aside());
+    database = open();
+    if (!database) return to_error(database.error().status, opened.place.path());
+  }
+  opened.database = std::move(*database);
+  if (const auto dropped = opened.database->warnings->dropped(); opened.reason.empty() && !dropped.empty())
+    opened.reason = fmt::format("the last writes are lost: the log ends in what cannot be read ({})", dropped);
+  return opened;
+}
+
+}  // namespace
+
+Result<OpenedPlace> open_place(const std::string& directory,
+                               const std::function<std::expected<std::unique_ptr<Database>, OpenError>()>& open) {
+  run_rocksdb_constructors();
+  auto place = TRY(StoreDirectory::lock(directory));
+  auto damage = place.damage().value_or("");
+  // RocksDB's own assertions may end the process over what it reads.
+  if (place.begin_opening() >= 3 && damage.empty()) damage = "opening it has ended the process three times";
+  auto opened = open_locked(std::move(place), std::move(damage), open);
+  if (!opened) StoreDirectory::end_opening(directory);
+  return opened;
 }
 
 Result<std::unique_ptr<Database>> open_secondary(

@@ -19,6 +19,7 @@
 #include "store/meter.h"
 #include "store/rocksdb_tuning.h"
 #include "store/store.h"
+#include "store/store_directory.h"
 
 namespace osprey::store {
 
@@ -72,6 +73,20 @@ struct Database {
                                       rocksdb::DBOptions options,
                                       const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
 };
+
+// A database in a directory that is ours alone.
+struct OpenedPlace {
+  StoreDirectory place;
+  std::unique_ptr<Database> database;
+  // As in Opened (rocksdb_store.h).
+  std::string set_aside;
+  std::string reason;
+};
+// Locks the directory and has `open` open what is in it; where that is damaged it is set aside, and `open` makes a
+// fresh one. What may end the process over what it reads goes on until StoreDirectory::end_opening(), which is the
+// caller's to call; after an error it has been called.
+Result<OpenedPlace> open_place(const std::string& directory,
+                               const std::function<std::expected<std::unique_ptr<Database>, OpenError>()>& open);
 
 // Opens for reading what another process may be writing. Scratch files go below a directory of ours in /tmp, which is
 // removed. `families` makes the descriptors with a cache.

@@ -6,7 +6,6 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
@@ -15,8 +14,6 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <mutex>
 #include <thread>
@@ -494,41 +491,14 @@ OpenedDatabase open_claimed(const RocksdbOptions& options) {
 
 }  // namespace
 
-namespace {
-
-Result<Opened> open_in(StoreDirectory directory, const RocksdbOptions& options, std::string known_damage) {
-  Opened opened;
-  opened.reason = std::move(known_damage);
-  OpenedDatabase database = nullptr;
-  if (opened.reason.empty()) {
-    database = open_claimed(options);
-    if (!database && !database.error().damage) return to_error(database.error().status, directory.path());
-    if (!database) opened.reason = database.error().status.ToString();
-  }
-  if (!opened.reason.empty()) {
-    opened.set_aside = TRY(directory.set_aside());
-    database = open_claimed(options);
-    if (!database) return to_error(database.error().status, directory.path());
-  }
-  opened.dropped = directory.prune_set_asides(2, options.cap_bytes, options.free_floor_bytes);
-  if (const auto dropped = (*database)->warnings->dropped(); opened.reason.empty() && !dropped.empty())
-    opened.reason = fmt::format("the last writes are lost: the log ends in what cannot be read ({})", dropped);
-  auto store = std::make_unique<RocksdbStore>(options, std::move(directory), std::move(*database));
+Result<Opened> open_rocksdb(const RocksdbOptions& options) {
+  auto place = TRY(open_place(options.directory, [&] { return open_claimed(options); }));
+  Opened opened{.store = {}, .set_aside = std::move(place.set_aside), .reason = std::move(place.reason), .dropped = {}};
+  opened.dropped = place.place.prune_set_asides(2, options.cap_bytes, options.free_floor_bytes);
+  auto store = std::make_unique<RocksdbStore>(options, std::move(place.place), std::move(place.database));
   // Without room it is tried again at the next start; what is lost meanwhile stays in its file.
   (void)store->join_identity();
   opened.store = std::move(store);
-  return opened;
-}
-
-}  // namespace
-
-Result<Opened> open_rocksdb(const RocksdbOptions& options) {
-  run_rocksdb_constructors();
-  auto directory = TRY(StoreDirectory::lock(options.directory));
-  auto damage = directory.damage().value_or("");
-  // RocksDB's own assertions may end the process over what it reads.
-  if (directory.begin_opening() >= 3 && damage.empty()) damage = "opening it has ended the process three times";
-  auto opened = open_in(std::move(directory), options, std::move(damage));
   StoreDirectory::end_opening(options.directory);
   return opened;
 }
