@@ -328,14 +328,15 @@ void Scheduler::run_query(QueryRunner& runner, const ScheduledQuery& query, cons
     markers_.begin(query.name);
   }
 
-  auto marks = marks_of(parts_.store, query.name);
+  std::optional<events::Marks> marks;
+  if (parts_.journal && flags.boolean("events_optimize")) marks = marks_of(parts_.store, query.name);
   // Begun with the first row, or after the last if there is none: what tables a query reads is known only then.
   RunPlan plan;
   std::unique_ptr<ResultRun> results;
   const auto begin = [&]() -> Result<void> {
     if (results) return {};
     plan = plan_of(query, flags, runner.connection().reads_events());
-    plan.state = [&](store::Batch& batch) { put_marks(batch, query.name, marks); };
+    if (marks) plan.state = [&](store::Batch& batch) { put_marks(batch, query.name, *marks); };
     results = TRY(parts_.differential.begin(plan, context));
     return {};
   };
@@ -343,7 +344,7 @@ void Scheduler::run_query(QueryRunner& runner, const ScheduledQuery& query, cons
     TRY(begin());
     return results->add(row);
   };
-  auto done = runner.run(query.query.sql, budget_of(flags), take, flags.boolean("events_optimize") ? &marks : nullptr);
+  auto done = runner.run(query.query.sql, budget_of(flags), take, marks ? &*marks : nullptr);
   std::uint64_t output_bytes = 0;
   if (!done.failure) {
     const auto finish = [&]() -> Result<RunOutcome> {
