@@ -8,8 +8,8 @@
 #include "agent/schedule/fakes_test.h"
 #include "agent/schedule/scheduler.h"
 #include "base/temporary_tree.h"
-#include "events/journal/event_rows.h"
 #include "events/journal/journal.h"
+#include "events/journal/testing.h"
 
 namespace osprey::agent {
 namespace {
@@ -18,26 +18,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-struct Login {
-  static constexpr std::string_view kFamily = "logins";
-  std::string_view user;
-  template <class Archive>
-  void fields(Archive& field) {
-    field(user);
-  }
-};
-using LoginRow = events::EventRow<Login>;
-
-sql::Table login_events() {
-  sql::Table made = sql::table<LoginRow>("login_events", "Logins.", events::event_rows<Login>)
-                        .column(
-                            "user", [](const LoginRow& row) { return std::string(row.event.user); }, "Who.")
-                        .column("time", &LoginRow::time, "When.");
-  made.event_subscriber = true;
-  return made;
-}
-
-constexpr sql::TableEntry kTables[] = {{"login_events", login_events}};
+constexpr sql::TableEntry kTables[] = {{"login_events", events::testing::login_events}};
 
 // EVT-15, compat section 5.2.
 class EventQueriesTest : public TemporaryTree {
@@ -50,9 +31,7 @@ class EventQueriesTest : public TemporaryTree {
     registry_.add(kTables);
   }
   void log_in(std::string_view user) {
-    Login login{user};
-    std::string record;
-    events::encode(login, record);
+    const auto record = events::testing::record_of(user);
     const events::Journal::Row row{0, 1'800'000'000, record};
     ASSERT_TRUE(journal_->append({&row, 1}));
   }

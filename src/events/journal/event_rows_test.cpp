@@ -3,35 +3,17 @@
 #include <gmock/gmock.h>
 
 #include "base/temporary_tree.h"
+#include "events/journal/testing.h"
 #include "sql/connection.h"
 #include "sql/registry.h"
-#include "sql/table.h"
 
 namespace osprey::events {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
-struct Login {
-  static constexpr std::string_view kFamily = "logins";
-  std::string_view user;
-  template <class Archive>
-  void fields(Archive& field) {
-    field(user);
-  }
-};
-using Row = EventRow<Login>;
-
-sql::Table login_events() {
-  return sql::table<Row>("login_events", "Logins.", event_rows<Login>)
-      .column(
-          "user", [](const Row& row) { return std::string(row.event.user); }, "Who.")
-      .column("time", &Row::time, "When.", sql::INDEX)
-      .column("eid", &Row::eid, "Number.", sql::HIDDEN);
-}
-
-constexpr sql::TableEntry kTables[] = {{"login_events", login_events}};
+constexpr sql::TableEntry kTables[] = {{"login_events", events::testing::login_events}};
 
 // EVT-15, and beyond.md 0.1 [E].
 class EventRowsTest : public TemporaryTree {
@@ -45,12 +27,7 @@ class EventRowsTest : public TemporaryTree {
     registry_.add(kTables);
     services_.provide(*reads_);
   }
-  void log_in(std::int64_t time, std::string_view user) {
-    Login login{user};
-    std::string record;
-    encode(login, record);
-    append(time, record);
-  }
+  void log_in(std::int64_t time, std::string_view user) { append(time, events::testing::record_of(user)); }
   void append(std::int64_t time, std::string_view record) {
     const Journal::Row row{1, time, record};
     ASSERT_TRUE(journal_->append({&row, 1}));
