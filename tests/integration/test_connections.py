@@ -3,9 +3,9 @@ everything turned on that speaks to it."""
 
 import os
 import pathlib
-import threading
 
 import pytest
+from beside import Beside
 from fleet_server import agent_flags, osprey_server  # noqa: F401
 from tls_server import server  # noqa: F401
 
@@ -50,26 +50,17 @@ def sockets_to(port, pid):
     return sum(row[2] == f"0100007F:{port:04X}" and f"socket:[{row[9]}]" in mine for row in rows)
 
 
-class Watched(threading.Thread):
+class Watched(Beside):
     """The most connections that a process has had at once, looked at all the time."""
 
     def __init__(self, port, pid):
-        super().__init__(daemon=True)
+        super().__init__()
         self.port, self.pid, self.most, self.looks = port, pid, 0, 0
-        self.over = threading.Event()
 
     def run(self):
         while not self.over.wait(0.005):
             self.most = max(self.most, sockets_to(self.port, self.pid))
             self.looks += 1
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.join(10)
 
 
 def test_two_connections_to_our_own_server(osprey_server, make_agent, evidence):  # noqa: F811

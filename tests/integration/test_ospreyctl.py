@@ -15,10 +15,10 @@ import select
 import signal
 import sqlite3
 import subprocess
-import threading
 import time
 
 import pytest
+from beside import Beside
 from fleet_server import FleetServer, free_port, osprey_server  # noqa: F401
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -66,14 +66,13 @@ def ctl(shared, tmp_path):
     return ctl
 
 
-class Host(threading.Thread):
+class Host(Beside):
     """An agent that answers live queries as it is told to."""
 
     def __init__(self, server, name, answer=None, status=0, message="", **details):
-        super().__init__(daemon=True)
+        super().__init__()
         self.server, self.name_, self.answer, self.status, self.message = server, name, answer, status, message
         self.key = server.enroll(name, **details)
-        self.over = threading.Event()
         self.asked = 0
 
     def run(self):
@@ -89,14 +88,6 @@ class Host(threading.Thread):
                                   {"node_key": self.key, "queries": {query: self.answer or []},
                                    "statuses": {query: self.status}, "messages": {query: self.message}})
             time.sleep(0.05)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.join(10)
 
 
 def test_signs_in_keeps_a_token_for_its_owner_only_and_signs_out(osprey_server, tmp_path):
