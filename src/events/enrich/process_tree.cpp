@@ -63,7 +63,10 @@ ProcessTree::ProcessTree() : ProcessTree(Limits{}) {}
 ProcessTree::ProcessTree(const Limits& limits) : limits_(limits) {}
 
 ProcessTree::~ProcessTree() {
-  for (Node& node : nodes_) replace(node.image, nullptr);
+  for (Node& node : nodes_) {
+    replace(node.image, nullptr);
+    replace(node.base, nullptr);
+  }
 }
 
 // The moment, or the latest there was. What is too old goes.
@@ -134,7 +137,7 @@ std::optional<ProcessTree::Known> ProcessTree::find(const ProcessKey& process, s
   if (moment == 0) moment = latest_;
   const Place place = locate(process, moment);
   if (place == kNone) return std::nullopt;
-  return known(place, image_at(place, moment));
+  return known(place, image_at(nodes_[place], moment));
 }
 
 // What put() may take, at the most.
@@ -189,7 +192,7 @@ std::optional<std::vector<ProcessTree::Ancestor>> ProcessTree::ancestry(const Pr
   std::vector<Ancestor> all;
   for (Place at = nodes_[below].parent; at != kNone && all.size() < kAncestors; below = at, at = nodes_[at].parent) {
     const Node& node = nodes_[at];
-    const auto facts = known(at, node.image);
+    const auto facts = known(at, image_at(node, latest_));
     const auto end = nodes_[below].exited;
     all.push_back({.process = facts.process,
                    .name = std::string(facts.name),
@@ -317,7 +320,7 @@ void ProcessTree::set_parent(Place child, Place parent, bool certain) {
   }
   node.certain = certain;
   if (!certain) return;
-  if (node.own == 0) replace(node.image, inherited(parent, forked(node)));
+  replace(node.base, inherited(nodes_[parent], forked(node)));
   hand_down(child, 0);
 }
 
@@ -356,28 +359,18 @@ void ProcessTree::detach(Place child) noexcept {
 // --- What they run ---
 
 // The one at the moment; where that is not known, the first that is.
-const ProcessTree::Image* ProcessTree::image_at(Place place, std::uint64_t moment) const noexcept {
-  const Node& node = nodes_[place];
-  if (node.own == 0) return node.image;
+const ProcessTree::Image* ProcessTree::image_at(const Node& node, std::uint64_t moment) noexcept {
   const Image* image = node.image;
   while (image && image->moment > moment && image->before) image = image->before;
-  if (!image || image->moment <= moment || node.own == kHistory || !node.certain) return image;
-  const Image* before = inherited(node.parent, forked(node));
-  return before ? before : image;
+  const bool earlier = !image || image->moment > moment;
+  return earlier && node.base && node.own < kHistory ? node.base : image;
 }
 
-// What one that is forked at the moment has; null: not known.
-ProcessTree::Image* ProcessTree::inherited(Place place, std::uint64_t moment) const noexcept {
-  for (int left = kFarthest; place != kNone && left > 0; --left) {
-    const Node& node = nodes_[place];
-    for (Image* image = node.image; image; image = image->before)
-      if (image->moment <= moment) return image;
-    const bool forgotten = node.own == kHistory || (node.own > 0 && !node.image);
-    if (forgotten || !node.certain) return nullptr;
-    moment = std::min(moment, forked(node));
-    place = node.parent;
-  }
-  return nullptr;
+// What one that it forks at the moment has; null: not known.
+ProcessTree::Image* ProcessTree::inherited(const Node& node, std::uint64_t moment) noexcept {
+  for (Image* image = node.image; image; image = image->before)
+    if (image->moment <= moment) return image;
+  return node.own < kHistory ? node.base : nullptr;
 }
 
 ProcessTree::Image* ProcessTree::draw(const Actor& process, std::uint64_t moment, const Image* base, bool ids_only) {
@@ -414,18 +407,16 @@ void ProcessTree::put(Place place, const Actor& process, std::uint64_t moment, b
   Image** link = &node.image;
   std::array<Image*, kHistory> later{};  // that have all but their ids from what is put in
   std::size_t count = 0;
-  while (node.own > 0 && *link && (*link)->moment > moment) {
+  while (*link && (*link)->moment > moment) {
     if (!(*link)->ids_only)
       count = 0;
     else if (count < later.size())
       later[count++] = *link;
     link = &(*link)->before;
   }
-  const Image* base = *link ? *link : image_at(place, moment);
+  const Image* base = *link ? *link : image_at(node, moment);
   if (ids_only && !base) return;
   Image* image = draw(process, moment, base, ids_only);
-  // Its parent's are not kept for it: they are found by the parent.
-  if (node.own == 0) replace(*link, nullptr);
   image->before = std::exchange(*link, image);
   node.own = static_cast<std::uint8_t>(std::min(node.own + 1, kHistory));
   if (!ids_only) {
@@ -444,7 +435,7 @@ void ProcessTree::lose_image(const ProcessKey& process, std::uint64_t moment) no
   const Place place = locate(process, moment);
   if (place == kNone) return;
   replace(nodes_[place].image, nullptr);
-  nodes_[place].own = 1;
+  nodes_[place].own = kHistory;
 }
 
 // What was learned late of `place`, to those who descend from it and were forked at `moment` or after.
@@ -454,12 +445,9 @@ void ProcessTree::hand_down(Place place, std::uint64_t moment) {
     for (Place child = nodes_[place].first_child; child != kNone; child = nodes_[child].next_child) {
       Node& node = nodes_[child];
       if (node.start + kTick < moment) break;
-      if (!node.certain) continue;
-      if (node.own == 0) {
-        Image* image = inherited(place, forked(node));
-        if (!image || image == node.image) continue;
-        replace(node.image, image);
-      }
+      Image* image = node.certain ? inherited(nodes_[place], forked(node)) : nullptr;
+      if (!image || image == node.base) continue;
+      replace(node.base, image);
       if (node.first_child != kNone) open.push_back(child);
     }
     if (open.empty()) return;
@@ -572,6 +560,7 @@ void ProcessTree::forget(Place place) noexcept {
     unlink(place);
     --exited_count_;
     replace(node.image, nullptr);
+    replace(node.base, nullptr);
     const auto newest = newest_.find(node.pid);
     Place* link = &newest->second;
     while (*link != place) link = &nodes_[*link].older;

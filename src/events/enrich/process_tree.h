@@ -99,7 +99,7 @@ class ProcessTree {
   // What a process is from a moment on, shared by those that it forks.
   struct Image {
     std::uint64_t moment = 0;
-    Image* before = nullptr;
+    Image* before = nullptr;  // of the same process
     std::uint32_t uses = 1;
     bool ids_only = false;  // the rest is what it was before
     Text* name = nullptr;
@@ -112,14 +112,15 @@ class ProcessTree {
   struct Node {
     std::uint64_t start = 0;
     std::uint64_t exited = 0;  // moment; 0: alive
-    Image* image = nullptr;
+    Image* image = nullptr;    // the newest of its own
+    Image* base = nullptr;     // what its parent ran when it was forked
     std::uint32_t pid = 0;
     Place parent = kNone;
     Place first_child = kNone;  // children are in descending order of their start
     Place next_child = kNone, previous_child = kNone;
     Place older = kNone;  // the one that had the pid before
     Place next_exited = kNone, previous_exited = kNone;
-    std::uint8_t own = 0;    // how many images of its own it has; 0: `image` is its parent's
+    std::uint8_t own = 0;    // how many it had of its own, as far as they are counted
     bool certain = false;    // the parent was told by a fork
     bool estimated = false;  // `start` is when it was first heard of
     bool held = false;       // in `held_`
@@ -143,8 +144,8 @@ class ProcessTree {
   void attach(Place child, Place parent, Place behind) noexcept;
   void detach(Place child) noexcept;
 
-  const Image* image_at(Place place, std::uint64_t moment) const noexcept;
-  Image* inherited(Place place, std::uint64_t moment) const noexcept;
+  static const Image* image_at(const Node& node, std::uint64_t moment) noexcept;
+  static Image* inherited(const Node& node, std::uint64_t moment) noexcept;
   Image* draw(const Actor& process, std::uint64_t moment, const Image* base, bool ids_only);
   void put(Place place, const Actor& process, std::uint64_t moment, bool ids_only);
   void lose_image(const ProcessKey& process, std::uint64_t moment) noexcept;

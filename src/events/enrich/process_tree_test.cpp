@@ -357,7 +357,7 @@ class Forest {
         const ProcessKey key = processes_[who].key;
         // Three within the time of disorder are fewer than are remembered.
         auto& ran = processes_[who].ran;
-        if (ran.size() >= 3 && ran[ran.size() - 3].first + 20'000 > now_) return;
+        if (ran.size() >= 3 && ran[ran.size() - 3].first + 25'000 > now_) return;
         ran.emplace_back(now_, "/bin/" + std::to_string(now_));
         const auto parent = processes_[processes_[who].parent].key;
         told_.push_back({now_, [=, path = ran.back().second, now = now_](ProcessTree& tree) {
