@@ -44,8 +44,8 @@ struct EventRow {
   std::string eid() const { return fmt::format("{:010}", place.eid); }
 };
 
-// Rows of Event::kFamily, oldest first. One that cannot be read is told and left out.
-template <class Event>
+// Rows of Event::kFamily that are wanted, oldest first. One that cannot be read is told and left out.
+template <class Event, bool (*wanted)(const Event&) = nullptr>
 sql::Rows<EventRow<Event>> event_rows(const sql::Scan& scan) {
   const auto* reads = scan.service<EventReads>();
   if (!reads) co_return;
@@ -57,6 +57,7 @@ sql::Rows<EventRow<Event>> event_rows(const sql::Scan& scan) {
       scan.warn(Error{EBADMSG, std::string(Event::kFamily), fmt::format("event {} is damaged", cursor->place().eid)});
       continue;
     }
+    if (wanted && !wanted(*event)) continue;
     EventRow<Event> row{cursor->place(), std::move(*event)};
     co_yield row;
   }
