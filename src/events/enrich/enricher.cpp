@@ -151,10 +151,9 @@ bool Enricher::look_at(const ProcessKey& process, std::uint64_t moment) {
   if (!look_ || process.pid <= 0 || in_vain_.contains(process) || !may_look(moment)) return false;
   ++counts_.looks;
   const auto found = look_->process(process.pid);
-  // Another may have the pid by now. Ticks are rounded down.
-  const bool same = found && (process.start != 0 ? found->process.start <= process.start + 2 * ProcessTree::kTick &&
-                                                       process.start <= found->process.start + 2 * ProcessTree::kTick
-                                                 : found->process.start <= moment + 2 * ProcessTree::kTick);
+  // Another that has its pid now was started later.
+  const auto latest = (process.start != 0 ? process.start : moment) + 2 * ProcessTree::kTick;
+  const bool same = found && found->process.start <= latest;
   if (!same) {
     ++counts_.gone;
     if (in_vain_.size() >= kMostInVain) in_vain_.clear();

@@ -25,6 +25,8 @@ class ProcessLook {
   Result<std::string_view> cgroup_path(const ProcessKey& process);
   Result<std::string> working_directory(const ProcessKey& process) const;
   Result<std::vector<pid_t>> pids() const { return proc_.pids(); }
+  // When the host was started, in Unix seconds.
+  Result<std::int64_t> boot_time() { return proc_.boot_time(); }
 
  private:
   explicit ProcessLook(linux::Proc proc) : proc_(std::move(proc)) {}

@@ -179,18 +179,17 @@ void ProcessTree::ancestors(const Known& process, std::vector<std::int64_t>& pid
     pids.push_back(nodes_[at].pid);
 }
 
-std::optional<std::vector<ProcessTree::Ancestor>> ProcessTree::ancestry(const ProcessKey& process) const {
+std::vector<ProcessTree::Relative> ProcessTree::lineage(const ProcessKey& process) const {
   const std::lock_guard lock(mutex_);
-  Place below = kNone;
+  Place at = kNone;
   if (process.start != 0) {
-    below = locate(process, latest_);
+    at = locate(process, latest_);
   } else if (std::in_range<std::uint32_t>(process.pid)) {
     const auto newest = newest_.find(static_cast<std::uint32_t>(process.pid));
-    if (newest != newest_.end()) below = newest->second;
+    if (newest != newest_.end()) at = newest->second;
   }
-  if (below == kNone) return std::nullopt;
-  std::vector<Ancestor> all;
-  for (Place at = nodes_[below].parent; at != kNone && all.size() < kAncestors; below = at, at = nodes_[at].parent) {
+  std::vector<Relative> all;
+  for (Place below = at; at != kNone && all.size() <= kAncestors; below = at, at = nodes_[at].parent) {
     const Node& node = nodes_[at];
     const auto facts = known(at, image_at(node, latest_));
     const auto end = nodes_[below].exited;
@@ -200,7 +199,7 @@ std::optional<std::vector<ProcessTree::Ancestor>> ProcessTree::ancestry(const Pr
                    .cmdline = std::string(facts.cmdline),
                    .uid = facts.ids.uid,
                    .exited = node.exited != 0,
-                   .reparented = node.exited != 0 && (end == 0 || end > node.exited)});
+                   .reparented = below != at && node.exited != 0 && (end == 0 || end > node.exited)});
   }
   return all;
 }

@@ -71,15 +71,15 @@ class ProcessTree {
   // Pids from the parent on upwards.
   void ancestors(const Known& process, std::vector<std::int64_t>& pids) const;
 
-  struct Ancestor {
+  struct Relative {
     ProcessKey process;
     std::string name, path, cmdline;
     std::optional<std::uint32_t> uid;
     bool exited = false;
     bool reparented = false;  // the one below has outlived it and is somebody else's child now
   };
-  // From the parent on upwards; empty optional: there is no such process here. Start 0: the newest with the pid.
-  std::optional<std::vector<Ancestor>> ancestry(const ProcessKey& process) const;
+  // The process and its ancestors, from itself on upwards; empty: it is not known. Start 0: the newest with the pid.
+  std::vector<Relative> lineage(const ProcessKey& process) const;
 
   struct Usage {
     std::size_t processes = 0;  // those that ended among them

@@ -79,11 +79,11 @@ TEST(ProcessTree, OrdersDoNotMatter) {
     ASSERT_EQ(path(tree, kChild), "/bin/date") << said;
     ASSERT_EQ(path(tree, kChild, 3 * kSecond), "/bin/sh") << said;
     ASSERT_THAT(ancestors(tree, kGrandchild), ElementsAre(200, 100, 1)) << said;
-    const auto above = tree.ancestry(kGrandchild);
-    ASSERT_TRUE(above) << said;
-    ASSERT_TRUE(above->at(0).exited && above->at(0).reparented) << said;
-    ASSERT_TRUE(above->at(1).exited && above->at(1).reparented) << said;
-    ASSERT_FALSE(above->at(2).exited || above->at(2).reparented) << said;
+    const auto above = tree.lineage(kGrandchild);
+    ASSERT_EQ(above.size(), 4U) << said;
+    ASSERT_TRUE(above.at(1).exited && above.at(1).reparented) << said;
+    ASSERT_TRUE(above.at(2).exited && above.at(2).reparented) << said;
+    ASSERT_FALSE(above.at(3).exited || above.at(3).reparented) << said;
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
@@ -197,7 +197,7 @@ TEST(ProcessTree, WhoEndedIsForgottenAfterItsTimeUnlessSomebodyDescendsFromIt) {
   EXPECT_THAT(ancestors(tree, kGrandchild), ElementsAre(200, 100, 1));
   tree.exec(actor(kInit, "/sbin/init"), 200 * kSecond);
   EXPECT_EQ(tree.usage().processes, 1U);
-  EXPECT_FALSE(tree.ancestry(kShell));
+  EXPECT_THAT(tree.lineage(kShell), IsEmpty());
   EXPECT_EQ(tree.usage().forgotten, 0U);
 }
 
