@@ -17,7 +17,7 @@ function(osprey_bpf_programs target folder)
     add_custom_command(OUTPUT "${object}"
       COMMAND "${CMAKE_COMMAND}" -E make_directory "${CMAKE_CURRENT_BINARY_DIR}/bpf"
       COMMAND "${BPF_CLANG}" -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter
-        -idirafter "/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}" -c "${source}" -o "${object}"
+        -I "${CMAKE_SOURCE_DIR}/src" -idirafter "/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}" -c "${source}" -o "${object}"
       DEPENDS "${source}" ${headers} VERBATIM COMMENT "Compiling ${name} for the kernel")
     list(APPEND objects "${object}")
     string(APPEND contents "asm(\".pushsection .rodata\\n.balign 8\\nbpf_${name}_begin: .incbin \\\"${object}\\\"\\nbpf_${name}_end:\\n.popsection\");\n")

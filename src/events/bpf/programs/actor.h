@@ -1,7 +1,7 @@
 // Who does it: what a task_struct says of its process.
 #pragma once
 
-#include "maps.h"
+#include "events/bpf/programs/maps.h"
 
 static __always_inline void key_of(struct wire_key* key, struct task_struct* task) {
   key->pid = BPF_CORE_READ(task, tgid);

@@ -2,8 +2,8 @@
 // of them the one that was made first.
 #pragma once
 
-#include "types.h"
-#include "wire.h"
+#include "events/bpf/programs/types.h"
+#include "events/bpf/programs/wire.h"
 
 // Sizes are the loader's to set.
 #define RING(name)                      \

@@ -1,6 +1,6 @@
 // A process has a new image: all that the kernel knows of it, at a point where the arguments lie in the new image's
 // memory and nothing of it has run.
-#include "actor.h"
+#include "events/bpf/programs/actor.h"
 
 RING(process_ring);
 

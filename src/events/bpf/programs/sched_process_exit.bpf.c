@@ -1,5 +1,5 @@
 // A process ends with the last of its threads.
-#include "actor.h"
+#include "events/bpf/programs/actor.h"
 
 RING(process_ring);
 

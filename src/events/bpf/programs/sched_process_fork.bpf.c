@@ -1,5 +1,5 @@
 // A process begins. Its threads are no processes.
-#include "actor.h"
+#include "events/bpf/programs/actor.h"
 
 RING(process_ring);
 
