@@ -211,10 +211,24 @@ void serve(Source& source, Printer& printer) {
   }
 }
 
+int seed() {
+  std::string out;
+  const auto done = bpf::make_bpf_source()->seed([&](const Actor& actor) {
+    out += "{\"actor\":[";
+    Json json(out);
+    const_cast<Actor&>(actor).fields(json);
+    out += "]}\n";
+  });
+  if (!done) leave(done.error().text());
+  std::cout << out;
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 2) leave("which source?");
+  if (std::string_view(argv[1]) == "seed") return seed();
   const auto options = options_of({argv + 2, argv + argc});
   const auto source = source_of(argv[1]);
   Printer printer(options.quiet);

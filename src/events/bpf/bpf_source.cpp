@@ -286,7 +286,28 @@ void Opened::close() noexcept {
   ready_.reset();
 }
 
-Result<void> Opened::seed(const std::function<void(const Actor&)>&) { return failure("bpf", "not yet"); }
+Result<void> Opened::seed(const std::function<void(const Actor&)>& visit) {
+  const BpfModule* const module = TRY(open_module<BpfModule>());
+  const auto program = TRY(module->load({.program = "tasks", .maps = {}, .sizes = {{"task_scratch", processors()}}}));
+  const auto iterator = TRY(program->iterate());
+  std::vector<std::byte> bytes;
+  constexpr std::size_t kStep = 64 << 10;
+  for (std::size_t end = 0;;) {
+    bytes.resize(end + kStep);
+    const auto got = ::read(iterator.get(), bytes.data() + end, kStep);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_failure("bpf iterator");
+    bytes.resize(end += static_cast<std::size_t>(got));
+    if (got == 0) break;
+  }
+  Decoder decoder;
+  Actor actor;
+  for (std::span<const std::byte> rest = bytes; !rest.empty();) {
+    if (!decoder.take_task(rest, actor)) return failure("bpf iterator", "wrote what is no process");
+    visit(actor);
+  }
+  return {};
+}
 
 }  // namespace
 

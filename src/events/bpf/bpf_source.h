@@ -21,8 +21,8 @@ struct BpfOptions {
 
 class BpfSource : public Source {
  public:
-  // Gives each process that runs now, once; for the process tree. Needs not be open. Its actor's texts last for the
-  // call.
+  // Gives each process that there is now, kernel threads and zombies too, once; for the process tree. Needs not be
+  // open. Without arguments; an actor's texts last for the call.
   virtual Result<void> seed(const std::function<void(const Actor&)>& visit) = 0;
 };
 

@@ -246,6 +246,25 @@ bool Decoder::exec(std::span<const std::byte> record, EventSink& sink) {
   return true;
 }
 
+bool Decoder::take_task(std::span<const std::byte>& records, Actor& actor) {
+  if (!read(records, task_)) return false;
+  Texts texts(records.subspan(sizeof(task_)));
+  const auto path = texts.take(task_.path);
+  const auto cgroup = texts.take(task_.cgroup);
+  if (!path || !cgroup) return false;
+  records = records.subspan(sizeof(task_) + path->size() + cgroup->size());
+  actor = {};
+  fill(actor, task_.event.actor);
+  if (!path->empty()) {
+    assemble(path_, *path, task_.event.flags & WIRE_PATH_CUT);
+    actor.path = path_;
+  }
+  assemble(cgroup_, *cgroup, false);
+  actor.cgroup_path = cgroup_;
+  actor.tty = text_of(task_.tty);
+  return true;
+}
+
 bool Decoder::fork(std::span<const std::byte> record, EventSink& sink) {
   wire_fork wire;
   if (!read(record, wire)) return false;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "events/bpf/programs/wire.h"
 #include "events/source.h"
 
 namespace osprey::events::bpf {
@@ -20,6 +21,10 @@ class Decoder {
 
   // Gives what a record says to the sink. False: it is none of ours, and nothing was given.
   bool give(std::span<const std::byte> record, EventSink& sink);
+  // Takes the first record off what the iterator over processes wrote; the actor's texts look into it and last until
+  // the next call. False: it is cut short.
+  bool take_task(std::span<const std::byte>& records, Actor& actor);
+
   // CLOCK_BOOTTIME of the newest event, nanoseconds.
   std::uint64_t newest() const noexcept { return newest_; }
 
@@ -32,6 +37,7 @@ class Decoder {
   bool forks_ = false;
   bool exits_ = false;
   std::uint64_t newest_ = 0;
+  wire_task task_{};
   // What the views of the event that is being given look into.
   std::string path_, cwd_, cgroup_, cmdline_;
   std::array<std::string, 3> peers_;

@@ -152,6 +152,32 @@ TEST(BpfDecoder, ForksAndExitsAreEventsOnlyWhereTheyAreWanted) {
   EXPECT_THAT(told.lines, ElementsAre("3 forked 4", "4 exited", "clone3 ", "exit 139 11 1 5", "exit 3 0 0 5"));
 }
 
+TEST(BpfDecoder, ProcessesThatRunAreTakenOneAfterTheOther) {
+  wire_task task{};
+  task.event.actor.process.pid = 1;
+  task.path = 10;
+  task.cgroup = 2;
+  task.tty[0] = 't';
+  auto bytes = bytes_of(task, "init\0sbin\0g\0"s);
+  task.event.actor.process.pid = 2;
+  task.path = task.cgroup = 0;
+  const auto second = bytes_of(task);
+  bytes.insert(bytes.end(), second.begin(), second.end());
+  std::span<const std::byte> rest = bytes;
+  Decoder decoder;
+  Actor actor;
+  ASSERT_TRUE(decoder.take_task(rest, actor));
+  EXPECT_EQ(actor.process.pid, 1);
+  EXPECT_EQ(actor.path, "/sbin/init");
+  EXPECT_EQ(actor.cgroup_path, "/g");
+  EXPECT_EQ(actor.tty, "t");
+  ASSERT_TRUE(decoder.take_task(rest, actor));
+  EXPECT_EQ(actor.process.pid, 2);
+  EXPECT_EQ(actor.path, "");
+  EXPECT_EQ(actor.cgroup_path, "/");
+  EXPECT_FALSE(decoder.take_task(rest, actor));
+}
+
 TEST(BpfDecoder, WhatIsCutShortIsRefused) {
   Told told;
   Decoder decoder;

@@ -1,52 +1,13 @@
 // A process has a new image: all that the kernel knows of it, at a point where the arguments lie in the new image's
 // memory and nothing of it has run.
-#include "events/bpf/programs/actor.h"
+#define RECORD struct wire_exec
+#define SCRATCH exec_scratch
+#define TEXT_LIMIT 57344U
+#define TEXT_LAST WIRE_TEXT_MOST
+
+#include "events/bpf/programs/texts.h"
 
 RING(process_ring);
-
-#define TEXT_LIMIT 57344U  // where the last text may begin
-
-// The kernel gives no program as much stack, and no per-CPU value: a slot for each processor.
-struct scratch {
-  struct wire_exec exec;
-  char text[TEXT_LIMIT + WIRE_TEXT_MOST];
-  // Of the walk: kept here, where the verifier does not follow what they are.
-  struct dentry* dentry;
-  struct vfsmount* mount;
-  struct dentry* root;
-  struct vfsmount* root_mount;
-  struct kernfs_node* node;
-  __u64 at;
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);  // the number of processors
-  __type(key, __u32);
-  __type(value, struct scratch);
-} exec_scratch SEC(".maps");
-
-static __always_inline struct scratch* scratch_here(void) {
-  const __u32 processor = bpf_get_smp_processor_id();
-  return bpf_map_lookup_elem(&exec_scratch, &processor);
-}
-
-// Where the next text begins, in a form that the verifier believes.
-static __always_inline __u64 place(const struct scratch* scratch) {
-  __u64 at = scratch->at;
-  barrier_var(at);
-  return at;
-}
-
-// Adds a text of the kernel's, with its NUL. False: there is no room, or it cannot be read.
-static __always_inline bool add(struct scratch* scratch, const void* text, __u32 most) {
-  const __u64 at = place(scratch);
-  if (at > TEXT_LIMIT) return false;
-  const long size = bpf_probe_read_kernel_str(scratch->text + at, most, text);
-  if (size <= 0) return false;
-  scratch->at = at + size;
-  return true;
-}
 
 // Adds `size` bytes of the new image. False: its pages are not resident.
 static __always_inline bool add_user(struct scratch* scratch, unsigned long from, __u64 size) {
@@ -58,79 +19,6 @@ static __always_inline bool add_user(struct scratch* scratch, unsigned long from
   if (bpf_probe_read_user(scratch->text + at, size, (const void*)from)) return false;
   scratch->at = at + size;
   return true;
-}
-
-static __always_inline struct mount* mount_of(struct vfsmount* mount) {
-  return (void*)mount - bpf_core_field_offset(struct mount, mnt);
-}
-
-// Adds the components from scratch's dentry up to its root, across mounts. 0: all of them. A function of its own, that
-// the verifier looks at once.
-__noinline int walk(__u64 room) {
-  struct scratch* const scratch = scratch_here();
-  if (!scratch) return 1;
-  const __u64 end = scratch->at + room;
-  for (int i = 0; i < WIRE_COMPONENTS; i++) {
-    struct dentry* const dentry = scratch->dentry;
-    struct vfsmount* const mount = scratch->mount;
-    if (dentry == scratch->root && mount == scratch->root_mount) return 0;
-    if (dentry == BPF_CORE_READ(mount, mnt_root)) {
-      struct mount* const mounted = mount_of(mount);
-      struct mount* const parent = BPF_CORE_READ(mounted, mnt_parent);
-      if (parent == mounted) return 0;
-      scratch->dentry = BPF_CORE_READ(mounted, mnt_mountpoint);
-      scratch->mount = (void*)parent + bpf_core_field_offset(struct mount, mnt);
-      continue;
-    }
-    struct dentry* const parent = BPF_CORE_READ(dentry, d_parent);
-    if (parent == dentry) return 0;
-    if (scratch->at > end || !add(scratch, BPF_CORE_READ(dentry, d_name.name), 256)) return 1;
-    scratch->dentry = parent;
-  }
-  return 1;
-}
-
-// The same for a control group.
-__noinline int walk_groups(void) {
-  struct scratch* const scratch = scratch_here();
-  if (!scratch) return 1;
-  for (int i = 0; i < 32; i++) {
-    struct kernfs_node* const node = scratch->node;
-    struct kernfs_node* parent;
-    if (bpf_core_field_exists(node->__parent))
-      parent = BPF_CORE_READ(node, __parent);
-    else
-      parent = BPF_CORE_READ((struct kernfs_node___before_6_15*)node, parent);
-    if (!parent) return 0;
-    if (!add(scratch, BPF_CORE_READ(node, name), 256)) return 1;
-    scratch->node = parent;
-  }
-  return 1;
-}
-
-static __always_inline int add_path(struct scratch* scratch, struct path* path, struct path* root) {
-  scratch->dentry = BPF_CORE_READ(path, dentry);
-  scratch->mount = BPF_CORE_READ(path, mnt);
-  scratch->root = BPF_CORE_READ(root, dentry);
-  scratch->root_mount = BPF_CORE_READ(root, mnt);
-  return walk(WIRE_PATH_MOST - 256);
-}
-
-// An executable in memory has a name and no place.
-static __always_inline bool is_memfd(struct dentry* dentry) {
-  if (BPF_CORE_READ(dentry, d_parent) != dentry) return false;
-  char name[8] = {};
-  bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
-  return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 'f' && name[4] == 'd' && name[5] == ':';
-}
-
-// Whether a file of an overlay is in its upper layer: struct ovl_inode, which a module may bring, is the inode and
-// then a pointer to the upper layer's dentry (fs/overlayfs/ovl_entry.h).
-static __always_inline bool is_upper(struct inode* inode) {
-  if (BPF_CORE_READ(inode, i_sb, s_magic) != 0x794c7630) return false;
-  void* upper = NULL;
-  bpf_probe_read_kernel(&upper, sizeof(upper), (void*)inode + bpf_core_type_size(struct inode));
-  return upper != NULL;
 }
 
 static __always_inline void read_file(struct wire_exec* exec, struct file* file) {
@@ -156,13 +44,7 @@ static __always_inline void read_file(struct wire_exec* exec, struct file* file)
     out->ctime = bpf_core_field_exists(before->i_ctime) ? BPF_CORE_READ(before, i_ctime.tv_sec)
                                                         : BPF_CORE_READ(between, __i_ctime.tv_sec);
   }
-  struct dentry* const dentry = BPF_CORE_READ(file, f_path.dentry);
-  if (is_memfd(dentry))
-    exec->event.flags |= WIRE_MEMFD;
-  else if (BPF_CORE_READ(inode, i_nlink) == 0 ||
-           (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry))
-    exec->event.flags |= WIRE_DELETED;
-  if (is_upper(inode)) exec->event.flags |= WIRE_UPPER;
+  exec->event.flags |= marks_of(file);
 }
 
 static __always_inline void read_stream(struct wire_stream* stream, struct fdtable* table, int descriptor) {
@@ -196,21 +78,6 @@ static __always_inline void read_namespaces(struct wire_exec* exec, struct task_
   exec->pid_namespace = BPF_CORE_READ((struct upid*)innermost, ns, ns.inum);
 }
 
-// v2's path, or where that is the root's, as on hosts that are v1's still, the memory controller's.
-static __always_inline void add_group(struct scratch* scratch, struct task_struct* task) {
-  scratch->node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
-  const __u64 before = scratch->at;
-  walk_groups();
-  if (scratch->at != before || !bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) return;
-  struct cgroup_subsys_state* state = NULL;
-  struct css_set* const set = BPF_CORE_READ(task, cgroups);
-  const __u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-  bpf_probe_read_kernel(&state, sizeof(state),
-                        (void*)set + bpf_core_field_offset(struct css_set, subsys) + index * sizeof(void*));
-  scratch->node = BPF_CORE_READ(state, cgroup, kn);
-  walk_groups();
-}
-
 #define TS_COMPAT 2U
 #define TIF_X32 (1UL << 30)
 
@@ -225,7 +92,7 @@ int BPF_PROG(sched_process_exec, struct task_struct* task, int old_pid, struct l
     counts->unread++;
     return 0;
   }
-  struct wire_exec* const exec = &scratch->exec;
+  struct wire_exec* const exec = &scratch->record;
   begin(&exec->event, WIRE_EXEC, WIRE_PROGRAM_EXEC, task);
   scratch->at = 0;
 

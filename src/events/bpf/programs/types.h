@@ -183,6 +183,7 @@ struct sched_entity {
 };
 struct mm_struct {
   unsigned long arg_start, arg_end, env_start, env_end;
+  struct file* exe_file;
 };
 struct thread_info {
   unsigned long flags;
@@ -208,6 +209,14 @@ struct task_struct {
   kuid_t loginuid;
   unsigned int sessionid;
   struct css_set* cgroups;
+};
+struct seq_file;
+struct bpf_iter_meta {
+  struct seq_file* seq;
+};
+struct bpf_iter__task {
+  struct bpf_iter_meta* meta;
+  struct task_struct* task;
 };
 struct linux_binprm {
   struct file* file;

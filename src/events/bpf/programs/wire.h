@@ -171,4 +171,11 @@ struct wire_exit {
   __u32 reserved;
 };
 
+// Of the iterator, one after the other: path and control group follow, as in an exec.
+struct wire_task {
+  struct wire_event event;
+  char tty[32];
+  __u32 path, cgroup;  // bytes
+};
+
 #endif
