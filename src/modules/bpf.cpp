@@ -134,7 +134,8 @@ class Loaded final : public BpfProgram {
     bpf_object__for_each_program(program, self->object_.get()) {
       if (bpf_program__expected_attach_type(program) == BPF_TRACE_ITER) continue;
       const auto type = bpf_program__type(program);
-      const bool of_cgroup = type == BPF_PROG_TYPE_CGROUP_SKB || type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR;
+      const bool of_cgroup = type == BPF_PROG_TYPE_CGROUP_SKB || type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR ||
+                             type == BPF_PROG_TYPE_CGROUP_SOCK;
       bpf_link* const link =
           of_cgroup ? bpf_program__attach_cgroup(program, load.cgroup) : bpf_program__attach(program);
       if (!link) return refused(load, "cannot be attached", -errno);

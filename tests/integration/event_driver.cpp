@@ -56,6 +56,7 @@ class Json {
     }
     out_ += '"';
   }
+  void put(const std::string& text) { put(std::string_view(text)); }
   template <class T>
   void put(const std::optional<T>& value) {
     if (value)
@@ -172,12 +173,19 @@ double cpu_seconds() {
 
 std::string told(const SourceCounts& counts) {
   const auto number = [](const std::optional<std::uint64_t>& value) { return value ? std::to_string(*value) : "null"; };
-  std::string dropped;
-  for (const auto& drop : counts.dropped)
-    dropped += fmt::format("{}[\"{}\",\"{}\",{}]", dropped.empty() ? "" : ",", drop.stage, drop.reason, drop.count);
-  return fmt::format(R"({{"counts":{{"seen":{},"kept":{},"filtered":{},"dropped":[{}],"lag":{},"cpu":{:.6f}}}}})",
-                     number(counts.seen), counts.kept, number(counts.filtered), dropped, number(counts.lag),
-                     cpu_seconds());
+  const auto list = [](const std::vector<SourceCounts::Drop>& drops) {
+    std::string text;
+    for (const auto& drop : drops)
+      text += fmt::format("{}[\"{}\",\"{}\",{}]", text.empty() ? "" : ",", drop.stage, drop.reason, drop.count);
+    return text;
+  };
+  std::string missing;
+  Json json(missing);
+  json(counts.missing);
+  return fmt::format(
+      R"({{"counts":{{"seen":{},"kept":{},"filtered":{},"dropped":[{}],"partial":[{}],"missing":{},"lag":{},"cpu":{:.6f}}}}})",
+      number(counts.seen), counts.kept, number(counts.filtered), list(counts.dropped), list(counts.partial), missing,
+      number(counts.lag), cpu_seconds());
 }
 
 void drain(Source& source, Printer& printer) {

@@ -50,7 +50,7 @@ def named(values, names):
 
 
 class EventDriver:
-    """An open source; its events as dictionaries with their family. Texts are bytes as Latin-1."""
+    """An open source; its events as dictionaries; `event` is the family. Texts are bytes as Latin-1."""
 
     def __init__(self, source, *flags):
         self.process = subprocess.Popen([BIN.parent / "test" / "event_driver", source, *flags], stdin=subprocess.PIPE,
@@ -73,7 +73,7 @@ class EventDriver:
             said = json.loads(line)
             if "family" in said:
                 event = named(said["fields"], FIELDS[said["family"]])
-                self.events.append({"family": said["family"], **event})
+                self.events.append({"event": said["family"], **event})
             elif "ready" in said or "counts" in said:
                 self.answers.append(said)
             else:
@@ -101,5 +101,5 @@ class EventDriver:
     def of(self, pid, family="process", **values):
         """The events of a process, oldest first; all that has happened is among them."""
         self.counts()
-        return [event for event in self.events if event["family"] == family and event["actor"]["process"]["pid"] == pid
+        return [event for event in self.events if event["event"] == family and event["actor"]["process"]["pid"] == pid
                 and all(event[name] == value for name, value in values.items())]

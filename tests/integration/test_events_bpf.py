@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import termios
 import threading
 
 import pytest
@@ -107,9 +106,9 @@ def test_random_execs_are_told_as_they_were(source, programs):
     assert counts["dropped"] == []
     assert counts["seen"] == counts["kept"] + counts["filtered"]
     assert len(actions) > 9000, "pids came again"
-    execs = {e["actor"]["process"]["pid"]: e for e in source.events if e["family"] == "process" and e["syscall"] == "execve"}
-    forks = {e["target"]["pid"]: e for e in source.events if e["family"] == "process" and e["target"]["pid"]}
-    exits = {e["actor"]["process"]["pid"]: e for e in source.events if e["family"] == "process_exit"}
+    execs = {e["actor"]["process"]["pid"]: e for e in source.events if e["event"] == "process" and e["syscall"] == "execve"}
+    forks = {e["target"]["pid"]: e for e in source.events if e["event"] == "process" and e["target"]["pid"]}
+    exits = {e["actor"]["process"]["pid"]: e for e in source.events if e["event"] == "process_exit"}
     about = os.stat(programs / "witness")
     for pid, (path, argv, cwd, code, number) in actions.items():
         event = execs[pid]
@@ -266,7 +265,8 @@ def test_standard_streams_and_terminal(source, programs):
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(programs / "witness", ["w"], {})
-    name = str(int.from_bytes(fcntl.ioctl(terminal, termios.TIOCGPTN, bytes(4)), sys.byteorder))
+    # TIOCGPTN of ioctl_tty(2).
+    name = str(int.from_bytes(fcntl.ioctl(terminal, 0x80045430, bytes(4)), sys.byteorder))
     os.waitpid(pid, 0)
     os.close(terminal)
     event, = source.of(pid, syscall="execve")

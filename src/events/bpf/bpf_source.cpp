@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "base/module.h"
+#include "base/mountinfo.h"
+#include "base/root.h"
 #include "base/unique_fd.h"
 #include "events/bpf/bpf_module.h"
 #include "events/bpf/decode.h"
@@ -25,13 +27,15 @@ namespace osprey::events::bpf {
 namespace {
 
 constexpr const char* kTypes = "/sys/kernel/btf/vmlinux";
-constexpr std::size_t kMost = 64;  // records between two looks at how many events there were
+constexpr std::size_t kMost = 64;                   // records after which their room is given back
+constexpr std::uint64_t kPatience = 5'000'000'000;  // nanoseconds with the answer to a question
 
 // A program, in the order in which they are attached: who ends before who begins is never missed.
 struct ProgramEntry {
   std::string_view name;
   wire_program row;
   bool (*wanted)(const Demand&);
+  bool needed = false;  // without it there is nothing; the others may be refused by a kernel and be told as missing
 };
 
 template <class... Events>
@@ -42,17 +46,27 @@ Kinds kinds() {
 }
 
 const Kinds& offered() {
-  static const Kinds all = kinds<ProcessEvent, ExitEvent>();
+  static const Kinds all = kinds<ProcessEvent, ExitEvent, SocketEvent, DnsEvent>();
   return all;
 }
 
 // Whatever is told, is told of a process, which the process tree is to know.
 bool anything(const Demand& demand) { return (demand.kinds & offered()).any(); }
 
+template <class Event>
+bool of(const Demand& demand) {
+  return demand.kinds[kKind<Event>];
+}
+
 constexpr std::array kPrograms = {
-    ProgramEntry{"sched_process_exit", WIRE_PROGRAM_EXIT, anything},
-    ProgramEntry{"sched_process_fork", WIRE_PROGRAM_FORK, anything},
-    ProgramEntry{"sched_process_exec", WIRE_PROGRAM_EXEC, anything},
+    ProgramEntry{"sched_process_exit", WIRE_PROGRAM_EXIT, anything, true},
+    ProgramEntry{"sched_process_fork", WIRE_PROGRAM_FORK, anything, true},
+    ProgramEntry{"sched_process_exec", WIRE_PROGRAM_EXEC, anything, true},
+    ProgramEntry{"inet_sock_set_state", WIRE_PROGRAM_TCP, of<SocketEvent>},
+    ProgramEntry{"accept", WIRE_PROGRAM_ACCEPT, of<SocketEvent>},
+    ProgramEntry{"datagrams", WIRE_PROGRAM_DATAGRAMS, of<SocketEvent>},
+    ProgramEntry{"bind", WIRE_PROGRAM_BIND, of<SocketEvent>},
+    ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
 };
 
 // In the order in which they are read, so that a process is known before what it did.
@@ -64,11 +78,16 @@ std::uint64_t now() {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-// Counters of a program since the source was opened first.
-struct Totals {
-  wire_counters counts{};
-  std::uint64_t misses = 0;
-};
+// Where cgroup v2 begins; empty: it is mounted nowhere.
+UniqueFd root_group() {
+  const auto text = Root::host().read("/proc/self/mountinfo");
+  if (!text) return {};
+  const auto table = parse_mountinfo(text->bytes);
+  for (const auto& mount : table.mounts)
+    if (mount.type == "cgroup2" && mount.root == "/")
+      return UniqueFd(::open(mount.point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return {};
+}
 
 void add(wire_counters& to, const wire_counters& from) {
   to.seen += from.seen;
@@ -79,6 +98,7 @@ void add(wire_counters& to, const wire_counters& from) {
   to.arguments_cut += from.arguments_cut;
   to.arguments_unread += from.arguments_unread;
   to.path_cut += from.path_cut;
+  to.answers_lost += from.answers_lost;
 }
 
 class Opened final : public BpfSource {
@@ -107,11 +127,11 @@ class Opened final : public BpfSource {
   Result<void> configure(const Demand& demand);
   std::uint32_t processors() const { return static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF))); }
   int map(std::string_view name) const;
-  Totals totals() const;
 
   const BpfOptions options_;
   const BpfModule* module_ = nullptr;
   UniqueFd ready_;
+  UniqueFd groups_;  // the root of cgroup v2
   std::array<std::optional<Reader>, kRings.size()> rings_;
   Decoder decoder_;
   // What counts() reads as well.
@@ -123,6 +143,7 @@ class Opened final : public BpfSource {
   std::uint64_t kept_ = 0;
   std::uint64_t unknown_ = 0;  // records that the decoder refused
   std::optional<std::uint64_t> lag_;
+  std::vector<std::string> missing_;
 };
 
 int Opened::map(std::string_view name) const {
@@ -134,17 +155,27 @@ Result<void> Opened::open(const Demand& demand) {
   module_ = TRY(open_module<BpfModule>());
   if (!ready_) ready_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!ready_) return system_failure("bpf");
+  if (!groups_) groups_ = root_group();
   std::vector<const ProgramEntry*> added;
+  std::vector<std::string> missing;
   for (const auto& entry : kPrograms) {
     if (!entry.wanted(demand) || programs_.contains(entry.name)) continue;
-    if (auto loaded = load(entry); !loaded) {
+    auto loaded = load(entry);
+    if (!loaded && entry.needed) {
       for (const auto* one : added) unload(*one);
       return loaded;
     }
-    added.push_back(&entry);
+    if (loaded)
+      added.push_back(&entry);
+    else
+      missing.push_back(loaded.error().text());
   }
   for (const auto& entry : kPrograms)
     if (!entry.wanted(demand)) unload(entry);
+  {
+    const std::scoped_lock lock(mutex_);
+    missing_ = std::move(missing);
+  }
   return configure(demand);
 }
 
@@ -154,7 +185,8 @@ Result<void> Opened::load(const ProgramEntry& entry) {
                .sizes = {{"process_ring", options_.process_ring},
                          {"network_ring", options_.network_ring},
                          {"security_ring", options_.security_ring},
-                         {"exec_scratch", processors()}}};
+                         {"exec_scratch", processors()}},
+               .cgroup = groups_.get()};
   for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
   auto program = TRY(module_->load(wish));
   const std::scoped_lock lock(mutex_);
@@ -211,34 +243,37 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
     if (rings_[i]) until[i] = rings_[i]->ring.produced();
   std::size_t given = 0;
   std::size_t refused = 0;
+  std::size_t read = 0;
   bool more = false;
   for (std::size_t i = 0; i < rings_.size() && !more; ++i) {
     if (!rings_[i]) continue;
     auto& ring = rings_[i]->ring;
     while (const auto record = ring.next(until[i])) {
-      if (decoder_.give(*record, sink))
-        ++given;
-      else
-        ++refused;
+      const auto events_of_it = decoder_.give(*record, sink);
+      given += events_of_it.value_or(0);
+      refused += !events_of_it;
       if (given + refused >= most) {
         more = true;
         break;
       }
-      if ((given + refused) % kMost == 0) ring.release();
+      if (++read % kMost == 0) ring.release();
     }
     ring.release();
   }
+  const auto time = now();
+  if (!more) given += decoder_.give_unanswered(time - std::min(time, kPatience), sink);
   const auto newest = decoder_.newest();
   const std::scoped_lock lock(mutex_);
   kept_ += given;
   unknown_ += refused;
-  if (given > 0) lag_ = now() - std::min(now(), newest);
+  if (read > 0) lag_ = time - std::min(time, newest);
   return more;
 }
 
 SourceCounts Opened::counts() const {
   const std::scoped_lock lock(mutex_);
-  SourceCounts all{.seen = 0, .kept = kept_, .filtered = 0, .dropped = {}, .lag = lag_};
+  SourceCounts all{
+      .seen = 0, .kept = kept_, .filtered = 0, .dropped = {}, .lag = lag_, .partial = {}, .missing = missing_};
   std::uint64_t sent = 0;
   const int fd = map("counters");
   std::array<bool, WIRE_PROGRAMS> told{};
@@ -247,11 +282,10 @@ SourceCounts Opened::counts() const {
     if (const auto past = misses_.find(entry.name); past != misses_.end()) misses += past->second;
     if (const auto loaded = programs_.find(entry.name); loaded != programs_.end())
       misses += loaded->second->recursion_misses();
-    const auto drop = [&](std::string_view reason, std::uint64_t count) {
-      if (count > 0)
-        all.dropped.push_back({.stage = std::string(entry.name), .reason = std::string(reason), .count = count});
+    const auto tell = [&](std::vector<SourceCounts::Drop>& where, std::string_view reason, std::uint64_t count) {
+      if (count > 0) where.push_back({.stage = std::string(entry.name), .reason = std::string(reason), .count = count});
     };
-    drop("recursion", misses);
+    tell(all.dropped, "recursion", misses);
     *all.seen += misses;
     if (std::exchange(told[entry.row], true)) continue;
     wire_counters row = past_[entry.row];
@@ -261,8 +295,12 @@ SourceCounts Opened::counts() const {
     *all.seen += row.seen;
     *all.filtered += row.filtered;
     sent += row.sent;
-    drop("ring full", row.ring_full);
-    drop("unreadable", row.unread);
+    tell(all.dropped, "ring full", row.ring_full);
+    tell(all.dropped, "unreadable", row.unread);
+    tell(all.partial, "arguments cut", row.arguments_cut);
+    tell(all.partial, "arguments not resident", row.arguments_unread);
+    tell(all.partial, "path cut", row.path_cut);
+    tell(all.partial, "answer lost", row.answers_lost);
   }
   if (unknown_ > 0) all.dropped.push_back({.stage = "decoder", .reason = "malformed", .count = unknown_});
   // What lies in the rings is not seen yet.

@@ -16,6 +16,8 @@
 namespace osprey::events::bpf {
 namespace {
 
+constexpr std::size_t kQuestionsMost = 4096;  // to name servers, that have no answer yet
+
 // The fixed part that a record begins with.
 template <class Wire>
 bool read(std::span<const std::byte> record, Wire& into) {
@@ -99,17 +101,24 @@ void assemble(std::string& path, std::string_view components, bool cut) {
   if (path.empty()) path = "/";
 }
 
-void add_peer(std::string& text, const wire_stream& stream) {
-  text.clear();
-  if (stream.port == 0) return;
-  const bool mapped =
-      stream.family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(reinterpret_cast<const in6_addr*>(stream.address));
-  std::array<char, INET6_ADDRSTRLEN> address{};
-  const bool v4 = stream.family == AF_INET || mapped;
-  if (!v4 && stream.family != AF_INET6) return;
-  ::inet_ntop(v4 ? AF_INET : AF_INET6, stream.address + (mapped ? 12 : 0), address.data(), address.size());
-  text = fmt::format(fmt::runtime(v4 ? "{}:{}" : "[{}]:{}"), address.data(), stream.port);
+// IPv4 in IPv6 as IPv4; empty: of another family.
+std::string address_of(unsigned family, const __u8* bytes) {
+  const bool mapped = family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(reinterpret_cast<const in6_addr*>(bytes));
+  if (!mapped && family != AF_INET && family != AF_INET6) return {};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(mapped ? AF_INET : static_cast<int>(family), bytes + (mapped ? 12 : 0), text.data(), text.size());
+  return text.data();
 }
+
+std::string peer_of(const wire_stream& stream) {
+  if (stream.port == 0) return {};
+  const auto address = address_of(stream.family, stream.address);
+  if (address.empty()) return {};
+  const bool v6 = address.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", v6 ? "[" : "", address, v6 ? "]" : "", stream.port);
+}
+
+std::optional<std::uint16_t> unless_zero(std::uint16_t port) { return port ? std::optional(port) : std::nullopt; }
 
 std::string_view kind_of(const wire_stream& stream) {
   if (stream.mode == 0) return "none";
@@ -168,19 +177,24 @@ void Decoder::set(const Demand& demand) {
   exits_ = demand.kinds[kKind<ExitEvent>];
 }
 
-bool Decoder::give(std::span<const std::byte> record, EventSink& sink) {
+std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, EventSink& sink) {
   wire_event event;
-  if (!read(record, event)) return false;
+  if (!read(record, event)) return std::nullopt;
   newest_ = std::max<std::uint64_t>(newest_, event.moment);
+  const auto one = [](bool given) { return given ? std::optional<std::size_t>(1) : std::nullopt; };
   switch (event.kind) {
     case WIRE_EXEC:
-      return exec(record, sink);
+      return one(exec(record, sink));
     case WIRE_FORK:
-      return fork(record, sink);
+      return one(fork(record, sink));
     case WIRE_EXIT:
-      return exit(record, sink);
+      return one(exit(record, sink));
+    case WIRE_SOCKET:
+      return one(socket(record, sink));
+    case WIRE_DNS:
+      return dns(record, sink);
     default:
-      return false;
+      return std::nullopt;
   }
 }
 
@@ -234,7 +248,7 @@ bool Decoder::exec(std::span<const std::byte> record, EventSink& sink) {
                       .device = device_of(wire.file.device)};
   event.executable_state = state_of(flags);
   for (std::size_t i = 0; i < peers_.size(); ++i) {
-    add_peer(peers_[i], wire.streams[i]);
+    peers_[i] = peer_of(wire.streams[i]);
     event.streams.push_back({.kind = kind_of(wire.streams[i]), .peer = peers_[i]});
   }
   event.capabilities = wire.capabilities;
@@ -301,6 +315,104 @@ bool Decoder::exit(std::span<const std::byte> record, EventSink& sink) {
   event.cpu = wire.cpu;
   sink.take(&event);
   return true;
+}
+
+bool Decoder::socket(std::span<const std::byte> record, EventSink& sink) {
+  struct Words {
+    std::string_view action, syscall, direction;
+  };
+  constexpr std::array<Words, 7> kActions = {{{"connect", "connect", "outbound"},
+                                              {"accept", "accept", "inbound"},
+                                              {"accept", "accept4", "inbound"},
+                                              {"bind", "bind", ""},
+                                              {"listen", "listen", ""},
+                                              {"send", "", "outbound"},
+                                              {"accept", "", "inbound"}}};
+  wire_socket wire;
+  if (!read(record, wire) || wire.action >= kActions.size()) return false;
+  const auto& words = kActions[wire.action];
+  SocketEvent event;
+  event.header.moment = wire.event.moment;
+  fill(event.actor, wire.event.actor);
+  event.action = words.action;
+  event.syscall = words.syscall;
+  event.direction = words.direction;
+  event.result = wire.result;
+  if (wire.action == WIRE_ACCEPT || wire.action == WIRE_ACCEPT4) event.descriptor = wire.result;
+  event.family = wire.family;
+  event.type = wire.type;
+  event.protocol = wire.protocol;
+  event.local_port = unless_zero(wire.local_port);
+  event.remote_port = unless_zero(wire.remote_port);
+  const auto local = event.local_port ? address_of(wire.family, wire.local) : std::string();
+  const auto remote = event.remote_port ? address_of(wire.family, wire.remote) : std::string();
+  // Of a datagram's socket only the port is known here.
+  if (wire.type != SOCK_DGRAM || wire.action == WIRE_BIND) event.local_address = local;
+  event.remote_address = remote;
+  event.cookie = wire.cookie;
+  event.network_namespace = wire.network_namespace;
+  sink.take(&event);
+  return true;
+}
+
+std::optional<std::size_t> Decoder::dns(std::span<const std::byte> record, EventSink& sink) {
+  wire_dns wire;
+  if (!read(record, wire)) return std::nullopt;
+  const auto message =
+      parse_dns(std::as_bytes(std::span(wire.message)).first(std::min<std::size_t>(wire.size, WIRE_DNS_MOST)));
+  if (wire.answer) {
+    if (!message || !message->response) return 0;
+    const auto question = questions_.find({wire.cookie, message->id});
+    return question == questions_.end() ? 0 : told(question, &*message, wire.event.moment, sink);
+  }
+  if (!message || message->response) return std::nullopt;
+  const Asked key{wire.cookie, message->id};
+  std::size_t given = 0;
+  // Asked again: the first one was in vain. Too many: the oldest is not waited for.
+  if (const auto again = questions_.find(key); again != questions_.end()) given += told(again, nullptr, 0, sink);
+  while (questions_.size() >= kQuestionsMost || asked_.size() >= 2 * kQuestionsMost) {
+    const auto oldest = questions_.find(asked_.front().second);
+    if (oldest != questions_.end() && oldest->second.wire.event.moment == asked_.front().first)
+      given += told(oldest, nullptr, 0, sink);
+    asked_.pop_front();
+  }
+  asked_.emplace_back(wire.event.moment, key);
+  questions_.emplace(key, Question{.wire = wire, .query = message->query, .type = message->type});
+  return given;
+}
+
+std::size_t Decoder::give_unanswered(std::uint64_t moment, EventSink& sink) {
+  std::size_t given = 0;
+  for (; !asked_.empty() && asked_.front().first < moment; asked_.pop_front()) {
+    const auto question = questions_.find(asked_.front().second);
+    if (question != questions_.end() && question->second.wire.event.moment == asked_.front().first)
+      given += told(question, nullptr, 0, sink);
+  }
+  return given;
+}
+
+std::size_t Decoder::told(std::map<Asked, Question>::iterator question, const DnsMessage* answer, std::uint64_t moment,
+                          EventSink& sink) {
+  const auto& wire = question->second.wire;
+  const auto server = address_of(wire.family, wire.server);
+  DnsEvent event;
+  event.header.moment = wire.event.moment;
+  fill(event.actor, wire.event.actor);
+  event.query = question->second.query;
+  event.type = question->second.type;
+  event.server_address = server;
+  event.server_port = 53;
+  event.local_port = unless_zero(wire.local_port);
+  event.protocol = wire.protocol == IPPROTO_TCP ? "tcp" : "udp";
+  if (answer) {
+    event.response_code = answer->code;
+    event.answers.assign(answer->answers.begin(), answer->answers.end());
+    event.ttl = answer->ttl;
+    event.latency = moment - std::min<std::uint64_t>(moment, wire.event.moment);
+  }
+  sink.take(&event);
+  questions_.erase(question);
+  return 1;
 }
 
 }  // namespace osprey::events::bpf

@@ -182,7 +182,7 @@ TEST(BpfDecoder, WhatIsCutShortIsRefused) {
   Told told;
   Decoder decoder;
   const auto whole = Exec{.arguments = "x\0"s}.bytes();
-  EXPECT_TRUE(decoder.give(whole, told));
+  EXPECT_EQ(decoder.give(whole, told), 1);
   for (std::size_t size = 0; size < whole.size(); ++size)
     EXPECT_FALSE(decoder.give(std::span(whole).first(size), told)) << size;
   EXPECT_EQ(told.lines.size(), 1);

@@ -13,12 +13,19 @@ typedef _Bool bool;
 #define true 1
 #define false 0
 
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_DGRAM 2
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
   int counter;
 } atomic_t;
 
+typedef struct {
+  __s64 counter;
+} atomic64_t;
 typedef struct {
   __u32 val;
 } kuid_t;
@@ -133,6 +140,9 @@ struct fs_struct {
 struct in6_addr {
   __u8 s6_addr[16];
 };
+typedef struct {
+  struct net* net;
+} possible_net_t;
 struct sock_common {
   __be32 skc_daddr, skc_rcv_saddr;
   __be16 skc_dport;
@@ -140,9 +150,18 @@ struct sock_common {
   unsigned short skc_family;
   volatile unsigned char skc_state;
   struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+  possible_net_t skc_net;
+  atomic64_t skc_cookie;  // 0 until somebody asks for it
 };
+struct socket;
 struct sock {
   struct sock_common __sk_common;
+  __u16 sk_type, sk_protocol;
+  int sk_err;
+  struct socket* sk_socket;  // NULL until a process has it
+};
+struct inet_sock {
+  __be16 inet_sport;
 };
 struct socket {
   struct sock* sk;

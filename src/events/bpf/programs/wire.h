@@ -16,13 +16,9 @@ enum wire_program {
   WIRE_PROGRAM_SIGNAL,
   WIRE_PROGRAM_TCP,
   WIRE_PROGRAM_ACCEPT,
-  WIRE_PROGRAM_CONNECT,
+  WIRE_PROGRAM_DATAGRAMS,
   WIRE_PROGRAM_BIND,
-  WIRE_PROGRAM_LISTEN,
-  WIRE_PROGRAM_SEND4,
-  WIRE_PROGRAM_SEND6,
-  WIRE_PROGRAM_DNS_OUT,
-  WIRE_PROGRAM_DNS_IN,
+  WIRE_PROGRAM_DNS,
   WIRE_PROGRAM_PTRACE,
   WIRE_PROGRAM_MODULE,
   WIRE_PROGRAM_BPF_LOAD,
@@ -42,6 +38,7 @@ struct wire_counters {
   __u64 arguments_cut;     // longer than WIRE_TEXT_MOST
   __u64 arguments_unread;  // their pages were not resident
   __u64 path_cut;          // deeper than WIRE_COMPONENTS or longer than WIRE_PATH_MOST
+  __u64 answers_lost;      // of name servers
 };
 
 // The one row of the map `settings`.
@@ -169,6 +166,36 @@ struct wire_exit {
   __u64 cpu;   // nanoseconds, all threads
   __u32 code;  // as wait(2) has it
   __u32 reserved;
+};
+
+enum wire_action { WIRE_CONNECT, WIRE_ACCEPT, WIRE_ACCEPT4, WIRE_BIND, WIRE_LISTEN, WIRE_SEND, WIRE_TAKEN };
+
+struct wire_socket {
+  struct wire_event event;
+  __u64 cookie;  // 0: not known
+  __u32 network_namespace;
+  __s32 result;  // 0, a descriptor or -errno
+  __u16 action;  // wire_action
+  __u16 family, type, protocol;
+  __u16 local_port, remote_port;  // host order; 0: not known
+  __u32 reserved;
+  __u8 local[16], remote[16];  // IPv4 in the first four
+};
+
+#define WIRE_DNS_MOST 1232
+
+// A datagram, or a segment, to or from port 53.
+struct wire_dns {
+  struct wire_event event;  // the actor of an answer is nobody
+  __u64 cookie;
+  __u16 family;
+  __u16 protocol;  // IPPROTO_
+  __u16 local_port;
+  __u16 answer;  // 1: it came in
+  __u8 server[16];
+  __u32 size;  // of the message; what is longer than WIRE_DNS_MOST is cut
+  __u32 reserved;
+  __u8 message[WIRE_DNS_MOST];
 };
 
 // Of the iterator, one after the other: path and control group follow, as in an exec.
