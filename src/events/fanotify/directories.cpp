@@ -128,14 +128,40 @@ std::optional<std::string> Directories::ask(FileHandle handle) const {
   return there && same_file(there.get(), fd.get()) ? joined(marked->root, *path == "/" ? "" : *path) : *path;
 }
 
-void Directories::forget(Order::iterator directory) {
-  if (directory->ignored && on_forget) on_forget(*directory);
+void Directories::leave_path(Order::iterator directory) {
   const auto [first, last] = by_path_.equal_range(index_key(filesystem_of(directory->handle), directory->inner));
   for (auto it = first; it != last; ++it)
     if (it->second == directory) {
       by_path_.erase(it);
-      break;
+      return;
     }
+}
+
+void Directories::removed(FileHandle handle) {
+  if (const auto found = by_handle_.find(handle); found != by_handle_.end()) leave_path(found->second);
+}
+
+std::optional<Directories::Parent> Directories::ask_parent(FileHandle handle) const {
+  const auto fd = open_handle(handle, O_PATH);
+  if (!fd) return std::nullopt;
+  constexpr std::size_t kMostBytes = sizeof(file_handle) + MAX_HANDLE_SZ;
+  alignas(file_handle) std::array<char, kMostBytes> bytes{};
+  auto* raw = reinterpret_cast<file_handle*>(bytes.data());
+  raw->handle_bytes = MAX_HANDLE_SZ;
+  int mount = 0;
+  if (::name_to_handle_at(fd.get(), "..", raw, &mount, 0) != 0) return std::nullopt;
+  Parent parent;
+  parent.handle = std::string(handle.substr(0, 8)).append(bytes.data(), sizeof(file_handle) + raw->handle_bytes);
+  const auto path = read_link(fd.get());
+  struct stat info{};
+  if (!path || parent.handle == handle || ::fstat(fd.get(), &info) != 0 || info.st_nlink == 0) return std::nullopt;
+  parent.name = path->substr(path->rfind('/') + 1);
+  return parent;
+}
+
+void Directories::forget(Order::iterator directory) {
+  if (directory->ignored && on_forget) on_forget(*directory);
+  leave_path(directory);
   by_handle_.erase(directory->handle);
   order_.erase(directory);
 }
@@ -144,12 +170,7 @@ Directories::Directory& Directories::remember(FileHandle handle, std::string inn
   if (const auto found = by_handle_.find(handle); found != by_handle_.end()) {
     const auto filesystem = filesystem_of(handle);
     if (found->second->inner != inner) {
-      const auto [first, last] = by_path_.equal_range(index_key(filesystem, found->second->inner));
-      for (auto it = first; it != last; ++it)
-        if (it->second == found->second) {
-          by_path_.erase(it);
-          break;
-        }
+      leave_path(found->second);
       found->second->inner = std::move(inner);
       by_path_.emplace(index_key(filesystem, found->second->inner), found->second);
       look(*found->second);

@@ -69,6 +69,15 @@ class Directories {
   // Where it is now, by the kernel; empty: it is gone, or on no filesystem that is marked.
   std::optional<std::string> ask(FileHandle handle) const;
   Directory& remember(FileHandle handle, std::string inner);
+  // It was removed: another directory may come to its path. What is told of it still is told with the path it had.
+  void removed(FileHandle handle);
+  // Its parent's handle and its name in it, by the kernel; empty: it is gone, or is the top of its filesystem or of what
+  // is mounted of that.
+  struct Parent {
+    std::string handle;
+    std::string name;
+  };
+  std::optional<Parent> ask_parent(FileHandle handle) const;
   // The directory, and those below, are somewhere else; `changed` is told of those whose sights are other ones now.
   using Changed = std::function<void(Directory&)>;
   void renamed(std::uint64_t filesystem, const std::string& from, const std::string& to, const Changed& changed);
@@ -88,6 +97,7 @@ class Directories {
  private:
   using Order = std::list<Directory>;
   void forget(Order::iterator directory);
+  void leave_path(Order::iterator directory);
   void look(Directory& directory) const;
   static std::string index_key(std::uint64_t filesystem, std::string_view inner);
 

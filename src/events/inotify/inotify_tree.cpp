@@ -35,10 +35,6 @@ std::optional<FileAction> action_of(std::uint32_t mask) noexcept {
   return std::nullopt;
 }
 
-std::int64_t nanoseconds(const statx_timestamp& time) noexcept {
-  return time.tv_sec * 1'000'000'000 + static_cast<std::int64_t>(time.tv_nsec);
-}
-
 bool is_mount_root(int directory) noexcept {
   struct statx info{};
   return ::statx(directory, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &info) == 0 &&
@@ -143,23 +139,14 @@ InotifyTree::Node* InotifyTree::settle(const WatchWalk::Directory& directory) {
 
 void InotifyTree::found(EventSink& sink, const WatchWalk::Directory& directory, const char* name, Tell tell,
                         std::int64_t since) {
+  if (tell == Tell::changed) return reporter_.tell_changed(sink, *patterns_, directory, name, since);
   WatchPatterns::Categories categories;
   patterns_->match(directory.place, name, categories);
   if (categories.empty()) return;
+  const auto path = entry_path(directory.path, name);
+  if (told_early_.size() < kMostToldEarly && !told_early_.insert(path).second) return;
   FileEvent event;
   event.action = FileAction::created;
-  if (tell == Tell::changed) {
-    struct statx info{};
-    if (::statx(directory.fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &info) != 0)
-      return;
-    if (nanoseconds(info.stx_ctime) < since) return;
-    const bool is_new = (info.stx_mask & STATX_BTIME) != 0 && nanoseconds(info.stx_btime) >= since;
-    if (!is_new) event.action = FileAction::updated;
-    event.coalesced = true;
-  }
-  const auto path = entry_path(directory.path, name);
-  if (event.action == FileAction::created && told_early_.size() < kMostToldEarly && !told_early_.insert(path).second)
-    return;
   event.path = path;
   event.file = file_state(directory.fd, name);
   reporter_.tell(sink, event, categories);

@@ -23,6 +23,10 @@ std::uint64_t now(clockid_t clock) noexcept {
   return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
+std::int64_t nanoseconds(const statx_timestamp& time) noexcept {
+  return time.tv_sec * static_cast<std::int64_t>(kSecond) + static_cast<std::int64_t>(time.tv_nsec);
+}
+
 }  // namespace
 
 std::string entry_path(std::string_view directory, std::string_view name) {
@@ -85,6 +89,25 @@ void FileReporter::tell(EventSink& sink, FileEvent& event, const WatchPatterns::
     sink.take(&event);
     event = before;
   }
+}
+
+void FileReporter::tell_changed(EventSink& sink, const WatchPatterns& patterns, const WatchWalk::Directory& directory,
+                                const char* name, std::int64_t since) {
+  WatchPatterns::Categories categories;
+  patterns.match(directory.place, name, categories);
+  if (categories.empty()) return;
+  struct statx info{};
+  const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+  if (::statx(directory.fd, name, flags, STATX_BASIC_STATS | STATX_BTIME, &info) != 0) return;
+  if (nanoseconds(info.stx_ctime) < since) return;
+  const bool is_new = (info.stx_mask & STATX_BTIME) != 0 && nanoseconds(info.stx_btime) >= since;
+  FileEvent event;
+  event.action = is_new ? FileAction::created : FileAction::updated;
+  event.coalesced = true;
+  const auto path = entry_path(directory.path, name);
+  event.path = path;
+  event.file = file_state(directory.fd, name);
+  tell(sink, event, categories);
 }
 
 void FileReporter::tell_gap(EventSink& sink) {
