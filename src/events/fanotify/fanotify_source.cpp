@@ -132,7 +132,8 @@ class FanotifySource final : public Source {
 
   void process(EventSink& sink, Pending& pending);
   void process_rename(EventSink& sink, Pending& pending);
-  void process_move(EventSink& sink, Pending& pending, Directory& directory);
+  void process_moves(EventSink& sink, Pending& pending);
+  void process_move(EventSink& sink, Pending& pending, Directory& directory, bool from);
   void follow_rename(EventSink& sink, const FanotifyEvent& event, const Directory& from, Directory& to);
   void process_entry(EventSink& sink, Pending& pending, Directory& directory);
   bool tell(EventSink& sink, const Pending& pending, Directory& directory, std::string_view name, FileEvent& event);
@@ -490,10 +491,20 @@ void FanotifySource::process_entry(EventSink& sink, Pending& pending, Directory&
   if (!told) reporter_.filtered();
 }
 
-// Before Linux 5.17 a rename is two events, one behind the other.
-void FanotifySource::process_move(EventSink& sink, Pending& pending, Directory& directory) {
+// Before Linux 5.17 a rename is two events, one behind the other, each joined with what else happened under its name.
+void FanotifySource::process_moves(EventSink& sink, Pending& pending) {
   const auto& event = pending.event;
-  const bool from = (event.mask & FAN_MOVED_FROM) != 0;
+  const auto each = [&](auto&& step) {
+    if (auto* directory = locate(event.entry->directory)) step(*directory);
+  };
+  if (event.mask & FAN_MOVED_TO) each([&](Directory& directory) { process_move(sink, pending, directory, false); });
+  if (event.mask & (kChanges | kAccesses) & ~std::uint64_t{FAN_ONDIR})
+    each([&](Directory& directory) { process_entry(sink, pending, directory); });
+  if (event.mask & FAN_MOVED_FROM) each([&](Directory& directory) { process_move(sink, pending, directory, true); });
+}
+
+void FanotifySource::process_move(EventSink& sink, Pending& pending, Directory& directory, bool from) {
+  const auto& event = pending.event;
   if (from || !moving_) moving_.emplace(++transaction_, std::string());
   FileEvent row;
   row.action = from ? FileAction::moved_from : FileAction::moved_to;
@@ -595,7 +606,7 @@ void FanotifySource::process(EventSink& sink, Pending& pending) {
     reporter_.dropped("lookup", "a directory was gone before it was looked at", 1, true);
     return;
   }
-  if (event.mask & kMoves) return process_move(sink, pending, *directory);
+  if (event.mask & kMoves) return process_moves(sink, pending);
   moving_.reset();
   const auto inner = directory->inner;
   const bool live = !directory->sights.empty();

@@ -21,6 +21,8 @@ constexpr std::int64_t kClockTick = 10'000'000;  // file times may be so old whe
 
 constexpr std::uint32_t kChanges =
     IN_MOVED_TO | IN_MOVED_FROM | IN_MODIFY | IN_DELETE | IN_CREATE | IN_CLOSE_WRITE | IN_ATTRIB;
+// Of directories that only lead to others.
+constexpr std::uint32_t kComings = IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE;
 constexpr std::uint32_t kAccesses = IN_OPEN | IN_ACCESS;
 
 std::optional<FileAction> action_of(std::uint32_t mask) noexcept {
@@ -56,6 +58,7 @@ Result<void> InotifyTree::open() {
 void InotifyTree::close() noexcept {
   tops_.clear();
   moves_.clear();
+  displaced_.reset();
   by_watch_.clear();
   told_early_.clear();
   rescan_.reset();
@@ -92,10 +95,13 @@ InotifyTree::Node* InotifyTree::find(std::string_view path) const {
   return found;
 }
 
-int InotifyTree::add_watch(int directory) {
+int InotifyTree::add_watch(const WatchWalk::Directory& directory) {
   std::array<char, 32> path{};
-  *fmt::format_to_n(path.data(), path.size() - 1, "/proc/self/fd/{}", directory).out = '\0';
-  const int watch = ::inotify_add_watch(inotify_.get(), path.data(), mask_ | IN_ONLYDIR);
+  *fmt::format_to_n(path.data(), path.size() - 1, "/proc/self/fd/{}", directory.fd).out = '\0';
+  const bool leads = !patterns_->wants_entries(directory.place) && !is_mount_root(directory.fd);
+  // One directory may be seen in several places.
+  const auto mask = (leads ? kComings : mask_) | IN_ONLYDIR | IN_MASK_ADD;
+  const int watch = ::inotify_add_watch(inotify_.get(), path.data(), mask);
   if (watch < 0 && errno == ENOSPC)
     reporter_.lacking("watches", "fs.inotify.max_user_watches: directories that are not watched", ++unwatched_);
   return watch;
@@ -103,7 +109,7 @@ int InotifyTree::add_watch(int directory) {
 
 InotifyTree::Node* InotifyTree::settle(const WatchWalk::Directory& directory) {
   if (scope_.avoided.contains(directory.path)) return nullptr;
-  const int watch = add_watch(directory.fd);
+  const int watch = add_watch(directory);
   if (watch < 0) return nullptr;
   auto* node = find(directory.path);
   if (node != nullptr && node->watch != watch) {
@@ -173,7 +179,7 @@ void InotifyTree::sync(EventSink* sink, const std::string& path, Tell tell, std:
   open_node_ = nullptr;
   const UniqueFd directory(open_directory(AT_FDCWD, path, O_PATH));
   if (auto* node = find(path); node != nullptr) {
-    if (directory && add_watch(directory.get()) == node->watch && tell != Tell::all) return;
+    if (directory && add_watch({path, node->place, directory.get()}) == node->watch && tell != Tell::all) return;
     if (!directory) {
       auto* parent = node->parent;
       remove(*node);
@@ -259,6 +265,8 @@ void InotifyTree::drained() {
   for (auto& [cookie, move] : moves_)
     if (move.node) remove(*move.node);  // it has left what is watched
   moves_.clear();
+  if (displaced_) remove(*displaced_);
+  displaced_.reset();
   told_early_.clear();
   open_node_ = nullptr;
   open_.reset();
@@ -301,6 +309,8 @@ void InotifyTree::handle(EventSink& sink, const InotifyEvent& event) {
         tops_.erase(name);
       else if (parent != nullptr && parent->children.contains(name) && parent->children.find(name)->second.get() == node)
         parent->children.erase(name);
+      else if (displaced_.get() == node)
+        displaced_.reset();
       else
         for (auto& [cookie, move] : moves_)
           if (move.node.get() == node) {
@@ -371,8 +381,20 @@ void InotifyTree::moved_away(Node& parent, const InotifyEvent& event) {
   open_node_ = nullptr;
   const auto child = parent.children.find(event.name);
   if (child == parent.children.end()) return;
+  if (displaced_ && displaced_->parent == &parent && displaced_->name == event.name) {
+    move.node = std::move(displaced_);
+    return;
+  }
   move.node = std::move(child->second);
   parent.children.erase(child);
+}
+
+// Two that change places move one after the other.
+bool InotifyTree::is_about_to_move(const InotifyEvent& event) const {
+  auto rest = unread_;
+  if (rest.empty()) return false;
+  const auto next = take_inotify_event(rest);
+  return next && (next->mask & IN_MOVED_FROM) != 0 && next->watch == event.watch && next->name == event.name;
 }
 
 void InotifyTree::moved_here(EventSink& sink, Node& parent, const InotifyEvent& event) {
@@ -388,8 +410,11 @@ void InotifyTree::moved_here(EventSink& sink, Node& parent, const InotifyEvent& 
   }
   if (place.dead()) return remove(*node);
   if (const auto there = parent.children.find(event.name); there != parent.children.end()) {
-    // Come to already by a walk.
-    forget(*there->second);
+    if (there->second->watch != node->watch && is_about_to_move(event)) {
+      displaced_ = std::move(there->second);
+    } else {
+      forget(*there->second);  // a walk came to it already, or it was removed by the rename
+    }
     parent.children.erase(there);
   }
   const bool same = place.wanted == node->place.wanted && place.excluded == node->place.excluded;

@@ -65,7 +65,7 @@ class InotifyTree {
   Node* find(std::string_view path) const;
   // Watches a directory that a walk came to. Null: it is not to be gone into.
   Node* settle(const WatchWalk::Directory& directory);
-  int add_watch(int directory);
+  int add_watch(const WatchWalk::Directory& directory);
   void walk(EventSink* sink, const std::string& path, Tell tell, std::int64_t since);
   WatchWalk::Visitor visitor(EventSink* sink, Tell tell, std::int64_t since);
   void found(EventSink& sink, const WatchWalk::Directory& directory, const char* name, Tell tell, std::int64_t since);
@@ -81,6 +81,7 @@ class InotifyTree {
   void tell(EventSink& sink, const Node& node, const InotifyEvent& event, FileAction action);
   void moved_away(Node& parent, const InotifyEvent& event);
   void moved_here(EventSink& sink, Node& parent, const InotifyEvent& event);
+  bool is_about_to_move(const InotifyEvent& event) const;
   void overflowed(EventSink& sink);
   void drained();
   Result<bool> read_more();
@@ -100,6 +101,7 @@ class InotifyTree {
     std::unique_ptr<Node> node;  // of a watched directory
   };
   std::map<std::uint32_t, Move> moves_;          // by cookie
+  std::unique_ptr<Node> displaced_;              // by a directory that came to its name; itself about to move
   std::unordered_set<std::string> told_early_;   // by a walk: their events are yet to come
   std::int64_t drained_at_ = 0;                  // CLOCK_REALTIME
   const Node* open_node_ = nullptr;              // whose directory `open_` is

@@ -79,17 +79,12 @@ class FileSources : public events::testing::OwnMounts, public ::testing::WithPar
     pollfd polled{source->descriptor(), POLLIN, 0};
     return ::poll(&polled, 1, static_cast<int>(time.count())) > 0;
   }
-  // Rows until there is what is looked for, or none for long.
-  std::vector<std::string> told_until(const std::string& text) {
-    std::vector<FileRow> rows;
-    for (int i = 0; i < 100; ++i) {
-      auto more = take();
-      rows.insert(rows.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-      auto all = texts(rows);
-      if (std::ranges::find(all, text) != all.end()) return all;
+  // Until the source has come to know of what was mounted.
+  void settle() {
+    for (int i = 0; i < 3; ++i) {
       wait(100ms);
+      take();
     }
-    return texts(rows);
   }
 
   static void write(const std::string& path, std::string_view bytes = "x") {
@@ -105,10 +100,10 @@ class FileSources : public events::testing::OwnMounts, public ::testing::WithPar
 };
 
 INSTANTIATE_TEST_SUITE_P(, FileSources, ::testing::Values(Which::fanotify, Which::fanotify_before_5_17, Which::inotify),
-                         [](const auto& info) {
-                           return info.param == Which::fanotify  ? "fanotify"
-                                  : info.param == Which::inotify ? "inotify"
-                                                                 : "fanotify_before_5_17";
+                         [](const auto& tested) {
+                           return tested.param == Which::fanotify  ? "fanotify"
+                                  : tested.param == Which::inotify ? "inotify"
+                                                                   : "fanotify_before_5_17";
                          });
 
 TEST_P(FileSources, EachActionOnAFile) {
@@ -291,7 +286,7 @@ TEST_P(FileSources, MountsThatAppear) {
   fs::create_directories(watched + "/m/under");
   open();
   mount("tmpfs", watched + "/m");
-  told_until("nothing");
+  settle();
   fs::create_directory(watched + "/m/d");
   take();
   write(watched + "/m/d/a");
@@ -301,14 +296,14 @@ TEST_P(FileSources, MountsThatAppear) {
   write(top + "/lower/base");
   mount("overlay", watched + "/merged",
         fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", top));
-  told_until("nothing");
+  settle();
   write(watched + "/merged/new");
   write(watched + "/merged/base", "copied up");
   auto rows = take();
   EXPECT_THAT(texts(rows), IsSupersetOf({"created watched/merged/new", "updated watched/merged/base"}));
 
   unmount(watched + "/m");
-  told_until("nothing");
+  settle();
   write(watched + "/m/under/a");
   EXPECT_THAT(told(), IsSupersetOf({"created watched/m/under/a"}));
 }
@@ -327,7 +322,13 @@ TEST_P(FileSources, BindMounts) {
 TEST_P(FileSources, ItWakesWhoeverWaits) {
   open();
   take();
-  EXPECT_FALSE(wait(60ms)) << "nothing has happened";
+  // Others may act in the directories above.
+  bool quiet = false;
+  for (int i = 0; i < 100 && !quiet; ++i) {
+    quiet = !wait(60ms);
+    take();
+  }
+  EXPECT_TRUE(quiet) << "nothing has happened";
   write(watched + "/a");
   EXPECT_TRUE(wait(1s));
   EXPECT_THAT(told(), Contains("created watched/a"));
@@ -343,6 +344,7 @@ class Actor {
 
   std::set<std::string> expected;   // since they were taken last
   bool moved_directories = false;   // likewise
+  std::function<void()> before_directories_go = [] {};
 
   void act() {
     switch (pick(12)) {
@@ -427,6 +429,7 @@ class Actor {
   void remove_directory() {
     if (dirs_.size() < 2) return make_directory();
     const auto at = 1 + pick(dirs_.size() - 1);
+    before_directories_go();
     if (::rmdir(dirs_[at].c_str()) != 0) return create();
     expect(FileAction::deleted, dirs_[at]);
     dirs_.erase(dirs_.begin() + at);
@@ -437,6 +440,7 @@ class Actor {
     const auto& parent = dirs_[pick(dirs_.size())];
     if (parent == from || parent.starts_with(from + "/")) return write();
     const auto to = fresh(parent);
+    before_directories_go();
     ASSERT_EQ(::rename(from.c_str(), to.c_str()), 0);
     expect(FileAction::moved_from, from);
     expect(FileAction::moved_to, to);
@@ -454,16 +458,22 @@ class Actor {
 
 // 10,000 random actions. Rows are compared as sets between two readings: the kernel joins what happens to one file in
 // between. With a directory that comes or moves a reading ends, as the kernel may join what happens under both names.
+// Before Linux 5.17 nothing says which directory it was that went: a reading ends before as well.
 TEST_P(FileSources, TenThousandRandomActions) {
   open();
   Actor actor(watched, 7);
   std::mt19937 random(11);
+  std::set<std::string> got;
+  const auto read = [&] {
+    for (const auto& row : take()) got.insert(text_of(row.action, row.path));
+  };
+  if (GetParam() == Which::fanotify_before_5_17) actor.before_directories_go = read;
   for (int i = 0; i < 10000;) {
     const auto batch = 1 + random() % 40;
     for (unsigned j = 0; j < batch && !actor.moved_directories; ++j, ++i) actor.act();
-    std::set<std::string> got;
-    for (const auto& row : take()) got.insert(text_of(row.action, row.path));
+    read();
     ASSERT_EQ(got, actor.expected) << "after " << i;
+    got.clear();
     actor.expected.clear();
     actor.moved_directories = false;
   }
