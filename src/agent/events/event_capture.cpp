@@ -100,7 +100,7 @@ void EventCapture::count_losses(Losses& losses) { losses_ = &losses; }
 void EventCapture::apply(const Configuration& configuration) {
   auto tables = active_event_tables(configuration, program_.osquery_compatible);
   capture_->expire_after(event_expiry(configuration));
-  capture_->demand(event_demand(configuration, tables));
+  capture_->demand(event_demand(configuration, tables, program_.osquery_compatible));
   const std::lock_guard lock(mutex_);
   active_ = std::move(tables);
 }
@@ -108,6 +108,11 @@ void EventCapture::apply(const Configuration& configuration) {
 void EventCapture::sync() { static_cast<void>(store_->sync()); }
 
 void EventCapture::stop() { capture_->stop(); }
+
+void EventCapture::provide(sql::Services& services) {
+  services.provide(*this);
+  services.provide(capture_->processes());
+}
 
 std::set<std::string_view> EventCapture::active() const {
   const std::lock_guard lock(mutex_);

@@ -57,18 +57,25 @@ class Capture::Intake final : public EventSink {
   }
 
   void take(AnyEvent event) override {
-    if (!capture_.wanted_.kinds.test(event.index())) {
-      ++place_->discarded;
-      return;
-    }
     auto& header = header_of(event);
     header.origin = place_->source->origin();
     if (header.moment == 0) header.moment = static_cast<std::uint64_t>(nanoseconds(CLOCK_BOOTTIME));
+    if (!capture_.wanted_.kinds.test(event.index())) {
+      ++place_->discarded;
+      return capture_.enricher_.feed(event);
+    }
+    capture_.enricher_.complete(event);
     batch_.add(event, (boot_ + static_cast<std::int64_t>(header.moment)) / 1'000'000'000);
     if (batch_.bytes() >= kMostBytes) capture_.commit(batch_);
   }
-  void forked(const ProcessKey&, const ProcessKey&) override {}
-  void exited(const ProcessKey&) override {}
+  void forked(const ProcessKey& parent, const ProcessKey& child) override {
+    ++place_->discarded;
+    capture_.enricher_.forked(parent, child);
+  }
+  void exited(const ProcessKey& process) override {
+    ++place_->discarded;
+    capture_.enricher_.exited(process);
+  }
 
   Batch& batch() { return batch_; }
 
@@ -79,7 +86,10 @@ class Capture::Intake final : public EventSink {
   std::int64_t boot_ = 0;  // Unix nanoseconds
 };
 
-Capture::Capture(CaptureParts parts) : parts_(std::move(parts)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Capture::Capture(CaptureParts parts)
+    : parts_(std::move(parts)),
+      enricher_(parts_.root, tree_, parts_.enrichment),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (auto& source : parts_.sources) places_.emplace_back().source = std::move(source);
   intake_ = std::make_unique<Intake>(*this);
   publish();
@@ -206,6 +216,10 @@ void Capture::assign() {
       place.reason = "nothing asks for what it tells of";
     }
   }
+  const auto is_open = [](const Place& place) { return place.open.has_value(); };
+  // Now, so that no process is missed between this and the first event.
+  if (std::ranges::any_of(places_, is_open) && !std::exchange(seeded_, true))
+    if (const auto seeded = enricher_.seed(); !seeded) parts_.warn(fmt::format("events: {}", seeded.error().text()));
   publish();
   if (left == std::exchange(unserved_, left) || left.none()) return;
   std::string names;

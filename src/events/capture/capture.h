@@ -19,8 +19,11 @@
 #include <thread>
 #include <vector>
 
+#include "base/root.h"
 #include "base/unique_fd.h"
 #include "events/capture/batch.h"
+#include "events/enrich/enricher.h"
+#include "events/enrich/process_tree.h"
 #include "events/journal/journal.h"
 #include "events/source.h"
 
@@ -38,6 +41,8 @@ struct SourceReport {
 struct CaptureParts {
   Journal& journal;
   std::vector<std::unique_ptr<Source>> sources;  // better ones first
+  Root root = Root::host();                      // whose processes, containers and users events are about
+  Enricher::Options enrichment = {};
   // Done first on the thread that all sources run on: giving away the capabilities that no source needs.
   std::function<void()> begin = [] {};
   // On that thread: what an administrator should read.
@@ -68,6 +73,8 @@ class Capture {
   void flush();
 
   std::vector<SourceReport> sources() const;
+  // For who asks after a process's ancestors.
+  ProcessTree& processes() noexcept { return tree_; }
   // Rows that went into the journal since the start, by kind.
   std::array<std::uint64_t, kKinds> journaled() const;
 
@@ -97,6 +104,9 @@ class Capture {
   void publish();
 
   CaptureParts parts_;
+  ProcessTree tree_;
+  Enricher enricher_;    // of the thread
+  bool seeded_ = false;  // likewise
   UniqueFd wake_;
   std::deque<Place> places_;  // of the thread, but for the sources' counts and what is discarded
   Demand wanted_;             // of the thread
