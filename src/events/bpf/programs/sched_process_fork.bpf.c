@@ -1,4 +1,5 @@
 // A process begins. Its threads are no processes.
+#define TYPED_TASKS
 #include "events/bpf/programs/actor.h"
 
 RING(process_ring);
