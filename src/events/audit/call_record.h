@@ -54,7 +54,7 @@ ExecArguments parse_arguments(const RecordGroup& group, std::size_t cap, TextAre
 
 // The bytes of SOCKADDR's saddr=: socket(7)'s address of any family.
 struct SocketName {
-  int family = -1;  // AF_*; -1: none was recorded
+  int family = -1;           // AF_*; -1: none was recorded
   std::string_view address;  // IPv4 in IPv6 as IPv4; a vsock's context id, a packet socket's hardware address
   std::optional<std::uint32_t> port;
   std::string_view path;  // AF_UNIX; abstract names begin with @

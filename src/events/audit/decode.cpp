@@ -54,19 +54,31 @@ struct Request {
   std::string_view name;
 };
 constexpr Request kRequests[] = {
-    {PTRACE_TRACEME, "PTRACE_TRACEME"},       {PTRACE_PEEKTEXT, "PTRACE_PEEKTEXT"},
-    {PTRACE_PEEKDATA, "PTRACE_PEEKDATA"},     {PTRACE_PEEKUSER, "PTRACE_PEEKUSER"},
-    {PTRACE_POKETEXT, "PTRACE_POKETEXT"},     {PTRACE_POKEDATA, "PTRACE_POKEDATA"},
-    {PTRACE_POKEUSER, "PTRACE_POKEUSER"},     {PTRACE_CONT, "PTRACE_CONT"},
-    {PTRACE_KILL, "PTRACE_KILL"},             {PTRACE_SINGLESTEP, "PTRACE_SINGLESTEP"},
-    {PTRACE_ATTACH, "PTRACE_ATTACH"},         {PTRACE_DETACH, "PTRACE_DETACH"},
-    {PTRACE_SYSCALL, "PTRACE_SYSCALL"},       {PTRACE_SETOPTIONS, "PTRACE_SETOPTIONS"},
-    {PTRACE_GETEVENTMSG, "PTRACE_GETEVENTMSG"}, {PTRACE_GETREGSET, "PTRACE_GETREGSET"},
-    {PTRACE_SETREGSET, "PTRACE_SETREGSET"},   {PTRACE_SEIZE, "PTRACE_SEIZE"},
-    {PTRACE_INTERRUPT, "PTRACE_INTERRUPT"},   {PTRACE_LISTEN, "PTRACE_LISTEN"},
+    {PTRACE_TRACEME, "PTRACE_TRACEME"},
+    {PTRACE_PEEKTEXT, "PTRACE_PEEKTEXT"},
+    {PTRACE_PEEKDATA, "PTRACE_PEEKDATA"},
+    {PTRACE_PEEKUSER, "PTRACE_PEEKUSER"},
+    {PTRACE_POKETEXT, "PTRACE_POKETEXT"},
+    {PTRACE_POKEDATA, "PTRACE_POKEDATA"},
+    {PTRACE_POKEUSER, "PTRACE_POKEUSER"},
+    {PTRACE_CONT, "PTRACE_CONT"},
+    {PTRACE_KILL, "PTRACE_KILL"},
+    {PTRACE_SINGLESTEP, "PTRACE_SINGLESTEP"},
+    {PTRACE_ATTACH, "PTRACE_ATTACH"},
+    {PTRACE_DETACH, "PTRACE_DETACH"},
+    {PTRACE_SYSCALL, "PTRACE_SYSCALL"},
+    {PTRACE_SETOPTIONS, "PTRACE_SETOPTIONS"},
+    {PTRACE_GETEVENTMSG, "PTRACE_GETEVENTMSG"},
+    {PTRACE_GETREGSET, "PTRACE_GETREGSET"},
+    {PTRACE_SETREGSET, "PTRACE_SETREGSET"},
+    {PTRACE_SEIZE, "PTRACE_SEIZE"},
+    {PTRACE_INTERRUPT, "PTRACE_INTERRUPT"},
+    {PTRACE_LISTEN, "PTRACE_LISTEN"},
 #ifdef PT_SETREGS
-    {PTRACE_GETREGS, "PTRACE_GETREGS"},       {PTRACE_SETREGS, "PTRACE_SETREGS"},
-    {PTRACE_GETFPREGS, "PTRACE_GETFPREGS"},   {PTRACE_SETFPREGS, "PTRACE_SETFPREGS"},
+    {PTRACE_GETREGS, "PTRACE_GETREGS"},
+    {PTRACE_SETREGS, "PTRACE_SETREGS"},
+    {PTRACE_GETFPREGS, "PTRACE_GETFPREGS"},
+    {PTRACE_SETFPREGS, "PTRACE_SETFPREGS"},
 #endif
 };
 
@@ -132,10 +144,10 @@ void Decoder::demand(const Demand& demand) {
   if (!wants<ProcessFileEvent>()) {
     files_.reset();
   } else if (!files_) {
-    files_ = std::make_unique<FileCalls>(
-        FileCalls::Options{.accesses = options_.show_accesses,
-                           .partial = options_.show_partial,
-                           .watched = [this](std::string_view path) { return is_watched(path, watched_); }});
+    files_ = std::make_unique<FileCalls>(FileCalls::Options{
+        .accesses = options_.show_accesses, .partial = options_.show_partial, .watched = [this](std::string_view path) {
+          return is_watched(path, watched_);
+        }});
   }
 }
 
@@ -388,9 +400,8 @@ void Decoder::socket(Subject& subject) {
   if (name.family < 0 && !accepts) return;
   event.family = std::max(name.family, 0);
   event.socket = name.path;
-  const auto port = name.port && *name.port <= UINT16_MAX
-                        ? std::optional(static_cast<std::uint16_t>(*name.port))
-                        : std::nullopt;
+  const auto port =
+      name.port && *name.port <= UINT16_MAX ? std::optional(static_cast<std::uint16_t>(*name.port)) : std::nullopt;
   if (event.action == "bind") {
     event.local_address = name.address;
     event.local_port = port;
@@ -401,8 +412,7 @@ void Decoder::socket(Subject& subject) {
     const bool internet = name.family == AF_INET || name.family == AF_INET6;
     const auto descriptor = accepts ? std::optional(record.result) : event.descriptor;
     if (internet && port && descriptor && (record.success || record.result == -EINPROGRESS) && lookups_.local_side) {
-      if (const auto local =
-              lookups_.local_side(record.pid, *descriptor, name.family, name.address, *port, arena_)) {
+      if (const auto local = lookups_.local_side(record.pid, *descriptor, name.family, name.address, *port, arena_)) {
         event.local_address = local->address;
         event.local_port = local->port;
         event.local_is_best_effort = true;
@@ -434,7 +444,8 @@ void Decoder::trace(Subject& subject) {
   event.target.pid = subject.argument(subject.known.call == Call::ptrace ? 1 : 0);
   if (subject.known.call == Call::ptrace) {
     const auto found = std::ranges::find(kRequests, subject.record.arguments[0], &Request::number);
-    event.request = found == std::end(kRequests) ? arena_.keep(std::to_string(subject.record.arguments[0])) : found->name;
+    event.request =
+        found == std::end(kRequests) ? arena_.keep(std::to_string(subject.record.arguments[0])) : found->name;
   }
   if (const auto target = subject.group.first(AUDIT_OBJ_PID); !target.empty()) {
     const auto read = parse_target(target);

@@ -94,7 +94,8 @@ FileCalls::Process& FileCalls::process_of(std::int64_t pid) {
 
 void FileCalls::put(std::int64_t pid, std::int64_t descriptor, Descriptor opened) {
   auto& descriptors = process_of(pid).descriptors;
-  if (descriptors.size() >= kMostDescriptors && !descriptors.contains(descriptor)) descriptors.erase(descriptors.begin());
+  if (descriptors.size() >= kMostDescriptors && !descriptors.contains(descriptor))
+    descriptors.erase(descriptors.begin());
   descriptors[descriptor] = std::move(opened);
 }
 

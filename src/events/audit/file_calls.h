@@ -56,8 +56,7 @@ class FileCalls {
   void put(std::int64_t pid, std::int64_t descriptor, Descriptor opened);
   Descriptor* find(std::int64_t pid, std::int64_t descriptor);
   void inherit(std::int64_t parent, std::int64_t child);
-  Paths paths_of(const CallRecord& record, const RecordGroup& group, TextArena& arena, int subject_at,
-                 int made_at);
+  Paths paths_of(const CallRecord& record, const RecordGroup& group, TextArena& arena, int subject_at, int made_at);
   std::optional<ProcessFileEvent> on_descriptor(const CallRecord& record, std::int64_t descriptor, Last what,
                                                 TextArena& arena);
 

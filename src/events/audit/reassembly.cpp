@@ -41,8 +41,8 @@ void Reassembly::append(RecordGroup& group, const Record& record) {
     ++counts_.cut;
     return;
   }
-  group.parts_.push_back({record.type, static_cast<std::uint32_t>(group.bytes_.size()),
-                          static_cast<std::uint32_t>(record.fields.size())});
+  group.parts_.push_back(
+      {record.type, static_cast<std::uint32_t>(group.bytes_.size()), static_cast<std::uint32_t>(record.fields.size())});
   group.bytes_ += record.fields;
   bytes_ += record.fields.size();
 }

@@ -50,8 +50,8 @@ class Reassembly {
     std::int64_t expiry = 2000;  // milliseconds
   };
   struct Counts {
-    std::uint64_t cut = 0;         // records beyond an event's bound
-    std::uint64_t unfinished = 0;  // events of a call whose end did not come
+    std::uint64_t cut = 0;          // records beyond an event's bound
+    std::uint64_t unfinished = 0;   // events of a call whose end did not come
     std::uint64_t crowded_out = 0;  // of them, those given up for want of room
   };
   using Take = std::function<void(const RecordGroup&)>;

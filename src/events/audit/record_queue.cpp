@@ -125,7 +125,8 @@ void RecordQueue::read() {
           const char* bytes = datagrams.bytes.data() + static_cast<std::size_t>(i) * kDatagramSize;
           nlmsghdr about{};
           std::memcpy(&about, bytes, sizeof about);
-          if (about.nlmsg_type < AUDIT_FIRST_USER_MSG) continue;  // answers, AUDIT_REPLACE's question
+          // Answers, and the question whether we still have the seat.
+          if (about.nlmsg_type < AUDIT_FIRST_USER_MSG || about.nlmsg_type == AUDIT_REPLACE) continue;
           // The datagram's own length holds: nlmsg_len leaves the header out in what the seat's holder gets.
           const std::string_view text(bytes + sizeof about, header.msg_len - sizeof about);
           if (filled_.size() + text.size() > room_) {
