@@ -46,7 +46,8 @@ Kinds kinds() {
 }
 
 const Kinds& offered() {
-  static const Kinds all = kinds<ProcessEvent, ExitEvent, SocketEvent, DnsEvent>();
+  static const Kinds all = kinds<ProcessEvent, ExitEvent, SocketEvent, DnsEvent, KernelModuleEvent, PrivilegeEvent,
+                                 NamespaceEvent, PtraceEvent, BpfLoadEvent>();
   return all;
 }
 
@@ -62,11 +63,21 @@ constexpr std::array kPrograms = {
     ProgramEntry{"sched_process_exit", WIRE_PROGRAM_EXIT, anything, true},
     ProgramEntry{"sched_process_fork", WIRE_PROGRAM_FORK, anything, true},
     ProgramEntry{"sched_process_exec", WIRE_PROGRAM_EXEC, anything, true},
+    ProgramEntry{"exec_failed", WIRE_PROGRAM_EXEC_FAILED,
+                 [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.execs; }},
+    ProgramEntry{"signal_generate", WIRE_PROGRAM_SIGNAL,
+                 [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.kills; }},
     ProgramEntry{"inet_sock_set_state", WIRE_PROGRAM_TCP, of<SocketEvent>},
     ProgramEntry{"accept", WIRE_PROGRAM_ACCEPT, of<SocketEvent>},
     ProgramEntry{"datagrams", WIRE_PROGRAM_DATAGRAMS, of<SocketEvent>},
     ProgramEntry{"bind", WIRE_PROGRAM_BIND, of<SocketEvent>},
     ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
+    ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
+    ProgramEntry{"modules", WIRE_PROGRAM_MODULE, of<KernelModuleEvent>},
+    ProgramEntry{"bpf_load", WIRE_PROGRAM_BPF_LOAD, of<BpfLoadEvent>},
+    ProgramEntry{"namespaces", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
+    ProgramEntry{"namespace_fork", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
+    ProgramEntry{"credentials", WIRE_PROGRAM_CREDENTIALS, of<PrivilegeEvent>},
 };
 
 // In the order in which they are read, so that a process is known before what it did.
@@ -185,7 +196,8 @@ Result<void> Opened::load(const ProgramEntry& entry) {
                .sizes = {{"process_ring", options_.process_ring},
                          {"network_ring", options_.network_ring},
                          {"security_ring", options_.security_ring},
-                         {"exec_scratch", processors()}},
+                         {"exec_scratch", processors()},
+                         {"call_scratch", processors()}},
                .cgroup = groups_.get()};
   for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
   auto program = TRY(module_->load(wish));
@@ -229,7 +241,7 @@ Result<void> Opened::configure(const Demand& demand) {
   wire_settings settings{};
   settings.self = static_cast<std::uint32_t>(::getpid());
   settings.environment = !demand.environment.empty();
-  settings.kills = demand.kills;
+  settings.kills = demand.kills && of<ProcessEvent>(demand);
   if (const int fd = map("settings"); fd >= 0) return module_->set(fd, 0, &settings);
   return {};
 }
