@@ -9,6 +9,7 @@
 #include "agent/flags/flags.h"
 #include "agent/tables/tables.h"
 #include "base/json.h"
+#include "events/tables/tables.h"
 #include "sql/registry.h"
 #include "tables/tables.h"
 
@@ -142,6 +143,7 @@ int main(int argc, char** argv) {
   sql::Registry registry;
   registry.add(tables::entries());
   registry.add(agent::tables::entries());
+  registry.add(events::tables::entries());
   std::string text;
   if (what == "schema") {
     text = schema(registry);

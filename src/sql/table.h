@@ -130,6 +130,10 @@ class TableBuilder {
     table_.utility = true;
     return std::move(*this);
   }
+  TableBuilder&& event_subscriber() && {
+    table_.event_subscriber = true;
+    return std::move(*this);
+  }
   TableBuilder&& about(std::shared_ptr<const void> subject) && {
     table_.subject = std::move(subject);
     return std::move(*this);

@@ -30,6 +30,8 @@
 #include "agent/daemon/service_manager.h"
 #include "agent/differential/differential.h"
 #include "agent/distributed/distributed.h"
+#include "agent/events/event_capture.h"
+#include "agent/events/event_sources.h"
 #include "agent/limits/group_monitor.h"
 #include "agent/limits/io_limits.h"
 #include "agent/limits/limits.h"
@@ -90,9 +92,11 @@ class Worker {
     sql::account_for_memory();
     linux::magic_reader();
     if (const auto started = linux::start_zygote(); !started) status_.warning(started.error().text());
-    if (const auto given = give_capabilities_away(); !given) status_.warning(given.error().text());
+    if (const auto given = keep_capabilities(true); !given) status_.warning(given.error().text());
 
     if (const auto opened = open_store(); !opened) return fail(opened.error().text());
+    if (const auto opened = open_events(); !opened) status_.error(fmt::format("no events: {}", opened.error().text()));
+    if (const auto given = keep_capabilities(false); !given) status_.warning(given.error().text());
     start_services();
     if (const auto ready = load_configuration(); !ready) return fail(ready.error().text());
     if (server_stop_.requested()) return 0;
@@ -122,9 +126,16 @@ class Worker {
     wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   }
 
-  Result<void> give_capabilities_away() const {
+  bool wants_events() const { return !flags_.boolean("disable_events"); }
+
+  // Gives the others away; those of event sources are kept until their thread has them.
+  Result<void> keep_capabilities(bool events_too) const {
     if (::geteuid() != 0) return {};
     std::vector<int> kept(kCapabilities.begin(), kCapabilities.end());
+    if (events_too && wants_events()) {
+      const auto more = event_capabilities();
+      kept.insert(kept.end(), more.begin(), more.end());
+    }
     // Where the folders we write to are another user's, root's right to do so is needed after all.
     const bool ours = belongs_to_us(std::string(flags_.text("database_path"))) &&
                       belongs_to_us(std::string(flags_.text("logger_path")));
@@ -164,12 +175,25 @@ class Worker {
     return {};
   }
 
+  Result<void> open_events() {
+    if (!wants_events()) return {};
+    if (flags_.boolean("disable_database") || flags_.boolean("ephemeral"))
+      return failure("event journal", "--ephemeral and --disable_database leave no place for it");
+    events_ = TRY(EventCapture::open({.program = program_,
+                                      .flags = flags_,
+                                      .status = status_,
+                                      .sources = event_sources(flags_, program_.osquery_compatible)}));
+    limits_.add([this] { return std::vector<Limit>{events_->limit()}; });
+    return {};
+  }
+
   std::uint64_t megabytes(FlagName flag) const {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(flags_.number(flag), 0)) * kMegabyte;
   }
 
   void start_services() {
     losses_.emplace(*store_);
+    if (events_) events_->count_losses(*losses_);
     identity_.emplace(*store_, Root::host());
     digests_.emplace(static_cast<std::size_t>(std::max<std::int64_t>(flags_.number("hash_cache_max"), 0)));
     io_budget_.emplace(io_rates(flags_));
@@ -327,6 +351,7 @@ class Worker {
         .scan_errors = scan_errors_,
         .limits = limits_,
         .root = root,
+        .journal = journal(),
         .provide = [this](sql::Services& services) { provide(services); },
         .discovered = [this](auto packs) { configuration_->set_active_packs(std::move(packs)); },
         .host_identifier = [this] { return host_identifier(); },
@@ -364,6 +389,7 @@ class Worker {
                                           .losses = *losses_,
                                           .limits = limits_,
                                           .root = root,
+                                          .journal = journal(),
                                           .provide =
                                               [this](sql::Services& services) {
                                                 provide(services);
@@ -371,6 +397,8 @@ class Worker {
                                               },
                                           .carver = carver_ ? &*carver_ : nullptr});
   }
+
+  const events::Journal* journal() const { return events_ ? &events_->journal() : nullptr; }
 
   void provide(sql::Services& services) {
     services.provide(registry_);
@@ -384,6 +412,7 @@ class Worker {
     services.provide(*io_budget_);
     if (!flags_.boolean("disable_hash_cache")) services.provide(*digests_);
     if (carves_) carves_->provide(services);
+    if (events_) events_->provide(services);
   }
 
   void apply(const ConfigurationPtr& configuration) {
@@ -393,6 +422,7 @@ class Worker {
     sinks_->configure(configuration);
     scheduler_->apply(configuration);
     if (distributed_) distributed_->apply(configuration);
+    if (events_) events_->apply(*configuration);
   }
 
   void wake() const noexcept {
@@ -458,6 +488,7 @@ class Worker {
     losses_->save();
     // Without room both are tried again in a second; the store tells of damage itself.
     static_cast<void>(store_->sync());
+    if (events_) events_->sync();
   }
 
   void stop() {
@@ -466,6 +497,7 @@ class Worker {
     scheduler_->stop();
     if (distributed_) distributed_->stop();
     if (carver_) carver_->stop();
+    if (events_) events_->stop();
     status_.set_receiver(nullptr);
     const bool all_left = sinks_->stop();
     save();
@@ -486,6 +518,7 @@ class Worker {
   ScanErrors scan_errors_;
   std::unique_ptr<store::Store> store_;
   std::optional<Losses> losses_;
+  std::unique_ptr<EventCapture> events_;
   std::optional<HostIdentity> identity_;
   std::optional<linux::DigestCache> digests_;
   std::optional<linux::IoBudget> io_budget_;

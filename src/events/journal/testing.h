@@ -27,13 +27,12 @@ inline std::string record_of(std::string_view user) {
 
 inline sql::Table login_events() {
   using Row = EventRow<Login>;
-  sql::Table made = sql::table<Row>("login_events", "Logins.", event_rows<Login>)
-                        .column(
-                            "user", [](const Row& row) { return std::string(row.event.user); }, "Who.")
-                        .column("time", &Row::time, "When.", sql::INDEX)
-                        .column("eid", &Row::eid, "Number.", sql::HIDDEN);
-  made.event_subscriber = true;
-  return made;
+  return sql::table<Row>("login_events", "Logins.", event_rows<Login>)
+      .column(
+          "user", [](const Row& row) { return std::string(row.event.user); }, "Who.")
+      .column("time", &Row::time, "When.", sql::INDEX)
+      .column("eid", &Row::eid, "Number.", sql::HIDDEN)
+      .event_subscriber();
 }
 
 }  // namespace osprey::events::testing

@@ -1,0 +1,75 @@
+// EventCapture: the agent's events, from the sources that the configuration asks for into the journal.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "agent/config/configuration.h"
+#include "agent/limits/limits.h"
+#include "agent/limits/losses.h"
+#include "agent/logging/status_log.h"
+#include "agent/program.h"
+#include "events/capture/capture.h"
+#include "events/journal/journal.h"
+#include "sql/scan.h"
+#include "store/fifo_store.h"
+
+namespace osprey::agent {
+
+// The capabilities(7) that sources may need, where events are wanted at all. More than the rest of the agent needs: the
+// capture's thread alone keeps them.
+std::span<const int> event_capabilities() noexcept;
+
+// Where the journal lies: beside the store.
+std::string journal_directory(std::string_view database_path);
+// Its families and what each may hold of --events_limit_mb.
+std::vector<store::FifoFamily> journal_families(const Flags& flags);
+
+// Thread-safe.
+class EventCapture {
+ public:
+  struct Parts {
+    const Program& program;
+    const Flags& flags;
+    StatusLog& status;
+    std::vector<std::unique_ptr<events::Source>> sources;
+  };
+  // Opens the journal, anew where it was damaged. The thread on which sources run begins here, with the capabilities
+  // that the caller has.
+  static Result<std::unique_ptr<EventCapture>> open(Parts parts);
+
+  // Losses are told to `losses` from here on.
+  void count_losses(Losses& losses);
+  void apply(const Configuration& configuration);
+  // What was written survives a power cut from here on.
+  void sync();
+  void stop();
+
+  const events::Journal& journal() const noexcept { return *journal_; }
+  const events::Capture& capture() const noexcept { return *capture_; }
+  // Itself and the process tree, for tables.
+  void provide(sql::Services& services);
+  // The tables that are filled.
+  std::set<std::string_view> active() const;
+  Limit limit() const;
+
+ private:
+  EventCapture(const Program& program, std::uint64_t cap) : program_(program), cap_bytes_(cap) {}
+
+  const Program& program_;
+  const std::uint64_t cap_bytes_;
+  std::unique_ptr<store::FifoStore> store_;
+  std::optional<events::Journal> journal_;
+  std::optional<events::Capture> capture_;
+  std::atomic<Losses*> losses_ = nullptr;
+  mutable std::mutex mutex_;
+  std::set<std::string_view> active_;
+};
+
+}  // namespace osprey::agent

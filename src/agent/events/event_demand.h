@@ -1,0 +1,34 @@
+// What the configuration wants captured: the tables that its queries read, and what osquery's flags turn on.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <set>
+#include <string_view>
+
+#include "agent/config/configuration.h"
+#include "events/source.h"
+
+namespace osprey::agent {
+
+// The event tables that are to have rows (osquery_events tells which are active). Under osquery's names flags alone say
+// so, as there. Under our own, a table is also filled while a query of the schedule, a view or --events_tables names
+// it.
+std::set<std::string_view> active_event_tables(const Configuration& configuration, bool osquery_compatible);
+
+events::Demand event_demand(const Configuration& configuration, const std::set<std::string_view>& tables,
+                            bool osquery_compatible);
+
+// Seconds that rows are kept, by kind: --events_expiry, or three times the longest interval of a query on them, so that
+// each sees all. 0: for as long as there is room.
+std::array<std::uint64_t, events::kKinds> event_expiry(const Configuration& configuration);
+
+// Every event table, and the publisher that it listens to in osquery.
+struct EventTable {
+  std::string_view name;
+  std::string_view publisher;
+  std::size_t kind;
+};
+std::span<const EventTable> event_tables() noexcept;
+
+}  // namespace osprey::agent

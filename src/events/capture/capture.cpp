@@ -1,0 +1,346 @@
+#include "events/capture/capture.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+namespace osprey::events {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMostEvents = 4096;    // of one source, before others have their turn
+constexpr std::size_t kMostBytes = 1 << 20;  // of a batch
+constexpr auto kGap = 10ms;                  // between two rounds, so that a trickle does not cost a round an event
+constexpr auto kChores = 1s;
+constexpr int kLastRounds = 64;
+
+std::int64_t nanoseconds(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+Header& header_of(AnyEvent event) {
+  return std::visit([](auto* one) -> Header& { return one->header; }, event);
+}
+
+std::array<std::size_t, kKinds> families_of(const Journal& journal) {
+  std::array<std::size_t, kKinds> families{};
+  for (std::size_t kind = 0; kind < kKinds; ++kind) families[kind] = journal.family(kFamilies[kind]).value();
+  return families;
+}
+
+const Kinds kProcesses = [] {
+  Kinds kinds;
+  kinds.set(kKind<ProcessEvent>);
+  kinds.set(kKind<ExitEvent>);
+  return kinds;
+}();
+
+}  // namespace
+
+// What the sources give, for the journal.
+class Capture::Intake final : public EventSink {
+ public:
+  explicit Intake(Capture& capture) : capture_(capture), batch_(families_of(capture.parts_.journal)) {}
+
+  void begin(Place& place) {
+    place_ = &place;
+    boot_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME);
+  }
+
+  void take(AnyEvent event) override {
+    auto& header = header_of(event);
+    header.origin = place_->source->origin();
+    if (header.moment == 0) header.moment = static_cast<std::uint64_t>(nanoseconds(CLOCK_BOOTTIME));
+    if (!capture_.wanted_.kinds.test(event.index())) {
+      ++place_->discarded;
+      return capture_.enricher_.feed(event);
+    }
+    capture_.enricher_.complete(event);
+    batch_.add(event, (boot_ + static_cast<std::int64_t>(header.moment)) / 1'000'000'000);
+    if (batch_.bytes() >= kMostBytes) capture_.commit(batch_);
+  }
+  void forked(const ProcessKey& parent, const ProcessKey& child) override {
+    ++place_->discarded;
+    capture_.enricher_.forked(parent, child);
+  }
+  void exited(const ProcessKey& process) override {
+    ++place_->discarded;
+    capture_.enricher_.exited(process);
+  }
+
+  Batch& batch() { return batch_; }
+
+ private:
+  Capture& capture_;
+  Batch batch_;
+  Place* place_ = nullptr;
+  std::int64_t boot_ = 0;  // Unix nanoseconds
+};
+
+Capture::Capture(CaptureParts parts)
+    : parts_(std::move(parts)),
+      enricher_(parts_.root, tree_, parts_.enrichment),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  for (auto& source : parts_.sources) places_.emplace_back().source = std::move(source);
+  intake_ = std::make_unique<Intake>(*this);
+  publish();
+  thread_ = std::thread([this] { run(); });
+}
+
+Capture::~Capture() { stop(); }
+
+void Capture::demand(Demand demand) {
+  {
+    const std::lock_guard lock(mutex_);
+    demanded_ = std::move(demand);
+  }
+  ::eventfd_write(wake_.get(), 1);
+}
+
+void Capture::expire_after(const std::array<std::uint64_t, kKinds>& seconds) {
+  const std::lock_guard lock(mutex_);
+  expiry_ = seconds;
+}
+
+void Capture::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  ::eventfd_write(wake_.get(), 1);
+  if (thread_.joinable()) thread_.join();
+}
+
+// A round that begins after this was called has seen all.
+void Capture::flush() {
+  std::unique_lock lock(mutex_);
+  const auto wanted = rounds_ + 2;
+  ::eventfd_write(wake_.get(), 1);
+  flushed_.wait(lock, [&] { return rounds_ >= wanted || stopping_; });
+}
+
+std::vector<SourceReport> Capture::sources() const {
+  auto reports = [this] {
+    const std::lock_guard lock(mutex_);
+    return reports_;
+  }();
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    auto& counts = reports[i].counts;
+    // In this order: what is discarded has been counted as kept before.
+    const auto discarded = places_[i].discarded.load();
+    counts = places_[i].source->counts();
+    counts.kept -= std::min(discarded, counts.kept);
+    if (discarded > 0) counts.filtered = counts.filtered.value_or(0) + discarded;
+  }
+  return reports;
+}
+
+std::array<std::uint64_t, kKinds> Capture::journaled() const {
+  const std::lock_guard lock(mutex_);
+  return journaled_;
+}
+
+void Capture::run() {
+  ::prctl(PR_SET_NAME, "events");
+  parts_.begin();
+  next_chores_ = Clock::now();
+  for (bool more = false;;) {
+    if (!more) wait(parts_.round);
+    std::optional<Demand> demanded;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) break;
+      demanded = std::exchange(demanded_, std::nullopt);
+    }
+    const auto now = Clock::now();
+    if (demanded) wanted_ = std::move(*demanded);
+    const auto is_due = [&](const Place& place) { return place.retry && *place.retry <= now; };
+    const bool halt = parts_.halt();
+    const bool turned = std::exchange(halted_, halt) != halt;
+    if (demanded || turned || std::ranges::any_of(places_, is_due)) assign();
+    if (turned && halt) {
+      parts_.warn("events are turned off: nothing is captured");
+      parts_.halted();
+    }
+    more = drain();
+    commit(intake_->batch());
+    if (now >= next_chores_) {
+      next_chores_ = now + kChores;
+      tell_losses();
+      drop_old();
+    }
+    const std::lock_guard lock(mutex_);
+    ++rounds_;
+    flushed_.notify_all();
+  }
+  // What is there already is kept; what goes on happening would have no end.
+  for (int i = 0; i < kLastRounds && drain(); ++i) commit(intake_->batch());
+  commit(intake_->batch());
+  for (auto& place : places_)
+    if (place.open) place.source->close();
+  tell_losses();
+  flushed_.notify_all();
+}
+
+// Until somebody wakes us, a source asks to be read before its turn, or a round is over.
+void Capture::wait(std::chrono::milliseconds time) {
+  std::vector<pollfd> ready{{wake_.get(), POLLIN, 0}};
+  for (const auto& place : places_)
+    if (place.open && place.source->descriptor() >= 0) ready.push_back({place.source->descriptor(), POLLIN, 0});
+  ::poll(ready.data(), ready.size(), static_cast<int>(time.count()));
+  if (ready[0].revents == 0 && ready.size() > 1) ::poll(ready.data(), 1, static_cast<int>(kGap / 1ms));
+  eventfd_t count = 0;
+  ::eventfd_read(wake_.get(), &count);
+}
+
+void Capture::assign() {
+  if (halted_) {
+    for (auto& place : places_) close(place, "events are turned off");
+    return publish();
+  }
+  const auto now = Clock::now();
+  Kinds left = wanted_.kinds;
+  bool has_tree = false;
+  for (auto& place : places_) {
+    if (place.retry && *place.retry > now) continue;
+    Kinds mine = left & place.source->offers();
+    if (mine.any()) {
+      Demand demand = wanted_;
+      demand.kinds = mine;
+      // Who did something is told by the process tree, which lives on starts and ends.
+      if (!std::exchange(has_tree, true)) demand.kinds |= kProcesses & place.source->offers();
+      if (!try_open(place, demand)) mine.reset();
+      left &= ~mine;
+    } else {
+      close(place, "nothing asks for what it tells of");
+    }
+  }
+  const auto is_open = [](const Place& place) { return place.open.has_value(); };
+  // Now, so that no process is missed between this and the first event.
+  if (std::ranges::any_of(places_, is_open) && !std::exchange(seeded_, true))
+    if (const auto seeded = enricher_.seed(); !seeded) parts_.warn(fmt::format("events: {}", seeded.error().text()));
+  publish();
+  if (left == std::exchange(unserved_, left) || left.none()) return;
+  std::string names;
+  for (std::size_t kind = 0; kind < kKinds; ++kind)
+    if (left.test(kind)) names += fmt::format("{}{}", names.empty() ? "" : ", ", kFamilies[kind]);
+  parts_.warn(fmt::format("events: no source here tells of {}", names));
+}
+
+bool Capture::try_open(Place& place, const Demand& demand) {
+  if (place.open == demand) return true;
+  const bool anew = !place.open;
+  if (const auto opened = place.source->open(demand); !opened) {
+    fail(place, opened.error());
+    return false;
+  }
+  if (anew) ++place.openings;
+  place.open = demand;
+  place.retry.reset();
+  place.reason = "the best that works";
+  if (anew) parts_.tell(fmt::format("events: {} tells what happens", name_of(place.source->origin())));
+  return true;
+}
+
+void Capture::fail(Place& place, const Error& error) {
+  const bool known = std::exchange(place.reason, error.text()) == place.reason;
+  place.retry = Clock::now() + parts_.retry;
+  if (place.open) {
+    place.source->close();
+    place.open.reset();
+  }
+  if (!known) parts_.warn(fmt::format("events: {} does not work: {}", name_of(place.source->origin()), place.reason));
+}
+
+// What it has seen already is kept.
+void Capture::close(Place& place, const std::string& why) {
+  place.reason = why;
+  if (!place.open) return;
+  intake_->begin(place);
+  static_cast<void>(place.source->next(*intake_, kMostEvents));
+  place.source->close();
+  place.open.reset();
+}
+
+bool Capture::drain() {
+  bool more = false;
+  bool failed = false;
+  for (auto& place : places_) {
+    if (!place.open) continue;
+    intake_->begin(place);
+    if (const auto rest = place.source->next(*intake_, kMostEvents)) {
+      more |= *rest;
+    } else {
+      fail(place, rest.error());
+      failed = true;
+    }
+  }
+  if (failed) assign();
+  return more;
+}
+
+void Capture::commit(Batch& batch) {
+  if (batch.rows() == 0) return;
+  const auto counts = batch.counts();
+  if (const auto done = batch.append_to(parts_.journal); !done) {
+    // What cannot be kept is counted: waiting would only lose it in the kernel instead, and hold up what comes.
+    parts_.lost("journal", {"append", done.error().text(), batch.rows(), true});
+    if (!std::exchange(journal_failed_, true)) parts_.warn(fmt::format("events are lost: {}", done.error().text()));
+    return batch.clear();
+  }
+  journal_failed_ = false;
+  const std::lock_guard lock(mutex_);
+  for (std::size_t kind = 0; kind < kKinds; ++kind) journaled_[kind] += counts[kind];
+}
+
+void Capture::tell_losses() {
+  for (auto& place : places_) {
+    for (auto drop : place.source->counts().dropped) {
+      auto& told = place.told[{drop.stage, drop.reason}];
+      const auto count = drop.count;
+      if (count <= told) continue;
+      drop.count -= std::exchange(told, count);
+      parts_.lost(name_of(place.source->origin()), drop);
+    }
+  }
+}
+
+void Capture::drop_old() {
+  const auto expiry = [this] {
+    const std::lock_guard lock(mutex_);
+    return expiry_;
+  }();
+  const auto now = static_cast<std::int64_t>(::time(nullptr));
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    if (expiry[kind] == 0) continue;
+    const auto family = parts_.journal.family(kFamilies[kind]).value();
+    // What cannot go now goes the next time.
+    static_cast<void>(parts_.journal.drop_before(family, now - static_cast<std::int64_t>(expiry[kind])));
+  }
+}
+
+void Capture::publish() {
+  std::vector<SourceReport> reports;
+  for (const auto& place : places_) {
+    SourceReport report{.origin = place.source->origin(),
+                        .kinds = {},
+                        .reason = place.reason,
+                        .openings = place.openings,
+                        .counts = {}};
+    if (place.open) report.kinds = place.open->kinds & wanted_.kinds;
+    reports.push_back(std::move(report));
+  }
+  const std::lock_guard lock(mutex_);
+  reports_ = std::move(reports);
+}
+
+}  // namespace osprey::events

@@ -1,0 +1,135 @@
+// Capture: which source tells of what, and the way from there into the journal, on a thread of its own.
+//
+// Each kind that is wanted is asked of the best source that can tell of it: the first in the order given. One that the
+// kernel refuses, or that fails while it runs, hands its kinds on to the next, and is tried again after a while.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/root.h"
+#include "base/unique_fd.h"
+#include "events/capture/batch.h"
+#include "events/enrich/enricher.h"
+#include "events/enrich/process_tree.h"
+#include "events/journal/journal.h"
+#include "events/source.h"
+
+namespace osprey::events {
+
+// What became of a source (osquery_events).
+struct SourceReport {
+  Origin origin = Origin::bpf;
+  Kinds kinds;         // what it tells of now
+  std::string reason;  // why it is used, or why not
+  std::uint64_t openings = 0;
+  SourceCounts counts;
+};
+
+struct CaptureParts {
+  Journal& journal;
+  std::vector<std::unique_ptr<Source>> sources;  // better ones first
+  Root root = Root::host();                      // whose processes, containers and users events are about
+  Enricher::Options enrichment = {};
+  // Done first on the thread that all sources run on: giving away the capabilities that no source needs.
+  std::function<void()> begin = [] {};
+  // Asked every round: nothing is to be captured, whatever is demanded. `halted` is told once that is so.
+  std::function<bool()> halt = [] { return false; };
+  std::function<void()> halted = [] {};
+  // On that thread: what an administrator should read.
+  std::function<void(const std::string&)> tell = [](const auto&) {};
+  std::function<void(const std::string&)> warn = [](const auto&) {};
+  // On that thread: events of a source, or of the journal, that were lost since this was called last.
+  std::function<void(std::string_view who, const SourceCounts::Drop& drop)> lost = [](auto, const auto&) {};
+  std::chrono::milliseconds round = std::chrono::milliseconds(100);  // events are in the journal after this long
+  std::chrono::seconds retry = std::chrono::minutes(5);              // of a source that failed
+};
+
+// Thread-safe.
+class Capture {
+ public:
+  // Nothing is captured before demand().
+  explicit Capture(CaptureParts parts);
+  ~Capture();  // closes all sources
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+
+  // From now on this is captured, and nothing else.
+  void demand(Demand demand);
+  // Rows older than this many seconds go; by kind, 0: never.
+  void expire_after(const std::array<std::uint64_t, kKinds>& seconds);
+  // Lets go of everything in the kernel, for good.
+  void stop();
+  // Waits until what the sources had when it was called is in the journal.
+  void flush();
+
+  std::vector<SourceReport> sources() const;
+  // For who asks after a process's ancestors.
+  ProcessTree& processes() noexcept { return tree_; }
+  // Rows that went into the journal since the start, by kind.
+  std::array<std::uint64_t, kKinds> journaled() const;
+
+ private:
+  class Intake;
+  struct Place {
+    std::unique_ptr<Source> source;
+    std::optional<Demand> open;  // with what it is open
+    std::optional<std::chrono::steady_clock::time_point> retry;
+    std::string reason;
+    std::uint64_t openings = 0;
+    std::atomic<std::uint64_t> discarded = 0;                           // events that only the process tree wanted
+    std::map<std::pair<std::string, std::string>, std::uint64_t> told;  // drops, by stage and reason
+  };
+
+  void run();
+  void wait(std::chrono::milliseconds time);
+  // Opens, changes and closes sources so that `wanted_` is captured.
+  void assign();
+  bool try_open(Place& place, const Demand& demand);
+  void fail(Place& place, const Error& error);
+  void close(Place& place, const std::string& why);
+  // True: there is more.
+  bool drain();
+  void commit(Batch& batch);
+  void tell_losses();
+  void drop_old();
+  void publish();
+
+  CaptureParts parts_;
+  ProcessTree tree_;
+  Enricher enricher_;    // of the thread
+  bool seeded_ = false;  // likewise
+  UniqueFd wake_;
+  std::deque<Place> places_;  // of the thread, but for the sources' counts and what is discarded
+  Demand wanted_;             // of the thread
+  Kinds unserved_;            // of what is wanted; likewise
+  bool halted_ = false;       // likewise
+  std::unique_ptr<Intake> intake_;
+  std::chrono::steady_clock::time_point next_chores_;
+  bool journal_failed_ = false;  // and that has been told
+
+  mutable std::mutex mutex_;
+  std::condition_variable flushed_;
+  std::optional<Demand> demanded_;
+  std::array<std::uint64_t, kKinds> expiry_{};
+  std::vector<SourceReport> reports_;  // without counts
+  std::array<std::uint64_t, kKinds> journaled_{};
+  std::uint64_t rounds_ = 0;  // done
+  bool stopping_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace osprey::events

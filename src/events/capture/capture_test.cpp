@@ -1,0 +1,231 @@
+#include "events/capture/capture.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/temporary_tree.h"
+#include "events/journal/record.h"
+
+namespace osprey::events {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Kinds kinds(std::initializer_list<std::size_t> set) {
+  Kinds kinds;
+  for (const auto kind : set) kinds.set(kind);
+  return kinds;
+}
+
+// What a source is to tell, and what it was asked; shared with the test's thread.
+struct Script {
+  std::mutex mutex;
+  Kinds offers;
+  std::optional<Error> refuses, fails;
+  std::vector<std::string> executed;  // programs, not told yet
+  std::vector<Demand> opened;
+  std::size_t closed = 0;
+  SourceCounts counts;
+};
+
+class ScriptedSource final : public Source {
+ public:
+  ScriptedSource(Origin origin, Script& script) : origin_(origin), script_(script) {}
+
+  Origin origin() const noexcept override { return origin_; }
+  Kinds offers() const override { return script_.offers; }
+  Result<void> open(const Demand& demand) override {
+    const std::lock_guard lock(script_.mutex);
+    if (script_.refuses) return std::unexpected(*script_.refuses);
+    script_.opened.push_back(demand);
+    return {};
+  }
+  int descriptor() const noexcept override { return -1; }
+  Result<bool> next(EventSink& sink, std::size_t most) override {
+    const std::lock_guard lock(script_.mutex);
+    if (script_.fails) return std::unexpected(*std::exchange(script_.fails, std::nullopt));
+    std::size_t given = 0;
+    for (; given < std::min(most, script_.executed.size()); ++given) {
+      ProcessEvent event;
+      event.filename = script_.executed[given];
+      sink.take(&event);
+      ++script_.counts.kept;
+    }
+    script_.executed.erase(script_.executed.begin(), script_.executed.begin() + static_cast<std::ptrdiff_t>(given));
+    return !script_.executed.empty();
+  }
+  SourceCounts counts() const override {
+    const std::lock_guard lock(script_.mutex);
+    return script_.counts;
+  }
+  void close() noexcept override {
+    const std::lock_guard lock(script_.mutex);
+    ++script_.closed;
+  }
+
+ private:
+  const Origin origin_;
+  Script& script_;
+};
+
+class CaptureTest : public TemporaryTree {
+ protected:
+  CaptureTest() {
+    std::vector<store::FifoFamily> families;
+    for (const auto family : kFamilies) families.push_back({std::string(family), 1 << 20});
+    auto opened = store::open_fifo({top / "journal", families});
+    EXPECT_TRUE(opened) << opened.error().text();
+    store_ = std::move(opened->store);
+    journal_.emplace(*store_, std::vector<std::string>(kFamilies.begin(), kFamilies.end()));
+    best_.offers = kinds({kKind<ProcessEvent>, kKind<SocketEvent>});
+    other_.offers = kinds({kKind<ProcessEvent>, kKind<UserEvent>});
+  }
+
+  void start() {
+    CaptureParts parts{.journal = *journal_};
+    parts.sources.push_back(std::make_unique<ScriptedSource>(Origin::bpf, best_));
+    parts.sources.push_back(std::make_unique<ScriptedSource>(Origin::audit, other_));
+    parts.warn = [this](const auto& text) { warnings_.push_back(text); };
+    parts.lost = [this](auto who, const auto& drop) {
+      lost_.push_back(std::string(who) + " " + drop.reason + " " + std::to_string(drop.count));
+    };
+    parts.halt = [this] { return halt_.load(); };
+    parts.halted = [this] { ++halted_; };
+    parts.retry = std::chrono::seconds(0);
+    capture_.emplace(std::move(parts));
+  }
+  void demand(Kinds wanted) {
+    capture_->demand({.kinds = wanted, .environment = {}, .watched = {}});
+    capture_->flush();
+  }
+  void execute(Script& script, const std::string& program, std::size_t times = 1) {
+    const std::lock_guard lock(script.mutex);
+    script.executed.insert(script.executed.end(), times, program);
+  }
+  std::vector<std::string> journaled() const {
+    std::vector<std::string> programs;
+    auto cursor = journal_->read(*journal_->family("process"));
+    for (; cursor.valid(); cursor.next()) {
+      const auto event = decode<ProcessEvent>(cursor.record());
+      programs.push_back(std::string(name_of(event->header.origin)) + " " + std::string(event->filename));
+    }
+    return programs;
+  }
+
+  std::unique_ptr<store::FifoStore> store_;
+  std::optional<Journal> journal_;
+  Script best_, other_;
+  std::vector<std::string> warnings_, lost_;
+  std::atomic<bool> halt_ = false;
+  std::atomic<int> halted_ = 0;
+  std::optional<Capture> capture_;
+};
+
+TEST_F(CaptureTest, AKindIsAskedOfTheBestSourceOnly) {
+  start();
+  demand(kinds({kKind<ProcessEvent>, kKind<UserEvent>}));
+  execute(best_, "a");
+  capture_->flush();
+  EXPECT_THAT(journaled(), ElementsAre("bpf a"));
+  EXPECT_EQ(best_.opened.at(0).kinds, kinds({kKind<ProcessEvent>}));
+  EXPECT_EQ(other_.opened.at(0).kinds, kinds({kKind<UserEvent>}));
+  EXPECT_EQ(capture_->journaled()[kKind<ProcessEvent>], 1);
+}
+
+// EVT-12.
+TEST_F(CaptureTest, WhatIsRefusedIsAskedOfTheNextAndTold) {
+  best_.refuses = Error{EPERM, "bpf", "not permitted"};
+  start();
+  demand(kinds({kKind<ProcessEvent>, kKind<SocketEvent>}));
+  execute(other_, "a");
+  capture_->flush();
+  EXPECT_THAT(journaled(), ElementsAre("audit a"));
+  const auto reports = capture_->sources();
+  EXPECT_TRUE(reports[0].kinds.none());
+  EXPECT_THAT(reports[0].reason, HasSubstr("not permitted"));
+  EXPECT_EQ(reports[1].kinds, kinds({kKind<ProcessEvent>}));
+  capture_->stop();
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("bpf does not work"), HasSubstr("no source here tells of socket")));
+}
+
+TEST_F(CaptureTest, OneThatFailsHandsOnAndIsTriedAgain) {
+  start();
+  demand(kinds({kKind<ProcessEvent>}));
+  {
+    const std::lock_guard lock(best_.mutex);
+    best_.fails = Error{EIO, "bpf", "gone"};
+    best_.refuses = Error{EIO, "bpf", "gone"};
+  }
+  capture_->flush();
+  execute(other_, "a");
+  capture_->flush();
+  EXPECT_THAT(journaled(), ElementsAre("audit a"));
+  {
+    const std::lock_guard lock(best_.mutex);
+    best_.refuses.reset();
+  }
+  capture_->flush();
+  execute(best_, "b");
+  capture_->flush();
+  EXPECT_THAT(journaled(), ElementsAre("audit a", "bpf b"));
+  EXPECT_EQ(other_.closed, 1);
+}
+
+// EVT-37.
+TEST_F(CaptureTest, WhatNothingAsksForIsClosed) {
+  start();
+  demand(kinds({kKind<SocketEvent>}));
+  EXPECT_TRUE(best_.opened.at(0).kinds.test(kKind<ProcessEvent>)) << "who did it is told by starts and ends";
+  execute(best_, "a");
+  capture_->flush();
+  EXPECT_TRUE(journaled().empty());
+  const auto counts = capture_->sources()[0].counts;
+  EXPECT_EQ(counts.kept, 0);
+  EXPECT_EQ(counts.filtered, 1);
+  demand({});
+  EXPECT_EQ(best_.closed, 1);
+  EXPECT_TRUE(other_.opened.empty());
+}
+
+// EVT-23.
+TEST_F(CaptureTest, OneWordLetsGoOfEverythingAndAnotherTakesItUpAgain) {
+  start();
+  demand(kinds({kKind<ProcessEvent>, kKind<UserEvent>}));
+  halt_ = true;
+  capture_->flush();
+  EXPECT_EQ(best_.closed, 1);
+  EXPECT_EQ(other_.closed, 1);
+  EXPECT_EQ(halted_, 1);
+  EXPECT_EQ(capture_->sources()[0].reason, "events are turned off");
+  demand(kinds({kKind<ProcessEvent>}));
+  EXPECT_EQ(best_.opened.size(), 1) << "also when the configuration changes";
+  halt_ = false;
+  capture_->flush();
+  EXPECT_EQ(best_.opened.size(), 2);
+  EXPECT_EQ(halted_, 1);
+}
+
+TEST_F(CaptureTest, AFloodIsTakenInTurnsAndNothingIsLeftBehindByAStop) {
+  start();
+  demand(kinds({kKind<ProcessEvent>}));
+  execute(best_, std::string(500, 'x'), 20'000);
+  capture_->stop();
+  EXPECT_EQ(capture_->journaled()[kKind<ProcessEvent>], 20'000);
+  EXPECT_TRUE(lost_.empty());
+}
+
+// EVT-15.
+TEST_F(CaptureTest, LossesAreToldOnceAsTheyGrow) {
+  start();
+  demand(kinds({kKind<ProcessEvent>}));
+  {
+    const std::lock_guard lock(best_.mutex);
+    best_.counts.dropped = {{"exec", "ring full", 3, true}};
+  }
+  capture_->stop();
+  EXPECT_THAT(lost_, ElementsAre("bpf ring full 3"));
+}
+
+}  // namespace
+}  // namespace osprey::events

@@ -1,0 +1,46 @@
+#include <fmt/format.h>
+
+#include "events/tables/table.h"
+
+namespace osprey::events::tables {
+namespace {
+
+using Row = EventRow<PrivilegeEvent>;
+
+std::string capabilities(const std::optional<std::uint64_t>& bits) { return bits ? fmt::format("{:016x}", *bits) : ""; }
+
+}  // namespace
+
+Table privilege_events() {
+  return with_attribution(
+             with_time(event_table<PrivilegeEvent>("privilege_events",
+                                                   "Processes that became somebody else, or were "
+                                                   "given or gave up rights."))
+                 .column(
+                     "kind", [](const Row& row) { return row.event.kind; },
+                     "setuid, setgid, suid_exec, capset or user_namespace.")
+                 .column("pid", row::pid, "Process id.")
+                 .column("exe", row::path, "Executable.")
+                 .column("cmdline", row::cmdline, "Arguments, with a space between.")
+                 .column(
+                     "old_uid", [](const Row& row) { return row.event.before.euid; }, "Effective user id before.")
+                 .column("new_uid", row::euid, "Effective user id after.")
+                 .column(
+                     "old_capabilities", [](const Row& row) { return capabilities(row.event.old_capabilities); },
+                     "Effective capabilities before, hexadecimal as in /proc/PID/status.")
+                 .column(
+                     "new_capabilities", [](const Row& row) { return capabilities(row.event.new_capabilities); },
+                     "The same after.")
+                 .column(
+                     "syscall", [](const Row& row) { return row.event.syscall; }, "The system call.")
+                 .column(
+                     "via_suid", [](const Row& row) { return row.event.via_suid; },
+                     "1 if a setuid or setgid file gave the rights.")
+                 .column(
+                     "expected", [](const Row& row) { return row.event.expected; },
+                     "0 if nothing that may do so gave the rights: the mark of an exploit.")
+                 .column("outcome", row::outcome, "success, or the error's name."))
+      .example("SELECT * FROM privilege_events WHERE expected = 0");
+}
+
+}  // namespace osprey::events::tables
