@@ -164,7 +164,13 @@ void Capture::run() {
     const auto now = Clock::now();
     if (demanded) wanted_ = std::move(*demanded);
     const auto is_due = [&](const Place& place) { return place.retry && *place.retry <= now; };
-    if (demanded || std::ranges::any_of(places_, is_due)) assign();
+    const bool halt = parts_.halt();
+    const bool turned = std::exchange(halted_, halt) != halt;
+    if (demanded || turned || std::ranges::any_of(places_, is_due)) assign();
+    if (turned && halt) {
+      parts_.warn("events are turned off: nothing is captured");
+      parts_.halted();
+    }
     more = drain();
     commit(intake_->batch());
     if (now >= next_chores_) {
@@ -197,6 +203,10 @@ void Capture::wait(std::chrono::milliseconds time) {
 }
 
 void Capture::assign() {
+  if (halted_) {
+    for (auto& place : places_) close(place, "events are turned off");
+    return publish();
+  }
   const auto now = Clock::now();
   Kinds left = wanted_.kinds;
   bool has_tree = false;
@@ -210,10 +220,8 @@ void Capture::assign() {
       if (!std::exchange(has_tree, true)) demand.kinds |= kProcesses & place.source->offers();
       if (!try_open(place, demand)) mine.reset();
       left &= ~mine;
-    } else if (place.open) {
-      place.source->close();
-      place.open.reset();
-      place.reason = "nothing asks for what it tells of";
+    } else {
+      close(place, "nothing asks for what it tells of");
     }
   }
   const auto is_open = [](const Place& place) { return place.open.has_value(); };
@@ -251,6 +259,16 @@ void Capture::fail(Place& place, const Error& error) {
     place.open.reset();
   }
   if (!known) parts_.warn(fmt::format("events: {} does not work: {}", name_of(place.source->origin()), place.reason));
+}
+
+// What it has seen already is kept.
+void Capture::close(Place& place, const std::string& why) {
+  place.reason = why;
+  if (!place.open) return;
+  intake_->begin(place);
+  static_cast<void>(place.source->next(*intake_, kMostEvents));
+  place.source->close();
+  place.open.reset();
 }
 
 bool Capture::drain() {

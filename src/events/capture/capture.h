@@ -45,6 +45,9 @@ struct CaptureParts {
   Enricher::Options enrichment = {};
   // Done first on the thread that all sources run on: giving away the capabilities that no source needs.
   std::function<void()> begin = [] {};
+  // Asked every round: nothing is to be captured, whatever is demanded. `halted` is told once that is so.
+  std::function<bool()> halt = [] { return false; };
+  std::function<void()> halted = [] {};
   // On that thread: what an administrator should read.
   std::function<void(const std::string&)> tell = [](const auto&) {};
   std::function<void(const std::string&)> warn = [](const auto&) {};
@@ -96,6 +99,7 @@ class Capture {
   void assign();
   bool try_open(Place& place, const Demand& demand);
   void fail(Place& place, const Error& error);
+  void close(Place& place, const std::string& why);
   // True: there is more.
   bool drain();
   void commit(Batch& batch);
@@ -111,6 +115,7 @@ class Capture {
   std::deque<Place> places_;  // of the thread, but for the sources' counts and what is discarded
   Demand wanted_;             // of the thread
   Kinds unserved_;            // of what is wanted; likewise
+  bool halted_ = false;       // likewise
   std::unique_ptr<Intake> intake_;
   std::chrono::steady_clock::time_point next_chores_;
   bool journal_failed_ = false;  // and that has been told

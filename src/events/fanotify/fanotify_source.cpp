@@ -344,7 +344,7 @@ Result<bool> FanotifySource::read_more() {
 
 void FanotifySource::add(FanotifyEvent event) {
   const UniqueFd pidfd(event.pidfd);
-  if (event.pid == own_pid_) return reporter_.filtered();
+  if (event.pid == own_pid_ && (event.mask & FAN_Q_OVERFLOW) == 0) return reporter_.filtered();
   const bool is_plain = (event.mask & (FAN_ONDIR | FAN_RENAME | kMoves | FAN_Q_OVERFLOW)) == 0;
   if (is_plain) {
     // A file that something was done to in another place, by its number of links.
@@ -382,13 +382,15 @@ void FanotifySource::forget_pending() {
   exchanged_.reset();
 }
 
-// Where a directory is until the first of the pending events that takes it from there.
+// Where a directory is until the first of the pending events that takes it from there. The kernel joins a removal with
+// what happened to the directory before it, so that it may stand too early.
 const FanotifyEvent::Entry* FanotifySource::left_from(FileHandle handle) const {
   const auto found = leaves_.find(handle);
   if (found == leaves_.end()) return nullptr;
   const auto first = std::ranges::lower_bound(found->second, at_);
-  if (first == found->second.end()) return nullptr;
-  const auto& event = pending_[*first].event;
+  const auto place = first == found->second.end() ? found->second.back() : *first;
+  const auto& event = pending_[place].event;
+  if (place < at_ && (event.mask & FAN_DELETE) == 0) return nullptr;
   return event.from ? &*event.from : event.entry ? &*event.entry : nullptr;
 }
 
@@ -612,9 +614,8 @@ void FanotifySource::process(EventSink& sink, Pending& pending) {
   const bool live = !directory->sights.empty();
   const auto copy = event;
   process_entry(sink, pending, *directory);
-  if ((copy.mask & FAN_ONDIR) == 0 || copy.object.empty() || copy.entry->name.empty()) return;
-  if (live && (copy.mask & FAN_CREATE)) directories_.remember(copy.object, entry_path(inner, copy.entry->name));
-  if (copy.mask & FAN_DELETE) directories_.removed(copy.object);
+  const bool is_new = (copy.mask & (FAN_ONDIR | FAN_CREATE)) == (FAN_ONDIR | FAN_CREATE);
+  if (live && is_new && !copy.object.empty()) directories_.remember(copy.object, entry_path(inner, copy.entry->name));
 }
 
 void FanotifySource::ignore_busy() {
