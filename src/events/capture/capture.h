@@ -81,7 +81,7 @@ class Capture {
 
   std::vector<SourceReport> sources() const;
   // For who asks after a process's ancestors.
-  ProcessTree& processes() noexcept { return tree_; }
+  ProcessTree& processes() noexcept { return processes_; }
   // Rows that went into the journal since the start, by kind.
   std::array<std::uint64_t, kKinds> journaled() const;
 
@@ -106,6 +106,7 @@ class Capture {
   void close(Place& place, const std::string& why);
   // True: there is more.
   bool drain();
+  bool drain(Place& place, bool hold);
   void take_hashed();
   void commit(Batch& batch);
   void tell_losses();
@@ -113,7 +114,7 @@ class Capture {
   void publish();
 
   CaptureParts parts_;
-  ProcessTree tree_;
+  ProcessTree processes_;
   std::optional<FileHasher> hasher_;
   Enricher enricher_;    // of the thread
   bool seeded_ = false;  // likewise
@@ -122,6 +123,8 @@ class Capture {
   Demand wanted_;             // of the thread
   Kinds unserved_;            // of what is wanted; likewise
   bool halted_ = false;       // likewise
+  bool reassign_ = false;     // a source has failed; likewise
+  Place* tree_ = nullptr;     // who tells of starts and ends of processes; likewise
   std::unique_ptr<Intake> intake_;
   std::chrono::steady_clock::time_point next_chores_;
   bool journal_failed_ = false;  // and that has been told
