@@ -24,7 +24,7 @@ static __always_inline int accepted(const struct syscall_exit* context, __u16 ac
   const __u64 key = (__u64)(void*)sock;
   bpf_map_delete_elem(&inbound, &key);
   counts->seen++;
-  if (is_ours()) {
+  if (is_ours(task)) {
     counts->filtered++;
     return 0;
   }

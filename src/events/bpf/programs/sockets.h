@@ -11,10 +11,10 @@ struct {
   __type(value, __u8);
 } inbound SEC(".maps");
 
-// Whose doings are not told.
-static __always_inline bool is_ours(void) {
+// Whose doings are not told. By the task: not every kind of program may ask for the pid.
+static __always_inline bool is_ours(struct task_struct* task) {
   const struct wire_settings* const wanted = our_settings();
-  return wanted && wanted->self == bpf_get_current_pid_tgid() >> 32;
+  return wanted && wanted->self == (__u32)BPF_CORE_READ(task, tgid);
 }
 
 static __always_inline void read_socket(struct wire_socket* record, struct sock* sock) {
