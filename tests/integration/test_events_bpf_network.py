@@ -201,3 +201,11 @@ def test_names_asked_for(source, own_network):
         assert 0 < event["latency"] < 10**9
     counts = source.counts()
     assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
+def test_our_own_doings_are_filtered_in_the_kernel(source):
+    before = source.counts()
+    source.act()
+    after = source.counts()
+    assert after["filtered"] == before["filtered"] + 1
+    assert [event for event in source.events if event["actor"]["process"]["pid"] == source.process.pid] == []

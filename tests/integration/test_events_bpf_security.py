@@ -178,3 +178,13 @@ def test_what_the_kernel_lacks_is_said():
             assert missing == []
         else:
             assert len(missing) == 1 and missing[0].startswith("bpf program modules: ")
+
+
+def test_three_capabilities_are_enough():
+    """What a worker keeps: programs are loaded and attached with it at any time."""
+    few = ["setpriv", "--bounding-set=-all,+bpf,+perfmon,+net_admin", "--no-new-privs"]
+    with EventDriver("bpf", "--kinds=process", under=few) as driver:
+        driver.demand("--kinds=process,process_exit,socket,dns,privilege,namespace,ptrace,bpf_load", "--execs", "--kills")
+        assert driver.counts()["missing"] == []
+        pid, _ = child(lambda: os.setuid(1000))
+        assert len(driver.of(pid, "privilege")) == 1
