@@ -29,7 +29,7 @@ static __always_inline int accepted(const struct syscall_exit* context, __u16 ac
     return 0;
   }
   struct wire_socket record;
-  begin(&record.event, WIRE_SOCKET, WIRE_PROGRAM_ACCEPT, task);
+  begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_ACCEPT);
   record.action = action;
   record.result = context->result;
   read_socket(&record, sock);

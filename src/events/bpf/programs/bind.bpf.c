@@ -14,7 +14,7 @@ static __always_inline int told(struct bpf_sock* sock, __u16 family) {
     return 1;
   }
   struct wire_socket record = {};
-  begin(&record.event, WIRE_SOCKET, WIRE_PROGRAM_BIND, task);
+  begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_BIND);
   record.cookie = bpf_get_socket_cookie(sock);
   record.network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
   record.action = WIRE_BIND;

@@ -42,7 +42,7 @@ static __always_inline int told(struct bpf_sock_addr* context, __u16 action, __u
     return 1;
   }
   struct wire_socket record = {};
-  begin(&record.event, WIRE_SOCKET, WIRE_PROGRAM_DATAGRAMS, task);
+  begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_DATAGRAMS);
   record.cookie = flow.cookie;
   record.network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
   record.action = action;

@@ -51,7 +51,7 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
     record->event.program = WIRE_PROGRAM_DNS;
     record->event.moment = bpf_ktime_get_boot_ns();
   } else {
-    begin(&record->event, WIRE_DNS, WIRE_PROGRAM_DNS, task);
+    begin_current(&record->event, WIRE_DNS, WIRE_PROGRAM_DNS);
   }
   record->cookie = bpf_get_socket_cookie(packet);
   record->family = v4 ? AF_INET : AF_INET6;

@@ -1,6 +1,5 @@
 // A process has a new image: all that the kernel knows of it, at a point where the arguments lie in the new image's
 // memory and nothing of it has run.
-#define TYPED_TASKS
 #define RECORD struct wire_exec
 #define SCRATCH exec_scratch
 #define TEXT_LIMIT 57344U
