@@ -100,6 +100,14 @@ def test_refused_and_given_up(source):
     assert refused["local_port"]
 
 
+def test_what_ends_before_the_first_packet(source, own_network):
+    for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with socket.socket(family) as client, pytest.raises(OSError) as error:
+            client.connect((address, 443))
+        event, = [event for event in mine(source, action="connect") if event["remote_address"] == address]
+        assert (event["result"], event["remote_port"], event["family"]) == (-error.value.errno, 443, int(family))
+
+
 def test_a_connection_not_waited_for(source):
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
         client.setblocking(False)

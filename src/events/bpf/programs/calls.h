@@ -9,12 +9,6 @@
 
 #include "events/bpf/programs/texts.h"
 
-struct syscall_exit {
-  __u64 common;
-  __s64 number;
-  __s64 result;
-};
-
 // Room for a call's record with what all have, or nothing where it is not to be told.
 static __always_inline struct scratch* begin_call(__u16 program, __u32 call, __s64 result) {
   struct wire_counters* const counts = counters_of(program);

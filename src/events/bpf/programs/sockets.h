@@ -17,6 +17,14 @@ static __always_inline bool is_ours(struct task_struct* task) {
   return wanted && wanted->self == (__u32)BPF_CORE_READ(task, tgid);
 }
 
+// The socket that a descriptor of the task is.
+static __always_inline struct sock* sock_of(struct task_struct* task, __s32 descriptor) {
+  struct file* file = NULL;
+  bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(task, files, fdt, fd) + descriptor);
+  struct socket* const socket = BPF_CORE_READ(file, private_data);
+  return BPF_CORE_READ(socket, sk);
+}
+
 static __always_inline void read_socket(struct wire_socket* record, struct sock* sock) {
   record->cookie = BPF_CORE_READ(sock, __sk_common.skc_cookie.counter);
   record->network_namespace = BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum);
