@@ -138,17 +138,24 @@ Decoder::Decoder(AuditOptions options, std::string own_executable, Lookups looku
 void Decoder::demand(const Demand& demand) {
   demand_ = demand;
   kinds_ = demand.kinds & offered(options_);
-  watched_.clear();
-  for (const auto& category : demand.watched)
-    watched_.insert(watched_.end(), category.patterns.begin(), category.patterns.end());
+  const auto meaning = options_.osquery_paths ? WatchPatterns::Meaning::osquery : WatchPatterns::Meaning::exact;
+  watched_ = wants<ProcessFileEvent>() ? WatchPatterns(demand.watched, meaning) : WatchPatterns();
   if (!wants<ProcessFileEvent>()) {
     files_.reset();
   } else if (!files_) {
     files_ = std::make_unique<FileCalls>(FileCalls::Options{
         .accesses = options_.show_accesses, .partial = options_.show_partial, .watched = [this](std::string_view path) {
-          return is_watched(path, watched_);
+          return is_watched(path);
         }});
   }
+}
+
+bool Decoder::is_watched(std::string_view path) const {
+  const auto slash = path.rfind('/');
+  if (slash == std::string_view::npos) return false;
+  WatchPatterns::Categories categories;
+  watched_.match(watched_.at(path.substr(0, std::max<std::size_t>(slash, 1))), path.substr(slash + 1), categories);
+  return !categories.empty();
 }
 
 Header Decoder::header(const Stamp& stamp) const noexcept {

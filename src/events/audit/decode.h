@@ -15,6 +15,7 @@
 #include "events/audit/options.h"
 #include "events/audit/reassembly.h"
 #include "events/source.h"
+#include "events/watch/watch_patterns.h"
 
 namespace osprey::events::audit {
 
@@ -79,13 +80,14 @@ class Decoder {
   void security_module(Subject& subject, std::uint16_t type, std::string_view fields);
   void seccomp(Subject& subject, std::string_view fields);
   Header header(const Stamp& stamp) const noexcept;
+  bool is_watched(std::string_view path) const;
 
   AuditOptions options_;
   std::string own_executable_;
   Lookups lookups_;
   Demand demand_;
   Kinds kinds_;
-  std::vector<std::string> watched_;
+  WatchPatterns watched_;
   std::unique_ptr<FileCalls> files_;
   std::int64_t boot_ = 0;
   TextArena arena_;
