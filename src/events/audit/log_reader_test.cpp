@@ -83,11 +83,12 @@ TEST_F(LogReading, ADispatchersSocket) {
   EXPECT_FALSE((*reader)->next());
 }
 
-TEST(AuditLog, WhereItIsIsWhatAuditdsSettingsSay) {
-  TemporaryTree tree;
-  EXPECT_EQ(audit_log_path(tree.root()), "/var/log/audit/audit.log");
-  tree.write("/etc/audit/auditd.conf", "# log_file = /no\nlocal_events = yes\nlog_file = /srv/audit/a.log\n");
-  EXPECT_EQ(audit_log_path(tree.root()), "/srv/audit/a.log");
+class AuditLog : public TemporaryTree {};
+
+TEST_F(AuditLog, WhereItIsIsWhatAuditdsSettingsSay) {
+  EXPECT_EQ(audit_log_path(root()), "/var/log/audit/audit.log");
+  write("etc/audit/auditd.conf", "# log_file = /no\nlocal_events = yes\nlog_file = /srv/audit/a.log\n");
+  EXPECT_EQ(audit_log_path(root()), "/srv/audit/a.log");
 }
 
 }  // namespace

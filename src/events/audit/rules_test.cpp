@@ -49,8 +49,9 @@ TEST(AuditRules, NeverComesBeforeAlways) {
   options.rules = {"-a always,exit -S ptrace -k mine", "-a never,exit -S execve -F auid=4294967295 -F uid>=1000"};
   EXPECT_EQ(texts_of(options, execs(), "/usr/bin/ospreyd"),
             (std::vector<std::string>{
-                "-a never,exit -S acct,execve,execveat -F exe=/usr/bin/ospreyd -F key=osprey",
-                "-a never,exit -S acct,execve,execveat -F exe=/usr/bin/noisy -F key=osprey",
+                "-a never,exit -F arch=b64 -S execve,execveat -F exe=/usr/bin/ospreyd -F key=osprey",
+                "-a never,exit -F arch=b64 -S execve,execveat -F exe=/usr/bin/noisy -F key=osprey",
+                "-a never,exit -F arch=b32 -S execve,execveat -F exe=/usr/bin/noisy -F key=osprey",
                 "-a never,exit -S execve -F auid=-1 -F uid>=1000 -F key=osprey",
                 "-a always,exit -S ptrace -F key=osprey -F key=mine",
                 "-a always,exit -F arch=b64 -S execve,execveat -F success=1 -F key=osprey",
