@@ -409,21 +409,29 @@ void Decoder::socket(Subject& subject) {
   event.socket = name.path;
   const auto port =
       name.port && *name.port <= UINT16_MAX ? std::optional(static_cast<std::uint16_t>(*name.port)) : std::nullopt;
+  const bool internet = name.family == AF_INET || name.family == AF_INET6;
+  const auto local_side = [&](std::optional<std::int64_t> descriptor) -> std::optional<Lookups::Local> {
+    if (!internet || !port || !descriptor || !lookups_.local_side) return std::nullopt;
+    if (!record.success && record.result != -EINPROGRESS) return std::nullopt;
+    return lookups_.local_side(record.pid, *descriptor, name.family, name.address, *port, arena_);
+  };
   if (event.action == "bind") {
     event.local_address = name.address;
     event.local_port = port;
+    // The kernel chose one.
+    if (port == 0)
+      if (const auto local = local_side(event.descriptor)) {
+        event.local_port = local->port;
+        event.local_is_best_effort = true;
+      }
   } else {
     event.remote_address = name.address;
     event.remote_port = port;
     event.direction = accepts ? "inbound" : "outbound";
-    const bool internet = name.family == AF_INET || name.family == AF_INET6;
-    const auto descriptor = accepts ? std::optional(record.result) : event.descriptor;
-    if (internet && port && descriptor && (record.success || record.result == -EINPROGRESS) && lookups_.local_side) {
-      if (const auto local = lookups_.local_side(record.pid, *descriptor, name.family, name.address, *port, arena_)) {
-        event.local_address = local->address;
-        event.local_port = local->port;
-        event.local_is_best_effort = true;
-      }
+    if (const auto local = local_side(accepts ? std::optional(record.result) : event.descriptor)) {
+      event.local_address = local->address;
+      event.local_port = local->port;
+      event.local_is_best_effort = true;
     }
   }
   give(subject, event);

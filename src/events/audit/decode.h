@@ -25,7 +25,7 @@ inline constexpr std::size_t kArgumentsCap = 32 << 10;  // bytes of a process's 
 struct Lookups {
   // Whether a clone3(2)'s new pid is a thread of its caller; empty: it is gone.
   std::function<std::optional<bool>(std::int64_t caller, std::int64_t child)> is_thread;
-  // The address on our side of a connection.
+  // The address on our side: of a connection to an address and port, or, for port 0, of a socket bound to that address.
   struct Local {
     std::string_view address;
     std::uint16_t port = 0;
