@@ -29,7 +29,7 @@ namespace osprey::events {
 namespace {
 
 constexpr std::size_t kChunk = 128 << 10;
-constexpr std::size_t kMostChunks = 32;       // that are looked ahead
+constexpr std::size_t kMostChunks = 16;       // that are looked ahead
 constexpr std::size_t kRescanPiece = 4096;    // entries between two looks at the queue
 constexpr std::size_t kBusy = 32;             // events in a directory of no interest, for it to be ignored
 constexpr std::size_t kMostIgnored = 4096;    // directories
