@@ -1,4 +1,4 @@
-// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--quiet]: opens a source of
+// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--quiet] [--ring=BYTES]: opens a source of
 // events and tells on standard output, a JSON object a line, what it says.
 //
 // Each event is {"family":…, its fields in the order of its fields()}; texts have bytes above 0x7f as U+0080 to U+00FF,
@@ -129,6 +129,7 @@ class Printer final : public EventSink {
 struct Options {
   Demand demand;
   bool quiet = false;
+  std::uint32_t ring = 0;  // bytes of bpf's; 0: as it likes
 };
 
 Options options_of(const std::vector<std::string_view>& arguments) {
@@ -151,13 +152,17 @@ Options options_of(const std::vector<std::string_view>& arguments) {
       options.demand.kills = true;
     else if (name == "--quiet")
       options.quiet = true;
+    else if (name == "--ring")
+      options.ring = parse<std::uint32_t>(argument).value_or(0);
     else
       leave(fmt::format("no flag {}", name));
   }
   return options;
 }
 
-std::unique_ptr<Source> source_of(std::string_view name) {
+std::unique_ptr<Source> source_of(std::string_view name, const Options& options) {
+  if (name == "bpf" && options.ring)
+    return bpf::make_bpf_source({.process_ring = options.ring, .network_ring = options.ring, .security_ring = options.ring});
   if (name == "bpf") return bpf::make_bpf_source();
   leave(fmt::format("no source {}", name));
 }
@@ -238,7 +243,7 @@ int main(int argc, char** argv) {
   if (argc < 2) leave("which source?");
   if (std::string_view(argv[1]) == "seed") return seed();
   const auto options = options_of({argv + 2, argv + argc});
-  const auto source = source_of(argv[1]);
+  const auto source = source_of(argv[1], options);
   Printer printer(options.quiet);
   if (const auto opened = source->open(options.demand); !opened) leave(opened.error().text());
   printer.line(R"({"ready":true})");

@@ -412,7 +412,7 @@ class Worker {
     services.provide(*io_budget_);
     if (!flags_.boolean("disable_hash_cache")) services.provide(*digests_);
     if (carves_) carves_->provide(services);
-    if (events_) services.provide(*events_);
+    if (events_) events_->provide(services);
   }
 
   void apply(const ConfigurationPtr& configuration) {

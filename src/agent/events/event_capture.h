@@ -17,6 +17,7 @@
 #include "agent/program.h"
 #include "events/capture/capture.h"
 #include "events/journal/journal.h"
+#include "sql/scan.h"
 #include "store/fifo_store.h"
 
 namespace osprey::agent {
@@ -52,6 +53,8 @@ class EventCapture {
 
   const events::Journal& journal() const noexcept { return *journal_; }
   const events::Capture& capture() const noexcept { return *capture_; }
+  // Itself and the process tree, for tables.
+  void provide(sql::Services& services);
   // The tables that are filled.
   std::set<std::string_view> active() const;
   Limit limit() const;

@@ -57,18 +57,25 @@ class Capture::Intake final : public EventSink {
   }
 
   void take(AnyEvent event) override {
-    if (!capture_.wanted_.kinds.test(event.index())) {
-      ++place_->discarded;
-      return;
-    }
     auto& header = header_of(event);
     header.origin = place_->source->origin();
     if (header.moment == 0) header.moment = static_cast<std::uint64_t>(nanoseconds(CLOCK_BOOTTIME));
+    if (!capture_.wanted_.kinds.test(event.index())) {
+      ++place_->discarded;
+      return capture_.enricher_.feed(event);
+    }
+    capture_.enricher_.complete(event);
     batch_.add(event, (boot_ + static_cast<std::int64_t>(header.moment)) / 1'000'000'000);
     if (batch_.bytes() >= kMostBytes) capture_.commit(batch_);
   }
-  void forked(const ProcessKey&, const ProcessKey&) override {}
-  void exited(const ProcessKey&) override {}
+  void forked(const ProcessKey& parent, const ProcessKey& child) override {
+    ++place_->discarded;
+    capture_.enricher_.forked(parent, child);
+  }
+  void exited(const ProcessKey& process) override {
+    ++place_->discarded;
+    capture_.enricher_.exited(process);
+  }
 
   Batch& batch() { return batch_; }
 
@@ -79,7 +86,10 @@ class Capture::Intake final : public EventSink {
   std::int64_t boot_ = 0;  // Unix nanoseconds
 };
 
-Capture::Capture(CaptureParts parts) : parts_(std::move(parts)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Capture::Capture(CaptureParts parts)
+    : parts_(std::move(parts)),
+      enricher_(parts_.root, tree_, parts_.enrichment),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (auto& source : parts_.sources) places_.emplace_back().source = std::move(source);
   intake_ = std::make_unique<Intake>(*this);
   publish();
@@ -154,7 +164,13 @@ void Capture::run() {
     const auto now = Clock::now();
     if (demanded) wanted_ = std::move(*demanded);
     const auto is_due = [&](const Place& place) { return place.retry && *place.retry <= now; };
-    if (demanded || std::ranges::any_of(places_, is_due)) assign();
+    const bool halt = parts_.halt();
+    const bool turned = std::exchange(halted_, halt) != halt;
+    if (demanded || turned || std::ranges::any_of(places_, is_due)) assign();
+    if (turned && halt) {
+      parts_.warn("events are turned off: nothing is captured");
+      parts_.halted();
+    }
     more = drain();
     commit(intake_->batch());
     if (now >= next_chores_) {
@@ -187,6 +203,10 @@ void Capture::wait(std::chrono::milliseconds time) {
 }
 
 void Capture::assign() {
+  if (halted_) {
+    for (auto& place : places_) close(place, "events are turned off");
+    return publish();
+  }
   const auto now = Clock::now();
   Kinds left = wanted_.kinds;
   bool has_tree = false;
@@ -200,12 +220,14 @@ void Capture::assign() {
       if (!std::exchange(has_tree, true)) demand.kinds |= kProcesses & place.source->offers();
       if (!try_open(place, demand)) mine.reset();
       left &= ~mine;
-    } else if (place.open) {
-      place.source->close();
-      place.open.reset();
-      place.reason = "nothing asks for what it tells of";
+    } else {
+      close(place, "nothing asks for what it tells of");
     }
   }
+  const auto is_open = [](const Place& place) { return place.open.has_value(); };
+  // Now, so that no process is missed between this and the first event.
+  if (std::ranges::any_of(places_, is_open) && !std::exchange(seeded_, true))
+    if (const auto seeded = enricher_.seed(); !seeded) parts_.warn(fmt::format("events: {}", seeded.error().text()));
   publish();
   if (left == std::exchange(unserved_, left) || left.none()) return;
   std::string names;
@@ -237,6 +259,16 @@ void Capture::fail(Place& place, const Error& error) {
     place.open.reset();
   }
   if (!known) parts_.warn(fmt::format("events: {} does not work: {}", name_of(place.source->origin()), place.reason));
+}
+
+// What it has seen already is kept.
+void Capture::close(Place& place, const std::string& why) {
+  place.reason = why;
+  if (!place.open) return;
+  intake_->begin(place);
+  static_cast<void>(place.source->next(*intake_, kMostEvents));
+  place.source->close();
+  place.open.reset();
 }
 
 bool Capture::drain() {

@@ -90,6 +90,9 @@ void Enricher::complete(AnyEvent event) {
           // The arguments are there.
           if constexpr (kProcess) with_cmdline = one->arguments.empty();
           fill(one->actor, one->header.moment, with_cmdline);
+          if constexpr (std::is_same_v<Event, ExitEvent>)
+            if (const auto start = one->actor.process.start; one->lifetime == 0 && start != 0)
+              one->lifetime = std::max(one->header.moment, start) - start;
           if constexpr (kProcess)
             if (options_.hash_executables && is_exec(*one) && one->result == 0) hash(*one);
         }
@@ -111,6 +114,7 @@ void Enricher::tell(Event& event) {
   } else if constexpr (std::is_same_v<Event, ExitEvent>) {
     tree_.exit(event.actor.process, moment);
   } else if constexpr (std::is_same_v<Event, PrivilegeEvent>) {
+    if (const auto before = tree_.find(event.actor.process, moment)) fill_ids(event.before, before->ids);
     if (event.result == 0) tree_.change_ids(event.actor, moment);
   }
 }
