@@ -382,7 +382,7 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Nothing is written to a filesystem with fewer megabytes free."},
     {"fromenv", FlagType::text, "", FlagKind::unlisted, FlagGroup::process, FlagState::built,
      "Flags to take from environment variables FLAGS_name; each must be there."},
-    {"hardware_disabled_types", FlagType::text, "partition", FlagKind::option, FlagGroup::events, FlagState::not_yet,
+    {"hardware_disabled_types", FlagType::text, "partition", FlagKind::option, FlagGroup::events, FlagState::built,
      "udev types that hardware_events leaves out."},
     {"hash_cache_max", FlagType::uint32, "500", FlagKind::option, FlagGroup::sql, FlagState::built,
      "Files whose hashes are remembered."},

@@ -51,10 +51,8 @@ class Capture::Intake final : public EventSink {
  public:
   explicit Intake(Capture& capture) : capture_(capture), batch_(families_of(capture.parts_.journal)) {}
 
-  void begin(Place& place) {
-    place_ = &place;
-    boot_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME);
-  }
+  void begin(Place& place) { place_ = &place; }
+  void set_clock() { boot_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME); }
 
   void take(AnyEvent event) override {
     auto& header = header_of(event);
@@ -65,6 +63,15 @@ class Capture::Intake final : public EventSink {
       return capture_.enricher_.feed(event);
     }
     capture_.enricher_.complete(event);
+    if (auto* const* file = std::get_if<FileEvent*>(&event)) {
+      capture_.parts_.saw_file(**file);
+      if (capture_.hasher_ && capture_.hasher_->take(**file)) return;
+    }
+    journal(event);
+  }
+  // It is complete.
+  void journal(AnyEvent event) {
+    const auto& header = header_of(event);
     batch_.add(event, (boot_ + static_cast<std::int64_t>(header.moment)) / 1'000'000'000);
     if (batch_.bytes() >= kMostBytes) capture_.commit(batch_);
   }
@@ -92,6 +99,7 @@ Capture::Capture(CaptureParts parts)
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (auto& source : parts_.sources) places_.emplace_back().source = std::move(source);
   intake_ = std::make_unique<Intake>(*this);
+  if (parts_.hashing) hasher_.emplace(*parts_.hashing);
   publish();
   thread_ = std::thread([this] { run(); });
 }
@@ -184,6 +192,8 @@ void Capture::run() {
   }
   // What is there already is kept; what goes on happening would have no end.
   for (int i = 0; i < kLastRounds && drain(); ++i) commit(intake_->batch());
+  if (hasher_) hasher_->flush();
+  take_hashed();
   commit(intake_->batch());
   for (auto& place : places_)
     if (place.open) place.source->close();
@@ -196,6 +206,7 @@ void Capture::wait(std::chrono::milliseconds time) {
   std::vector<pollfd> ready{{wake_.get(), POLLIN, 0}};
   for (const auto& place : places_)
     if (place.open && place.source->descriptor() >= 0) ready.push_back({place.source->descriptor(), POLLIN, 0});
+  if (hasher_) ready.push_back({hasher_->descriptor(), POLLIN, 0});
   ::poll(ready.data(), ready.size(), static_cast<int>(time.count()));
   if (ready[0].revents == 0 && ready.size() > 1) ::poll(ready.data(), 1, static_cast<int>(kGap / 1ms));
   eventfd_t count = 0;
@@ -265,13 +276,20 @@ void Capture::fail(Place& place, const Error& error) {
 void Capture::close(Place& place, const std::string& why) {
   place.reason = why;
   if (!place.open) return;
+  intake_->set_clock();
   intake_->begin(place);
   static_cast<void>(place.source->next(*intake_, kMostEvents));
   place.source->close();
   place.open.reset();
 }
 
+void Capture::take_hashed() {
+  if (hasher_) hasher_->finished([this](FileEvent& event) { intake_->journal(&event); });
+}
+
 bool Capture::drain() {
+  intake_->set_clock();
+  take_hashed();
   bool more = false;
   bool failed = false;
   for (auto& place : places_) {

@@ -26,6 +26,7 @@
 #include "events/enrich/process_tree.h"
 #include "events/journal/journal.h"
 #include "events/source.h"
+#include "events/watch/file_hasher.h"
 
 namespace osprey::events {
 
@@ -43,6 +44,9 @@ struct CaptureParts {
   std::vector<std::unique_ptr<Source>> sources;  // better ones first
   Root root = Root::host();                      // whose processes, containers and users events are about
   Enricher::Options enrichment = {};
+  std::optional<FileHasher::Options> hashing;  // of files that were created or changed
+  // On that thread, of each such event that is journaled: it must not wait.
+  std::function<void(const FileEvent&)> saw_file = [](const auto&) {};
   // Done first on the thread that all sources run on: giving away the capabilities that no source needs.
   std::function<void()> begin = [] {};
   // Asked every round: nothing is to be captured, whatever is demanded. `halted` is told once that is so.
@@ -102,6 +106,7 @@ class Capture {
   void close(Place& place, const std::string& why);
   // True: there is more.
   bool drain();
+  void take_hashed();
   void commit(Batch& batch);
   void tell_losses();
   void drop_old();
@@ -109,6 +114,7 @@ class Capture {
 
   CaptureParts parts_;
   ProcessTree tree_;
+  std::optional<FileHasher> hasher_;
   Enricher enricher_;    // of the thread
   bool seeded_ = false;  // likewise
   UniqueFd wake_;
