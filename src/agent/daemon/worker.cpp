@@ -51,6 +51,7 @@
 #include "linux/files/magic.h"
 #include "linux/sandbox/capabilities.h"
 #include "linux/sandbox/zygote.h"
+#include "linux/yara/yara_engine.h"
 #include "sql/memory.h"
 #include "store/memory_store.h"
 #include "store/rocksdb_store.h"
@@ -91,6 +92,7 @@ class Worker {
     block_signals();
     sql::account_for_memory();
     linux::magic_reader();
+    linux::yara_engine();
     if (const auto started = linux::start_zygote(); !started) status_.warning(started.error().text());
     if (const auto given = keep_capabilities(true); !given) status_.warning(given.error().text());
 
@@ -227,6 +229,7 @@ class Worker {
   void shed_caches() {
     status_.warning("memory is at its soft mark: caches are given up");
     digests_->clear();
+    linux::yara_engine().rule_sets.clear();
     store_->shed_caches();
     ::sqlite3_release_memory(INT32_MAX);
     ::malloc_trim(0);
@@ -413,6 +416,7 @@ class Worker {
     services.provide(*sinks_);
     services.provide(*identity_);
     services.provide(*io_budget_);
+    services.provide<Remote>(*remote_);
     if (!flags_.boolean("disable_hash_cache")) services.provide(*digests_);
     if (carves_) carves_->provide(services);
     if (events_) events_->provide(services);
