@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <random>
 #include <thread>
@@ -481,49 +482,107 @@ TEST_P(FileSources, TenThousandRandomActions) {
   for (const auto& drop : source->counts().dropped) EXPECT_EQ(drop.count, 0U) << drop.stage << ": " << drop.reason;
 }
 
-// Nobody reads meanwhile: each file is written once, directories come, move and go. What is told is what was done, under
-// the names that things had then; but a removal, which the kernel joins with what was created, under whatever name.
-TEST_P(FileSources, DirectoriesThatMoveUnread) {
-  if (GetParam() != Which::fanotify) return;  // the others see what is there when they look
-  for (int i = 0; i < 20; ++i) fs::create_directories(fmt::format("{}/old{}/a/b", watched, i));
-  open();
-  std::set<std::string> expected;
-  std::vector<FileRow> rows;
-  std::mt19937 random(3);
-  std::vector<std::string> dirs;
-  for (int i = 0; i < 20; ++i) dirs.push_back(fmt::format("{}/old{}", watched, i));
-  for (int i = 0; i < 2000; ++i) {
-    auto& dir = dirs[random() % dirs.size()];
-    const auto file = fmt::format("{}/a/b/f{}", dir, i);
-    write(file);
-    for (const auto action : {FileAction::created, FileAction::updated}) expected.insert(text_of(action, file));
-    if (random() % 3 == 0) {
-      const auto to = fmt::format("{}/new{}", watched, i);
-      fs::rename(dir, to);
-      expected.insert(text_of(FileAction::moved_from, dir));
-      expected.insert(text_of(FileAction::moved_to, to));
-      dir = to;
-    } else if (random() % 5 == 0) {
-      // Gone with all that is in it.
-      for (const auto& entry : fs::recursive_directory_iterator(dir))
-        expected.insert(text_of(FileAction::deleted, entry.path().filename()));
-      expected.insert(text_of(FileAction::deleted, fs::path(dir).filename()));
-      fs::remove_all(dir);
-      dir = fmt::format("{}/fresh{}", watched, i);
-      fs::create_directories(dir + "/a/b");
-      for (const auto* below : {"", "/a", "/a/b"}) expected.insert(text_of(FileAction::created, dir + below));
+// Files that are written once each, in directories that come, move and go. What it did, in the words of text_of(): of a
+// removal the name only, as the kernel joins it with what was created, under whatever name the directory had then.
+class Mover {
+ public:
+  Mover(std::string top, unsigned seed) : top_(std::move(top)), random_(seed) {
+    for (int i = 0; i < 20; ++i) {
+      dirs_.push_back(fmt::format("{}/old{}", top_, i));
+      fs::create_directories(dirs_.back() + "/a/b");
     }
-    if (i % 500 == 499)
-      for (auto& row : take()) rows.push_back(std::move(row));
   }
-  std::set<std::string> got;
-  for (const auto& row : rows)
-    got.insert(text_of(row.action, row.action == FileAction::deleted ? fs::path(row.path).filename().string() : row.path));
-  std::vector<std::string> missing, extra;
+
+  std::set<std::string> done;
+
+  void act() {
+    auto& dir = dirs_[random_() % dirs_.size()];
+    const auto number = next_++;
+    const auto file = fmt::format("{}/a/b/f{}", dir, number);
+    ::close(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+    for (const auto action : {FileAction::created, FileAction::updated}) done.insert(text_of(action, file));
+    if (random_() % 3 == 0) {
+      const auto to = fmt::format("{}/new{}", top_, number);
+      fs::rename(dir, to);
+      done.insert(text_of(FileAction::moved_from, dir));
+      done.insert(text_of(FileAction::moved_to, to));
+      dir = to;
+    } else if (random_() % 5 == 0) {
+      for (const auto& entry : fs::recursive_directory_iterator(dir))
+        done.insert(text_of(FileAction::deleted, entry.path().filename()));
+      done.insert(text_of(FileAction::deleted, fs::path(dir).filename()));
+      fs::remove_all(dir);
+      dir = fmt::format("{}/fresh{}", top_, number);
+      fs::create_directories(dir + "/a/b");
+      for (const auto* below : {"", "/a", "/a/b"}) done.insert(text_of(FileAction::created, dir + below));
+    }
+  }
+
+  static std::set<std::string> told(const std::vector<FileRow>& rows) {
+    std::set<std::string> texts;
+    for (const auto& row : rows) {
+      const bool deleted = row.action == FileAction::deleted;
+      texts.insert(text_of(row.action, deleted ? fs::path(row.path).filename().string() : row.path));
+    }
+    return texts;
+  }
+
+ private:
+  const std::string top_;
+  std::mt19937 random_;
+  std::vector<std::string> dirs_;
+  int next_ = 0;
+};
+
+void expect_same(const std::set<std::string>& expected, const std::set<std::string>& got) {
+  std::vector<std::string> missing;
+  std::vector<std::string> extra;
   std::ranges::set_difference(expected, got, std::back_inserter(missing));
   std::ranges::set_difference(got, expected, std::back_inserter(extra));
   EXPECT_THAT(missing, IsEmpty());
   EXPECT_THAT(extra, IsEmpty());
+}
+
+// The kernel's handles tell which directory it was; whoever goes by paths sees what is there when it looks.
+TEST_P(FileSources, DirectoriesThatMoveUnread) {
+  if (GetParam() != Which::fanotify) return;
+  Mover mover(watched, 3);
+  open();
+  std::vector<FileRow> rows;
+  for (int i = 1; i <= 2000; ++i) {
+    mover.act();
+    if (i % 500 == 0)
+      for (auto& row : take()) rows.push_back(std::move(row));
+  }
+  expect_same(mover.done, Mover::told(rows));
+  for (const auto& drop : source->counts().dropped) EXPECT_EQ(drop.count, 0U) << drop.stage << ": " << drop.reason;
+}
+
+// The same while it is being read.
+TEST_P(FileSources, DirectoriesThatMoveWhileTheyAreLookedFor) {
+  if (GetParam() != Which::fanotify) return;
+  Mover mover(watched, 5);
+  open();
+  const auto truth = top + "/truth";
+  const auto child = ::fork();
+  if (child == 0) {
+    for (int i = 0; i < 5000; ++i) mover.act();
+    std::ofstream out(truth, std::ios::binary);
+    for (const auto& text : mover.done) out << text << '\n';
+    out.close();
+    ::_exit(0);
+  }
+  std::vector<FileRow> rows;
+  for (bool ended = false, last = false; !last;) {
+    last = ended;
+    if (!ended) ended = ::waitpid(child, nullptr, WNOHANG) > 0;
+    for (auto& row : take()) rows.push_back(std::move(row));
+  }
+  std::set<std::string> done;
+  std::ifstream in(truth, std::ios::binary);
+  for (std::string line; std::getline(in, line);) done.insert(line);
+  ASSERT_FALSE(done.empty());
+  expect_same(done, Mover::told(rows));
   for (const auto& drop : source->counts().dropped) EXPECT_EQ(drop.count, 0U) << drop.stage << ": " << drop.reason;
 }
 
