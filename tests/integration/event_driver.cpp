@@ -3,11 +3,13 @@
 //
 // Each event is {"family":…, its fields in the order of its fields()}; texts have bytes above 0x7f as U+0080 to U+00FF,
 // so that they can be compared byte by byte. {"ready":true} comes once the source is open. A line on standard input is
-// answered: "counts" with the source's counters, after everything has been read; "demand FLAGS" opens it again. It ends
+// answered: "counts" with the source's counters, after everything has been read; "demand FLAGS" opens it again; at "act" the driver binds a socket. It ends
 // with its standard input.
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +20,7 @@
 #include <type_traits>
 
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "events/bpf/bpf_source.h"
 #include "events/source.h"
 
@@ -213,6 +216,10 @@ void serve(Source& source, Printer& printer) {
     if (line == "counts") {
       drain(source, printer);
       printer.line(told(source.counts()));
+    } else if (line == "act") {
+      const UniqueFd own(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      const sockaddr_in any{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
+      if (::bind(own.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0) leave("cannot bind");
     } else if (line.starts_with("demand")) {
       auto words = split(line, ' ');
       words.erase(words.begin());

@@ -114,6 +114,25 @@ def test_rights_that_change(source):
     assert (refused["result"], refused["actor"]["ids"]["euid"]) == (-1, 1000)
 
 
+def test_a_program_with_the_bit_of_setuid(source, tmp_path):
+    for folder in (tmp_path, *tmp_path.parents):
+        if os.stat(folder).st_mode & 0o5 != 0o5:
+            folder.chmod(0o755)
+    program = tmp_path / "true"
+    program.write_bytes(pathlib.Path("/bin/true").read_bytes())
+    program.chmod(0o4755)
+
+    def run():
+        os.setresuid(1000, 1000, 1000)
+        os.execve(program, ["true"], {})
+
+    pid, code = child(run)
+    assert code == 0
+    taken, = source.of(pid, "privilege", kind="suid_exec")
+    assert (taken["kind"], taken["via_suid"], taken["before"]["uid"], taken["actor"]["ids"]["euid"]) == ("suid_exec", True, 1000, 0)
+    assert taken["new_capabilities"] != 0
+
+
 def test_namespaces_and_mounts(source, tmp_path):
     (tmp_path / "root").mkdir()
 
@@ -178,3 +197,13 @@ def test_what_the_kernel_lacks_is_said():
             assert missing == []
         else:
             assert len(missing) == 1 and missing[0].startswith("bpf program modules: ")
+
+
+def test_three_capabilities_are_enough():
+    """What a worker keeps: programs are loaded and attached with it at any time."""
+    few = ["setpriv", "--bounding-set=-all,+bpf,+perfmon,+net_admin", "--no-new-privs"]
+    with EventDriver("bpf", "--kinds=process", under=few) as driver:
+        driver.demand("--kinds=process,process_exit,socket,dns,privilege,namespace,ptrace,bpf_load", "--execs", "--kills")
+        assert driver.counts()["missing"] == []
+        pid, _ = child(lambda: os.setuid(1000))
+        assert len(driver.of(pid, "privilege")) == 1

@@ -8,6 +8,7 @@
 #include "events/connector/connector_source.h"
 #include "events/fanotify/fanotify_source.h"
 #include "events/inotify/inotify_source.h"
+#include "events/udev/udev_source.h"
 
 namespace osprey::agent {
 namespace {
@@ -67,6 +68,8 @@ std::vector<std::unique_ptr<events::Source>> event_sources(const Flags& flags, b
       osquery_compatible ? events::WatchPatterns::Meaning::osquery : events::WatchPatterns::Meaning::exact;
   sources.push_back(events::fanotify_source({.meaning = meaning}));
   sources.push_back(events::inotify_source({.meaning = meaning}));
+  sources.push_back(
+      std::make_unique<events::UdevSource>(Root::host(), std::string(flags.text("hardware_disabled_types"))));
   return sources;
 }
 

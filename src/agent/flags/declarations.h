@@ -326,8 +326,8 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "The only tables that queries see, separated by commas; disable_tables wins."},
     {"enable_watchdog_debug", FlagType::boolean, "false", FlagKind::command_line, FlagGroup::watchdog, FlagState::built,
      "With verbose, log what the watcher measures."},
-    {"enable_yara_string", FlagType::boolean, "false", FlagKind::hidden, FlagGroup::yara, FlagState::not_yet,
-     "Show the text that a rule matched."},
+    {"enable_yara_string", FlagType::boolean, "false", FlagKind::hidden, FlagGroup::yara, FlagState::built,
+     "Tell where YARA rules that a query has or fetches found their strings."},
     {"enroll_always", FlagType::boolean, "false", FlagKind::command_line, FlagGroup::tls, FlagState::built,
      "Enrol at every start."},
     {"enroll_secret", FlagType::text, "", FlagKind::agent, FlagGroup::tls, FlagState::built,
@@ -382,7 +382,7 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Nothing is written to a filesystem with fewer megabytes free."},
     {"fromenv", FlagType::text, "", FlagKind::unlisted, FlagGroup::process, FlagState::built,
      "Flags to take from environment variables FLAGS_name; each must be there."},
-    {"hardware_disabled_types", FlagType::text, "partition", FlagKind::option, FlagGroup::events, FlagState::not_yet,
+    {"hardware_disabled_types", FlagType::text, "partition", FlagKind::option, FlagGroup::events, FlagState::built,
      "udev types that hardware_events leaves out."},
     {"hash_cache_max", FlagType::uint32, "500", FlagKind::option, FlagGroup::sql, FlagState::built,
      "Files whose hashes are remembered."},
@@ -650,12 +650,12 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Never cut values to fit the terminal."},
     {"worker_threads", FlagType::int32, "4", FlagKind::hidden, FlagGroup::process, FlagState::built,
      "Has no effect."},
-    {"yara_delay", FlagType::uint32, "50", FlagKind::option, FlagGroup::yara, FlagState::not_yet,
-     "Milliseconds to wait after each scanned file."},
-    {"yara_malloc_trim", FlagType::boolean, "true", FlagKind::hidden, FlagGroup::yara, FlagState::not_yet,
+    {"yara_delay", FlagType::uint32, "50", FlagKind::option, FlagGroup::yara, FlagState::built,
+     "Milliseconds to wait after each file that YARA has scanned."},
+    {"yara_malloc_trim", FlagType::boolean, "true", FlagKind::hidden, FlagGroup::yara, FlagState::built,
      "Has no effect."},
-    {"yara_sigurl_authenticate", FlagType::boolean, "false", FlagKind::option, FlagGroup::yara, FlagState::not_yet,
-     "Fetch rules with the node key."},});
+    {"yara_sigurl_authenticate", FlagType::boolean, "false", FlagKind::option, FlagGroup::yara, FlagState::built,
+     "Fetch YARA rules by a POST with the node key: from the fleet's server only."},});
 // clang-format on
 static_assert(std::ranges::is_sorted(kFlags, {}, &FlagDeclaration::name));
 

@@ -70,6 +70,7 @@ constexpr std::array kPrograms = {
     ProgramEntry{"signal_generate", WIRE_PROGRAM_SIGNAL,
                  [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.kills; }},
     ProgramEntry{"inet_sock_set_state", WIRE_PROGRAM_TCP, of<SocketEvent>},
+    ProgramEntry{"connect", WIRE_PROGRAM_CONNECT, of<SocketEvent>},
     ProgramEntry{"accept", WIRE_PROGRAM_ACCEPT, of<SocketEvent>},
     ProgramEntry{"datagrams", WIRE_PROGRAM_DATAGRAMS, of<SocketEvent>},
     ProgramEntry{"bind", WIRE_PROGRAM_BIND, of<SocketEvent>},

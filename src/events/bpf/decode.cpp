@@ -246,6 +246,7 @@ void Decoder::set(const Demand& demand) {
   for (const auto& name : demand.environment) environment_.push_back(name + '=');
   forks_ = demand.kinds[kKind<ProcessEvent>] && demand.forks;
   exits_ = demand.kinds[kKind<ExitEvent>];
+  privileges_ = demand.kinds[kKind<PrivilegeEvent>];
 }
 
 std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, EventSink& sink) {
@@ -334,7 +335,25 @@ bool Decoder::exec(std::span<const std::byte> record, EventSink& sink) {
   event.network_namespace = wire.network_namespace;
   event.user_namespace = wire.user_namespace;
   sink.take(&event);
+  if (privileges_) give_rights_of(wire, event.actor, sink);
   return true;
+}
+
+// A program with the bit of setuid that runs as its owner.
+void Decoder::give_rights_of(const wire_exec& wire, const Actor& actor, EventSink& sink) {
+  const auto& ids = wire.event.actor.ids;
+  const bool user = wire.file.mode & S_ISUID && ids.euid == wire.file.uid && ids.uid != ids.euid;
+  const bool group = wire.file.mode & S_ISGID && ids.egid == wire.file.gid && ids.gid != ids.egid;
+  if (!user && !group) return;
+  PrivilegeEvent event;
+  event.header.moment = wire.event.moment;
+  event.actor = actor;
+  event.kind = "suid_exec";
+  event.syscall = wire.event.flags & WIRE_EXECVEAT ? "execveat" : "execve";
+  event.before = {.uid = ids.uid, .gid = ids.gid};
+  event.new_capabilities = wire.capabilities;
+  event.via_suid = true;
+  sink.take(&event);
 }
 
 bool Decoder::take_task(std::span<const std::byte>& records, Actor& actor) {

@@ -15,6 +15,7 @@ namespace osprey::linux {
 namespace {
 
 constexpr std::size_t kMostText = 4096;  // of an error
+constexpr std::size_t kDigits = 16;      // of a digest, in a name
 
 std::string sha256_of(std::span<const std::string> texts) {
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
@@ -195,8 +196,9 @@ YaraRuleSetPtr YaraRuleSets::find(YaraRuleSource source, std::string_view name, 
   return found->set;
 }
 
-YaraRuleSetPtr YaraRuleSets::recent(YaraRuleSource source, std::string_view name, std::chrono::seconds age) {
-  return find(source, name, [&](const Entry& entry) { return std::chrono::steady_clock::now() - entry.given < age; });
+YaraRuleSetPtr YaraRuleSets::fetched(std::string_view url, std::chrono::seconds age) {
+  return find(YaraRuleSource::url, url,
+              [&](const Entry& entry) { return std::chrono::steady_clock::now() - entry.given < age; });
 }
 
 void YaraRuleSets::keep(YaraRuleSetPtr set, Versions versions) {
@@ -236,11 +238,21 @@ Result<YaraRuleSetPtr> YaraRuleSets::of_files(YaraRuleSource source, std::string
   return set;
 }
 
-Result<YaraRuleSetPtr> YaraRuleSets::of_text(YaraRuleSource source, std::string_view name, std::string_view text,
-                                             const Interrupt& interrupt) {
-  const std::lock_guard lock(making_);
+Result<YaraRuleSetPtr> YaraRuleSets::of_text(std::string_view text, const Interrupt& interrupt) {
   const std::string content(text);
-  const auto digest = sha256_of(std::span(&content, 1));
+  const auto name = fmt::format("sigrule {}", sha256_of(std::span(&content, 1)).substr(0, kDigits));
+  return of_content(YaraRuleSource::text, name, content, interrupt);
+}
+
+Result<YaraRuleSetPtr> YaraRuleSets::of_fetched(std::string_view url, const std::string& text,
+                                                const Interrupt& interrupt) {
+  return of_content(YaraRuleSource::url, url, text, interrupt);
+}
+
+Result<YaraRuleSetPtr> YaraRuleSets::of_content(YaraRuleSource source, std::string_view name, const std::string& text,
+                                                const Interrupt& interrupt) {
+  const std::lock_guard lock(making_);
+  const auto digest = sha256_of(std::span(&text, 1));
   const auto same = [&](Entry& entry) {
     if (entry.set->sha256 != digest) return false;
     entry.given = std::chrono::steady_clock::now();

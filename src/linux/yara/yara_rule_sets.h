@@ -1,4 +1,4 @@
-// YaraRuleSets: rules by name, compiled once and kept until their files change: a service (sql/scan.h).
+// YaraRuleSets: rules by name, compiled once and kept until their files change.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@
 #include "base/interrupt.h"
 #include "base/root.h"
 #include "linux/files/digest_cache.h"
-#include "linux/yara/yara_engine.h"
+#include "linux/yara/yara_helpers.h"
 
 namespace osprey::linux {
 
@@ -58,12 +58,12 @@ class YaraRuleSets {
   // changed. An error: interrupted, or the helper failed.
   Result<YaraRuleSetPtr> of_files(YaraRuleSource source, std::string_view name, std::span<const std::string> files,
                                   std::string_view directory, const Interrupt& interrupt);
-  // Rules of a text, which take the place of those of another text under this name. They include nothing.
-  Result<YaraRuleSetPtr> of_text(YaraRuleSource source, std::string_view name, std::string_view text,
-                                 const Interrupt& interrupt);
-
-  // The set of that name if its text was given less than `age` ago; else null.
-  YaraRuleSetPtr recent(YaraRuleSource source, std::string_view name, std::chrono::seconds age);
+  // Rules of a text, which includes nothing; their name begins with "sigrule".
+  Result<YaraRuleSetPtr> of_text(std::string_view text, const Interrupt& interrupt);
+  // The same of a text that came from `url`, in place of what came from there before.
+  Result<YaraRuleSetPtr> of_fetched(std::string_view url, const std::string& text, const Interrupt& interrupt);
+  // What came from `url` less than `age` ago; null: nothing.
+  YaraRuleSetPtr fetched(std::string_view url, std::chrono::seconds age);
 
   // The last one used first.
   std::vector<YaraRuleSetPtr> known() const;
@@ -79,6 +79,8 @@ class YaraRuleSets {
   };
   class Making;
 
+  Result<YaraRuleSetPtr> of_content(YaraRuleSource source, std::string_view name, const std::string& text,
+                                    const Interrupt& interrupt);
   template <class Same>
   YaraRuleSetPtr find(YaraRuleSource source, std::string_view name, const Same& same);
   void keep(YaraRuleSetPtr set, Versions versions);

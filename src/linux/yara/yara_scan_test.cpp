@@ -33,7 +33,7 @@ rule large { condition: filesize > 1MB }
 class YaraTest : public TemporaryTree {
  protected:
   YaraRuleSetPtr of_text(std::string_view text) {
-    auto set = sets_.of_text(YaraRuleSource::text, "test", text, Interrupt::never());
+    auto set = sets_.of_text(text, Interrupt::never());
     EXPECT_TRUE(set) << set.error().text();
     return *set;
   }
@@ -90,6 +90,11 @@ TEST_F(YaraTest, CompilesOnceUntilAFileChanges) {
   const auto text = of_text("rule a { condition: true }");
   EXPECT_EQ(of_text("rule a { condition: true }"), text);
   EXPECT_NE(of_text("rule b { condition: true }"), text);
+  EXPECT_EQ(sets_.fetched("http://h/", 60s), nullptr);
+  const auto fetched = sets_.of_fetched("http://h/", "rule c { condition: true }", Interrupt::never());
+  EXPECT_EQ(sets_.fetched("http://h/", 60s), *fetched);
+  EXPECT_EQ(sets_.fetched("http://h/", 0s), nullptr);
+  EXPECT_NE(*sets_.of_fetched("http://h/", "rule d { condition: true }", Interrupt::never()), *fetched);
 }
 
 TEST_F(YaraTest, WhatDoesNotCompileIsLeftOutAndTold) {

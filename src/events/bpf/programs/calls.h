@@ -9,12 +9,6 @@
 
 #include "events/bpf/programs/texts.h"
 
-struct syscall_exit {
-  __u64 common;
-  __s64 number;
-  __s64 result;
-};
-
 // Room for a call's record with what all have, or nothing where it is not to be told.
 static __always_inline struct scratch* begin_call(__u16 program, __u32 call, __s64 result) {
   struct wire_counters* const counts = counters_of(program);
@@ -33,7 +27,7 @@ static __always_inline struct scratch* begin_call(__u16 program, __u32 call, __s
   struct task_struct* const task = bpf_get_current_task_btf();
   struct wire_call* const record = &scratch->record;
   __builtin_memset(record, 0, sizeof(*record));
-  begin(&record->event, WIRE_CALL, program, task);
+  begin_current(&record->event, WIRE_CALL, program);
   const struct pt_regs* const registers = (void*)bpf_task_pt_regs(task);
   record->result = result;
   record->call = call;

@@ -17,8 +17,8 @@ struct {
 } rights_before SEC(".maps");
 
 static __always_inline void read_rights(struct rights* rights) {
-  struct task_struct* const task = (void*)bpf_get_current_task();
-  const struct cred* const cred = BPF_CORE_READ(task, cred);
+  struct task_struct* const task = bpf_get_current_task_btf();
+  const struct cred* const cred = READ(task, cred);
   ids_of(&rights->ids, cred);
   bpf_core_read(&rights->capabilities, sizeof(rights->capabilities), &cred->cap_effective);
 }

@@ -8,7 +8,7 @@ static __always_inline int told(struct module* module, bool loaded) {
   if (!counts) return 0;
   counts->seen++;
   struct wire_module record = {};
-  begin(&record.event, WIRE_MODULE, WIRE_PROGRAM_MODULE, (void*)bpf_get_current_task());
+  begin_current(&record.event, WIRE_MODULE, WIRE_PROGRAM_MODULE);
   record.loaded = loaded;
   record.taints = BPF_CORE_READ(module, taints);
   bpf_core_read_str(record.name, sizeof(record.name), &module->name);

@@ -1,5 +1,4 @@
 // Processes that begin in namespaces of their own.
-#define TYPED_TASKS
 #include "events/bpf/programs/actor.h"
 
 RING(security_ring);

@@ -1,6 +1,5 @@
 // A process has a new image: all that the kernel knows of it, at a point where the arguments lie in the new image's
 // memory and nothing of it has run.
-#define TYPED_TASKS
 #define RECORD struct wire_exec
 #define SCRATCH exec_scratch
 #define TEXT_LIMIT 57344U
@@ -73,7 +72,7 @@ static __always_inline void read_namespaces(struct wire_exec* exec, struct task_
   exec->mount_namespace = READ(task, nsproxy, mnt_ns, ns.inum);
   exec->network_namespace = READ(task, nsproxy, net_ns, ns.inum);
   exec->user_namespace = READ(task, cred, user_ns, ns.inum);
-  struct pid* const pid = READ(task, thread_pid);
+  struct pid* const pid = BPF_CORE_READ(task, thread_pid);  // as a number: it is reckoned with
   const void* const innermost = (void*)pid + bpf_core_field_offset(struct pid, numbers) +
                                 BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid);
   exec->pid_namespace = BPF_CORE_READ((struct upid*)innermost, ns, ns.inum);

@@ -1,5 +1,4 @@
 // A process ends with the last of its threads.
-#define TYPED_TASKS
 #include "events/bpf/programs/actor.h"
 
 RING(process_ring);

@@ -1,5 +1,4 @@
 // A process begins. Its threads are no processes.
-#define TYPED_TASKS
 #include "events/bpf/programs/actor.h"
 
 RING(process_ring);

@@ -1,5 +1,4 @@
 // Signals that processes send to others, by whatever call.
-#define TYPED_TASKS
 #include "events/bpf/programs/actor.h"
 
 RING(process_ring);
@@ -26,7 +25,7 @@ int BPF_PROG(signal_generate, int signal, struct kernel_siginfo* info, struct ta
     return 0;
   }
   struct wire_signal record;
-  begin(&record.event, WIRE_SIGNAL, WIRE_PROGRAM_SIGNAL, bpf_get_current_task_btf());
+  begin_current(&record.event, WIRE_SIGNAL, WIRE_PROGRAM_SIGNAL);
   key_of(&record.target, target);
   record.signal = signal;
   record.code = code;

@@ -1,5 +1,4 @@
 // Every process that there is: what the process tree begins with.
-#define TYPED_TASKS
 #define RECORD struct wire_task
 #define SCRATCH task_scratch
 #define TEXT_LIMIT 8192U

@@ -17,6 +17,13 @@ typedef _Bool bool;
 #define AF_INET6 10
 #define SOCK_DGRAM 2
 
+// What a program of a tracepoint of a system call's end is given (events/syscalls/sys_exit_*/format).
+struct syscall_exit {
+  __u64 common;
+  __s64 number;
+  __s64 result;
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
