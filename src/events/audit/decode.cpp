@@ -138,17 +138,24 @@ Decoder::Decoder(AuditOptions options, std::string own_executable, Lookups looku
 void Decoder::demand(const Demand& demand) {
   demand_ = demand;
   kinds_ = demand.kinds & offered(options_);
-  watched_.clear();
-  for (const auto& category : demand.watched)
-    watched_.insert(watched_.end(), category.patterns.begin(), category.patterns.end());
+  const auto meaning = options_.osquery_paths ? WatchPatterns::Meaning::osquery : WatchPatterns::Meaning::exact;
+  watched_ = wants<ProcessFileEvent>() ? WatchPatterns(demand.watched, meaning) : WatchPatterns();
   if (!wants<ProcessFileEvent>()) {
     files_.reset();
   } else if (!files_) {
     files_ = std::make_unique<FileCalls>(FileCalls::Options{
         .accesses = options_.show_accesses, .partial = options_.show_partial, .watched = [this](std::string_view path) {
-          return is_watched(path, watched_);
+          return is_watched(path);
         }});
   }
+}
+
+bool Decoder::is_watched(std::string_view path) const {
+  const auto slash = path.rfind('/');
+  if (slash == std::string_view::npos) return false;
+  WatchPatterns::Categories categories;
+  watched_.match(watched_.at(path.substr(0, std::max<std::size_t>(slash, 1))), path.substr(slash + 1), categories);
+  return !categories.empty();
 }
 
 Header Decoder::header(const Stamp& stamp) const noexcept {
@@ -402,21 +409,29 @@ void Decoder::socket(Subject& subject) {
   event.socket = name.path;
   const auto port =
       name.port && *name.port <= UINT16_MAX ? std::optional(static_cast<std::uint16_t>(*name.port)) : std::nullopt;
+  const bool internet = name.family == AF_INET || name.family == AF_INET6;
+  const auto local_side = [&](std::optional<std::int64_t> descriptor) -> std::optional<Lookups::Local> {
+    if (!internet || !port || !descriptor || !lookups_.local_side) return std::nullopt;
+    if (!record.success && record.result != -EINPROGRESS) return std::nullopt;
+    return lookups_.local_side(record.pid, *descriptor, name.family, name.address, *port, arena_);
+  };
   if (event.action == "bind") {
     event.local_address = name.address;
     event.local_port = port;
+    // The kernel chose one.
+    if (port == 0)
+      if (const auto local = local_side(event.descriptor)) {
+        event.local_port = local->port;
+        event.local_is_best_effort = true;
+      }
   } else {
     event.remote_address = name.address;
     event.remote_port = port;
     event.direction = accepts ? "inbound" : "outbound";
-    const bool internet = name.family == AF_INET || name.family == AF_INET6;
-    const auto descriptor = accepts ? std::optional(record.result) : event.descriptor;
-    if (internet && port && descriptor && (record.success || record.result == -EINPROGRESS) && lookups_.local_side) {
-      if (const auto local = lookups_.local_side(record.pid, *descriptor, name.family, name.address, *port, arena_)) {
-        event.local_address = local->address;
-        event.local_port = local->port;
-        event.local_is_best_effort = true;
-      }
+    if (const auto local = local_side(accepts ? std::optional(record.result) : event.descriptor)) {
+      event.local_address = local->address;
+      event.local_port = local->port;
+      event.local_is_best_effort = true;
     }
   }
   give(subject, event);

@@ -15,6 +15,7 @@
 #include "events/audit/options.h"
 #include "events/audit/reassembly.h"
 #include "events/source.h"
+#include "events/watch/watch_patterns.h"
 
 namespace osprey::events::audit {
 
@@ -24,7 +25,7 @@ inline constexpr std::size_t kArgumentsCap = 32 << 10;  // bytes of a process's 
 struct Lookups {
   // Whether a clone3(2)'s new pid is a thread of its caller; empty: it is gone.
   std::function<std::optional<bool>(std::int64_t caller, std::int64_t child)> is_thread;
-  // The address on our side of a connection.
+  // The address on our side: of a connection to an address and port, or, for port 0, of a socket bound to that address.
   struct Local {
     std::string_view address;
     std::uint16_t port = 0;
@@ -79,13 +80,14 @@ class Decoder {
   void security_module(Subject& subject, std::uint16_t type, std::string_view fields);
   void seccomp(Subject& subject, std::string_view fields);
   Header header(const Stamp& stamp) const noexcept;
+  bool is_watched(std::string_view path) const;
 
   AuditOptions options_;
   std::string own_executable_;
   Lookups lookups_;
   Demand demand_;
   Kinds kinds_;
-  std::vector<std::string> watched_;
+  WatchPatterns watched_;
   std::unique_ptr<FileCalls> files_;
   std::int64_t boot_ = 0;
   TextArena arena_;

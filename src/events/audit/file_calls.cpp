@@ -9,7 +9,6 @@
 #include <array>
 
 #include "base/text.h"
-#include "linux/files/path_pattern.h"
 
 namespace osprey::events::audit {
 namespace {
@@ -41,30 +40,6 @@ std::string joined(std::string_view base, std::string_view name) {
 }
 
 }  // namespace
-
-bool is_watched(std::string_view path, const std::vector<std::string>& patterns) {
-  for (const auto& like : patterns) {
-    const auto pattern = linux::parse_path_pattern(like, linux::PatternDialect::osquery);
-    std::string_view base = pattern.base;
-    if (pattern.components.empty() && !pattern.recursive) {
-      if (path == base || (base.ends_with('/') && path.starts_with(base) && path.find('/', base.size()) == path.npos))
-        return true;
-      continue;
-    }
-    while (base.ends_with('/')) base.remove_suffix(1);
-    if (!path.starts_with(base) || path.size() <= base.size() || path[base.size()] != '/') continue;
-    auto rest = path.substr(base.size() + 1);
-    bool matches = true;
-    for (const auto& component : pattern.components) {
-      if (rest.empty() || !component.matches(take_until(rest, '/'), linux::PatternDialect::osquery)) {
-        matches = false;
-        break;
-      }
-    }
-    if (matches && (rest.empty() || pattern.recursive)) return true;
-  }
-  return false;
-}
 
 // The names that a call was given, absolute.
 struct FileCalls::Paths {

@@ -17,9 +17,6 @@
 
 namespace osprey::events::audit {
 
-// Of osquery's file_paths: as the process named it, made absolute, without symbolic links looked at.
-bool is_watched(std::string_view path, const std::vector<std::string>& patterns);
-
 // Bounded: so many processes, the longest unheard of going first, and so many descriptors of each.
 class FileCalls {
  public:

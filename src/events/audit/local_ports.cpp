@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kShareOfTime = 20;  // a dump that took 1 ms is followed by 20 without
 constexpr std::uint32_t kStates = 1U << TCP_ESTABLISHED | 1U << TCP_SYN_SENT | 1U << TCP_SYN_RECV |
-                                  1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 | 1U << TCP_CLOSE_WAIT;
+                                  1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 | 1U << TCP_CLOSE_WAIT | 1U << TCP_LISTEN |
+                                  1U << TCP_CLOSE;
 
 // The socket behind a descriptor; empty where it is gone or none.
 std::optional<std::uint64_t> socket_inode(std::int64_t pid, std::int64_t descriptor) {
@@ -53,14 +54,16 @@ void LocalPorts::load(Sockets& sockets, int family) {
 }
 
 std::optional<Lookups::Local> LocalPorts::find(std::int64_t pid, std::int64_t descriptor, int family,
-                                               std::string_view remote, std::uint16_t port, TextArena& arena) {
+                                               std::string_view address, std::uint16_t port, TextArena& arena) {
   const auto inode = socket_inode(pid, descriptor);
   if (!inode || *inode == 0) return std::nullopt;
   auto& sockets = family == AF_INET ? ipv4_ : ipv6_;
   auto found = sockets.by_inode.find(*inode);
   const auto fits = [&] {
-    return found != sockets.by_inode.end() && found->second.remote.port == port &&
-           plain(found->second, found->second.remote) == remote;
+    if (found == sockets.by_inode.end()) return false;
+    const auto& socket = found->second;
+    if (port == 0) return plain(socket, socket.local) == address;
+    return socket.remote.port == port && plain(socket, socket.remote) == address;
   };
   if (!fits() && Clock::now() >= sockets.not_before) {
     load(sockets, family);

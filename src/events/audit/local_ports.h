@@ -17,7 +17,8 @@ namespace osprey::events::audit {
 // more than a twentieth of the time goes into them. What is gone by then, or is elsewhere, is not found.
 class LocalPorts {
  public:
-  std::optional<Lookups::Local> find(std::int64_t pid, std::int64_t descriptor, int family, std::string_view remote,
+  // Lookups::local_side.
+  std::optional<Lookups::Local> find(std::int64_t pid, std::int64_t descriptor, int family, std::string_view address,
                                      std::uint16_t port, TextArena& arena);
 
  private:

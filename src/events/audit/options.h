@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "linux/audit/role.h"
+
 namespace osprey::events::audit {
 
 // How records are got.
@@ -26,7 +28,8 @@ struct AuditOptions {
   bool null_accept_socket_events = false;  // accept(2) that found nobody: EAGAIN
   bool unix_sockets = false;
   bool user_events = true;
-  bool file_events = false;  // audit_allow_fim_events
+  bool file_events = false;    // audit_allow_fim_events
+  bool osquery_paths = false;  // file_paths mean what they mean to osquery
   bool show_accesses = false;
   bool show_partial = false;  // of descriptors that were open before we looked
   bool selinux_events = false;
@@ -39,9 +42,9 @@ struct AuditOptions {
   bool exclude_self = true;              // what this program's executable does
   bool failed_calls = false;             // failed calls of other kinds than sockets too
   Mode mode = Mode::automatic;
-  std::string key = "osprey";  // what our rules are known by
-  std::string state_path;      // where what is changed in the kernel is kept while it is changed; empty: nowhere
-  std::string log_path;        // empty: what auditd.conf says
+  std::string key = std::string(linux::kOurAuditKey);  // what our rules are known by
+  std::string state_path;  // where what is changed in the kernel is kept while it is changed; empty: nowhere
+  std::string log_path;    // empty: what auditd.conf says
   std::string dispatcher_path = "/var/run/audispd_events";
   std::size_t waiting_bytes = 64 << 20;  // of records that were read and not yet looked at
   bool local_ports = true;               // the local side of connections is asked for after the event

@@ -143,13 +143,14 @@ AuditRule rule_for(AuditArch arch) {
   return rule;
 }
 
-// Of the calls that others ask for: a rule for all calls would be weighed at each call of every program.
-AuditRule never(const std::string& executable, const std::vector<AuditRule>& others) {
-  AuditRule rule;
-  rule.list = AUDIT_FILTER_EXIT;
+// Of the calls that the others ask of the architecture: a rule for all calls would be weighed at each call of every
+// program.
+AuditRule never(AuditArch arch, const std::string& executable, const std::vector<AuditRule>& others) {
+  auto rule = rule_for(arch);
   rule.action = AUDIT_NEVER;
   for (const auto& other : others)
-    for (std::size_t i = 0; i < rule.syscalls.size(); ++i) rule.syscalls[i] |= other.syscalls[i];
+    if (other.arch() == rule.arch())
+      for (std::size_t i = 0; i < rule.syscalls.size(); ++i) rule.syscalls[i] |= other.syscalls[i];
   rule.add(AUDIT_EXE, AUDIT_EQUAL, executable);
   return rule;
 }
@@ -193,12 +194,15 @@ Result<std::vector<AuditRule>> wanted_rules(const AuditOptions& options, const D
   if (!options.allow_config) return rules;
   const Wishes wishes(options, demand);
   std::vector<AuditRule> asked;
+  std::vector<AuditArch> archs;
   for (const auto arch : {linux::native_arch(), linux::compat_arch()})
-    if (arch) add_for(asked, wishes, *arch);
+    if (arch) archs.push_back(*arch);
+  for (const auto arch : archs) add_for(asked, wishes, arch);
   // What is evaluated at each call of every program is not there for nothing.
   if (asked.empty()) return rules;
-  if (options.exclude_self && !own_executable.empty()) rules.push_back(never(own_executable, asked));
-  for (const auto& executable : options.exclude_exe) rules.push_back(never(executable, asked));
+  if (options.exclude_self && !own_executable.empty()) rules.push_back(never(archs.front(), own_executable, asked));
+  for (const auto& executable : options.exclude_exe)
+    for (const auto arch : archs) rules.push_back(never(arch, executable, asked));
   std::vector<AuditRule> configured;
   for (const auto& text : options.rules) {
     auto rule = TRY(linux::parse_audit_rule(text));

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "base/text.h"
+#include "events/enrich/process_look.h"
+#include "events/enrich/process_tree.h"
 #include "linux/procfs/terminal.h"
 
 namespace osprey::events {
@@ -25,8 +27,7 @@ constexpr std::size_t kAtOnce = 64;           // messages a system call
 constexpr int kPatience = 1000;               // milliseconds for the kernel's answer
 constexpr std::size_t kMostCounted = 65'536;  // processes
 constexpr std::size_t kArguments = 32 << 10;
-constexpr std::uint64_t kTick = 10'000'000;
-constexpr std::string_view kDeleted = " (deleted)";
+constexpr std::uint64_t kTick = ProcessTree::kTick;
 
 std::uint64_t nanoseconds(clockid_t clock) {
   timespec time{};
@@ -38,19 +39,6 @@ std::uint64_t nanoseconds(clockid_t clock) {
 struct Reading {
   std::string name, path, cwd, arguments, environment, tty;
 };
-
-void take_ids(const linux::ProcessStatus& status, Credentials& ids) {
-  if (status.users) {
-    ids.uid = status.users->real;
-    ids.euid = status.users->effective;
-    ids.suid = status.users->saved;
-  }
-  if (status.groups) {
-    ids.gid = status.groups->real;
-    ids.egid = status.groups->effective;
-    ids.sgid = status.groups->saved;
-  }
-}
 
 void take_file(const struct statx& facts, FileState& file) {
   file.mode = facts.stx_mode;
@@ -84,19 +72,14 @@ void take_environment(std::string_view text, const std::vector<std::string>& nam
 bool read(const linux::Process& process, std::uint64_t moment, const std::vector<std::string>& environment,
           Reading& reading, ProcessEvent& event) {
   const auto& stat = process.stat();
-  const auto tick = 1'000'000'000 / static_cast<std::uint64_t>(linux::ticks_per_second());
-  if (!stat || stat->start_ticks * tick > moment + 2 * kTick) return false;
+  if (!stat || start_of(*stat) > moment + 2 * kTick) return false;
   reading.name = stat->name;
   reading.tty = linux::terminal_name(stat->terminal).value_or("");
   event.actor.parent.pid = stat->parent;
-  if (const auto& status = process.status()) take_ids(*status, event.actor.ids);
-  event.actor.ids.login_uid = process.login_uid().value_or(std::nullopt);
-  event.actor.ids.session = process.audit_session().value_or(std::nullopt);
-  reading.path = process.link("exe").value_or("");
-  if (reading.path.ends_with(kDeleted)) {
-    reading.path.resize(reading.path.size() - kDeleted.size());
-    event.executable_state = reading.path.starts_with("/memfd:") ? "memfd" : "deleted";
-  }
+  event.actor.ids = credentials_of(process);
+  auto executable = executable_of(process);
+  if (executable.deleted) event.executable_state = executable.path.starts_with("/memfd:") ? "memfd" : "deleted";
+  reading.path = std::move(executable.path);
   if (const auto facts = process.stat_target("exe")) take_file(*facts, event.executable);
   reading.cwd = process.link("cwd").value_or("");
   reading.arguments = process.read("cmdline", kArguments + 1).value_or("");
@@ -326,8 +309,7 @@ bool ConnectorSource::tell_exit(const ConnectorEvent& event, std::uint64_t momen
 bool ConnectorSource::is_over(std::int64_t pid, std::uint64_t moment) const {
   const auto stat = linux::Process(*proc_, static_cast<pid_t>(pid)).stat();
   if (!stat) return true;
-  const auto tick = 1'000'000'000 / static_cast<std::uint64_t>(linux::ticks_per_second());
-  if (stat->start_ticks * tick > moment + 2 * kTick) return true;  // the pid is another's by now
+  if (start_of(*stat) > moment + 2 * kTick) return true;  // the pid is another's by now
   return (stat->state == 'Z' || stat->state == 'X') && stat->threads <= 1;
 }
 

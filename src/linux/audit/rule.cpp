@@ -271,8 +271,11 @@ Result<std::uint32_t> record_type_of(std::string_view text) {
 
 Result<std::uint32_t> permissions_of(std::string_view text) {
   std::uint32_t permissions = 0;
-  for (const char letter : text)
-    permissions |= TRY(value_in(kPermissions, std::string_view(&letter, 1), "permission (r, w, x, a)"));
+  for (const char letter : text) {
+    const auto bit = std::ranges::find(kPermissions, std::string_view(&letter, 1), &Word::name);
+    if (bit == std::end(kPermissions)) return refuse(fmt::format("'{}' is no permission: r, w, x and a are", letter));
+    permissions |= bit->value;
+  }
   if (permissions == 0) return refuse("permissions are letters of rwxa");
   return permissions;
 }
