@@ -387,6 +387,13 @@ TEST(AuditDecode, FilesByTheirDescriptors) {
   EXPECT_TRUE(done(options).empty());
 }
 
+TEST(AuditDecode, ANameWithAZeroInItIsNobodys) {
+  using namespace std::string_view_literals;
+  const auto call = parse_call("syscall=59 pid=3 \0a1=5 a1=6"sv);
+  ASSERT_TRUE(call);
+  EXPECT_EQ(call->arguments[1], 6U);
+}
+
 TEST(AuditDecode, WhatNobodyWantsIsCountedAsFiltered) {
   Demand demand;
   demand.kinds.set(kKind<UserEvent>);
