@@ -1,10 +1,11 @@
-// What an event costs in the process tree and in enrichment, and what a process takes of memory.
+// What an event costs of a processor in the process tree and in enrichment, and what a process takes of memory.
 //
 //   build/bench/enrich_bench [processes]
 #include <fmt/format.h>
+#include <malloc.h>
 
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 
 #include "events/enrich/enricher.h"
@@ -13,13 +14,23 @@ namespace {
 
 using namespace osprey;
 using namespace osprey::events;
-using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr int kDepth = 8;  // from init to the shell
 
-double nanoseconds_each(Clock::time_point since, std::uint64_t count) {
-  return std::chrono::duration<double, std::nano>(Clock::now() - since).count() / static_cast<double>(count);
+double processor_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+double nanoseconds_each(double since, std::uint64_t count) {
+  return (processor_time() - since) / static_cast<double>(count);
+}
+
+std::size_t allocated() {
+  const auto all = ::mallinfo2();
+  return all.uordblks + all.hblkhd;
 }
 
 struct Storm {
@@ -61,7 +72,8 @@ int main(int argc, char** argv) {
   Enricher enricher(Root::host(), tree, {});
   Storm storm(tree);
   std::string line;
-  auto since = Clock::now();
+  const auto before = allocated();
+  auto since = processor_time();
   for (std::uint64_t i = 0; i < processes; ++i) {
     const auto process = storm.next();
     line = fmt::format("/usr/bin/true --number={}", i);
@@ -75,9 +87,10 @@ int main(int argc, char** argv) {
     enricher.complete(&exit);
   }
   const auto usage = tree.usage();
+
   fmt::print("fork, exec and exit, completed: {:.0f} ns a process\n", nanoseconds_each(since, processes));
-  fmt::print("in the tree: {} processes, {} bytes each, {} bytes in all, {} forgotten\n", usage.processes,
-             usage.bytes / usage.processes, usage.bytes, usage.forgotten);
+  fmt::print("in the tree: {} processes, {} bytes each, {} bytes in all ({} allocated), {} forgotten\n",
+             usage.processes, usage.bytes / usage.processes, usage.bytes, allocated() - before, usage.forgotten);
 
   // A socket event of a process that is known.
   const auto process = storm.next();
@@ -85,7 +98,7 @@ int main(int argc, char** argv) {
   auto run = exec_of(process, storm.shell, "/usr/bin/true");
   run.actor.cgroup_path = group;
   enricher.complete(&run);
-  since = Clock::now();
+  since = processor_time();
   for (std::uint64_t i = 0; i < processes; ++i) {
     SocketEvent event;
     event.header.moment = process.start + 300;

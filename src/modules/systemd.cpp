@@ -1,10 +1,13 @@
-// The module "systemd": what linux/dbus/systemd_module.h promises, by sd-bus.
+// The module "systemd": what linux/dbus/systemd_module.h promises, by sd-bus and sd-journal.
 #include "linux/dbus/systemd_module.h"
 
 #include <systemd/sd-bus.h>
+#include <systemd/sd-journal.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
+#include <cstring>
 
 #include "base/module_entry.h"
 
@@ -119,7 +122,116 @@ Result<std::unique_ptr<SystemdConnection>> connect(const std::string& address) {
   return std::make_unique<Connection>(address, std::move(owned));
 }
 
+constexpr std::size_t kLongestField = 64 << 10;
+constexpr int kMostDamaged = 1000;  // entries, one after the other
+
+class Journal : public JournalReader {
+ public:
+  explicit Journal(sd_journal* journal) : journal_(journal) {}
+  ~Journal() override { sd_journal_close(journal_); }
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  int seek(const std::string& cursor) {
+    if (!cursor.empty() && sd_journal_seek_cursor(journal_, cursor.c_str()) >= 0) {
+      const int found = sd_journal_next(journal_);
+      if (found < 0) return found;
+      if (found > 0 && sd_journal_test_cursor(journal_, cursor.c_str()) > 0) return 0;
+      // It has been removed with all that is older: what is there came later.
+      if (found > 0) return sd_journal_seek_cursor(journal_, cursor.c_str());
+    }
+    int code = sd_journal_seek_tail(journal_);
+    if (code >= 0) code = sd_journal_previous(journal_);
+    return code == 0 ? sd_journal_seek_head(journal_) : code;
+  }
+
+  int descriptor() override { return sd_journal_get_fd(journal_); }
+
+  Result<void> changed() override {
+    if (const int code = sd_journal_process(journal_); code < 0) return system_failure(-code, "journal");
+    return {};
+  }
+
+  Result<bool> next(JournalEntry& entry) override {
+    for (int left = kMostDamaged; left > 0; --left) {
+      const int code = sd_journal_next(journal_);
+      if (code < 0 && code != -EBADMSG) return system_failure(-code, "journal");
+      if (code == 0) return false;
+      entry = {};
+      if (code > 0 && read(entry)) return true;
+      ++skipped;
+    }
+    return system_failure(EBADMSG, "journal");
+  }
+
+  Result<std::string> cursor() override {
+    char* text = nullptr;
+    const int code = sd_journal_get_cursor(journal_, &text);
+    if (code == -EADDRNOTAVAIL) return std::string();
+    if (code < 0) return system_failure(-code, "journal");
+    std::string cursor(text);
+    ::free(text);
+    return cursor;
+  }
+
+ private:
+  bool read(JournalEntry& entry) {
+    if (sd_journal_get_realtime_usec(journal_, &entry.realtime) < 0) return false;
+    entry.message = text("MESSAGE");
+    entry.message_id = text("MESSAGE_ID");
+    entry.identifier = text("SYSLOG_IDENTIFIER");
+    entry.process = text("SYSLOG_PID");
+    entry.priority = number<std::int64_t>("PRIORITY");
+    entry.facility = number<std::uint32_t>("SYSLOG_FACILITY");
+    entry.host = text("_HOSTNAME");
+    entry.command = text("_COMM");
+    entry.executable = text("_EXE");
+    entry.command_line = text("_CMDLINE");
+    entry.unit = text("_SYSTEMD_UNIT");
+    entry.cgroup = text("_SYSTEMD_CGROUP");
+    entry.pid = number<std::int64_t>("_PID");
+    entry.uid = number<std::uint32_t>("_UID");
+    entry.gid = number<std::uint32_t>("_GID");
+    entry.login_uid = number<std::uint32_t>("_AUDIT_LOGINUID");
+    entry.session = number<std::uint32_t>("_AUDIT_SESSION");
+    return true;
+  }
+
+  std::string_view view(const char* field) {
+    const void* data = nullptr;
+    std::size_t size = 0;
+    if (sd_journal_get_data(journal_, field, &data, &size) < 0) return {};
+    const std::string_view assignment(static_cast<const char*>(data), size);
+    return assignment.substr(std::min(std::strlen(field) + 1, size));
+  }
+  std::string text(const char* field) { return std::string(view(field).substr(0, kLongestField)); }
+  template <class T>
+  std::optional<T> number(const char* field) {
+    const auto digits = view(field);
+    T value{};
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    return value;
+  }
+
+  sd_journal* journal_;
+};
+
+Result<std::unique_ptr<JournalReader>> open_journal(const std::string& directory, const std::string& cursor) {
+  sd_journal* opened = nullptr;
+  const int code = directory.empty() ? sd_journal_open(&opened, SD_JOURNAL_LOCAL_ONLY)
+                                     : sd_journal_open_directory(&opened, directory.c_str(), 0);
+  if (code < 0) return system_failure(-code, directory.empty() ? "journal" : directory);
+  auto journal = std::make_unique<Journal>(opened);
+  sd_journal_set_data_threshold(opened, kLongestField);
+  // The first call begins to watch: what is written from here on is not missed.
+  if (const int watched = journal->descriptor(); watched < 0) return system_failure(-watched, "journal");
+  if (const int sought = journal->seek(cursor); sought < 0) return system_failure(-sought, "journal");
+  return journal;
+}
+
 }  // namespace
 }  // namespace osprey::linux
 
-OSPREY_MODULE(osprey::linux::SystemdModule) = {.connect = osprey::linux::connect};
+OSPREY_MODULE(osprey::linux::SystemdModule) = {.connect = osprey::linux::connect,
+                                               .open_journal = osprey::linux::open_journal};

@@ -28,6 +28,13 @@ void Scan::warn(const Error& error) const {
   if (!error.absent() && error.code != ECANCELED) warnings_->add(table_->name, error);
 }
 
+void Scan::refuse(std::string why) const {
+  if (osquery_compatible_)
+    warn({0, {}, std::move(why)});
+  else
+    refusal_ = std::move(why);
+}
+
 bool Scan::wants(std::string_view column) const {
   for (std::size_t i = 0; i < table_->columns.size(); ++i) {
     const auto& known = table_->columns[i];

@@ -87,6 +87,9 @@ class Scan {
 
   // Says that something could not be looked at. What is merely absent is not reported.
   void warn(const Error& error) const;
+  // The query cannot be answered as it is: it ends with an error, "table NAME " and `why`. To be followed by the end of
+  // the scan. Under osquery's name a warning, and no rows.
+  void refuse(std::string why) const;
   // The value, or empty with a warning.
   template <class T>
   std::optional<T> take(Result<T> result) const {
@@ -157,6 +160,7 @@ class Scan {
   const Services* services_ = nullptr;
   Warnings* warnings_ = nullptr;
   bool osquery_compatible_ = false;
+  mutable std::string refusal_;  // empty: none
   std::uint64_t columns_used_ = ~std::uint64_t{0};
   std::vector<Equality> equalities_;
   std::vector<Comparison> comparisons_;

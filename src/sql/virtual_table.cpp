@@ -195,6 +195,8 @@ class Cursor : public sqlite3_vtab_cursor {
       }
       // A scan that was interrupted ends early; its rows must not pass for all of them.
       if (connection.interrupt_.requested()) return SQLITE_INTERRUPT;
+      if (!scan_.refusal_.empty())
+        return table_.fail(SQLITE_CONSTRAINT, fmt::format("table {} {}", table_.table.name, scan_.refusal_));
       if (next_namespace_ == namespaces_.size()) return SQLITE_OK;
       enter(namespaces_[next_namespace_++]);
     }

@@ -36,17 +36,17 @@ struct Reader final : EventSink {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static bpf::Decoder decoder = [] {
-    bpf::Decoder made;
-    Demand demand;
-    demand.kinds.set();
-    demand.environment = {"PATH"};
-    demand.forks = true;
-    demand.kills = true;
-    made.set(demand);
-    return made;
-  }();
+  bpf::Decoder decoder;
+  Demand demand;
+  demand.kinds.set();
+  demand.environment = {"PATH"};
+  demand.forks = true;
+  decoder.set(demand);
   Reader reader;
   decoder.give(std::as_bytes(std::span(data, size)), reader);
+  decoder.give_unanswered(UINT64_MAX, reader);
+  Actor actor;
+  for (auto rest = std::as_bytes(std::span(data, size)); decoder.take_task(rest, actor);) {
+  }
   return 0;
 }

@@ -1,13 +1,15 @@
-// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--quiet]: opens a source of
+// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--quiet] [--ring=BYTES]: opens a source of
 // events and tells on standard output, a JSON object a line, what it says.
 //
 // Each event is {"family":…, its fields in the order of its fields()}; texts have bytes above 0x7f as U+0080 to U+00FF,
 // so that they can be compared byte by byte. {"ready":true} comes once the source is open. A line on standard input is
-// answered: "counts" with the source's counters, after everything has been read; "demand FLAGS" opens it again. It ends
+// answered: "counts" with the source's counters, after everything has been read; "demand FLAGS" opens it again; at "act" the driver binds a socket. It ends
 // with its standard input.
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +20,7 @@
 #include <type_traits>
 
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "events/bpf/bpf_source.h"
 #include "events/source.h"
 
@@ -129,6 +132,7 @@ class Printer final : public EventSink {
 struct Options {
   Demand demand;
   bool quiet = false;
+  std::uint32_t ring = 0;  // bytes of bpf's; 0: as it likes
 };
 
 Options options_of(const std::vector<std::string_view>& arguments) {
@@ -151,13 +155,17 @@ Options options_of(const std::vector<std::string_view>& arguments) {
       options.demand.kills = true;
     else if (name == "--quiet")
       options.quiet = true;
+    else if (name == "--ring")
+      options.ring = parse<std::uint32_t>(argument).value_or(0);
     else
       leave(fmt::format("no flag {}", name));
   }
   return options;
 }
 
-std::unique_ptr<Source> source_of(std::string_view name) {
+std::unique_ptr<Source> source_of(std::string_view name, const Options& options) {
+  if (name == "bpf" && options.ring)
+    return bpf::make_bpf_source({.process_ring = options.ring, .network_ring = options.ring, .security_ring = options.ring});
   if (name == "bpf") return bpf::make_bpf_source();
   leave(fmt::format("no source {}", name));
 }
@@ -208,6 +216,10 @@ void serve(Source& source, Printer& printer) {
     if (line == "counts") {
       drain(source, printer);
       printer.line(told(source.counts()));
+    } else if (line == "act") {
+      const UniqueFd own(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      const sockaddr_in any{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
+      if (::bind(own.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0) leave("cannot bind");
     } else if (line.starts_with("demand")) {
       auto words = split(line, ' ');
       words.erase(words.begin());
@@ -238,7 +250,7 @@ int main(int argc, char** argv) {
   if (argc < 2) leave("which source?");
   if (std::string_view(argv[1]) == "seed") return seed();
   const auto options = options_of({argv + 2, argv + argc});
-  const auto source = source_of(argv[1]);
+  const auto source = source_of(argv[1], options);
   Printer printer(options.quiet);
   if (const auto opened = source->open(options.demand); !opened) leave(opened.error().text());
   printer.line(R"({"ready":true})");

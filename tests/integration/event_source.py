@@ -52,8 +52,8 @@ def named(values, names):
 class EventDriver:
     """An open source; its events as dictionaries; `event` is the family. Texts are bytes as Latin-1."""
 
-    def __init__(self, source, *flags):
-        self.process = subprocess.Popen([BIN.parent / "test" / "event_driver", source, *flags], stdin=subprocess.PIPE,
+    def __init__(self, source, *flags, under=()):
+        self.process = subprocess.Popen([*under, BIN.parent / "test" / "event_driver", source, *flags], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.events, self.answers, self.others = [], [], []
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -92,6 +92,11 @@ class EventDriver:
         self.process.stdin.write("counts\n")
         self.process.stdin.flush()
         return self._answer("counts")
+
+    def act(self):
+        """The driver does something itself."""
+        self.process.stdin.write("act\n")
+        self.process.stdin.flush()
 
     def demand(self, *flags):
         self.process.stdin.write("demand " + " ".join(flags) + "\n")

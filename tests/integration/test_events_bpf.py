@@ -341,3 +341,47 @@ def test_the_processes_that_run_are_told():
     finally:
         sleeper.kill()
         sleeper.wait()
+
+
+def test_what_does_not_fit_is_counted_exactly(programs):
+    """EVT-15, EVT-38: a reader that stands still loses events and knows how many."""
+    with EventDriver("bpf", "--kinds=process_exit", "--ring=65536") as driver:
+        os.kill(driver.process.pid, signal.SIGSTOP)
+        pids = set()
+        for _ in range(500):
+            pid = os.posix_spawn(programs / "witness", ["w"], {})
+            os.waitpid(pid, 0)
+            pids.add(pid)
+        os.kill(driver.process.pid, signal.SIGCONT)
+        counts = driver.counts()
+        lost = sum(drop[2] for drop in counts["dropped"])
+        assert {drop[1] for drop in counts["dropped"]} == {"ring full"}
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + lost
+        assert counts["seen"] >= 3 * len(pids)
+        assert counts["kept"] == len(driver.events) + len(driver.others)
+        # And it goes on.
+        pid, _ = child(lambda: os.execve(programs / "witness", ["w", "2"], {}))
+        assert driver.of(pid, "process_exit")[0]["exit_code"] == 2
+
+
+def test_what_is_not_asked_for_any_more_is_not_in_the_kernel():
+    def held(pid):
+        names = []
+        for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+            text = pathlib.Path(f"/proc/{pid}/fdinfo/{fd}").read_text()
+            names += [word for word in ("map_id", "link_type") if f"{word}:" in text]
+        return names.count("map_id"), names.count("link_type")
+
+    with EventDriver("bpf", "--kinds=socket,dns,ptrace,privilege,namespace,bpf_load") as driver:
+        most = held(driver.process.pid)
+        driver.demand("--kinds=process_exit")
+        driver.counts()
+        few = held(driver.process.pid)
+        assert few[0] < most[0] and few[1] == 3 < most[1]
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+        driver.demand("--kinds=socket")
+        assert driver.counts()["missing"] == []
+        driver.demand("--kinds=syslog")
+        driver.counts()
+        assert held(driver.process.pid)[1] == 0

@@ -100,6 +100,14 @@ def test_refused_and_given_up(source):
     assert refused["local_port"]
 
 
+def test_what_ends_before_the_first_packet(source, own_network):
+    for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with socket.socket(family) as client, pytest.raises(OSError) as error:
+            client.connect((address, 443))
+        event, = [event for event in mine(source, action="connect") if event["remote_address"] == address]
+        assert (event["result"], event["remote_port"], event["family"]) == (-error.value.errno, 443, int(family))
+
+
 def test_a_connection_not_waited_for(source):
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
         client.setblocking(False)
@@ -201,3 +209,11 @@ def test_names_asked_for(source, own_network):
         assert 0 < event["latency"] < 10**9
     counts = source.counts()
     assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
+def test_our_own_doings_are_filtered_in_the_kernel(source):
+    before = source.counts()
+    source.act()
+    after = source.counts()
+    assert after["filtered"] == before["filtered"] + 1
+    assert [event for event in source.events if event["actor"]["process"]["pid"] == source.process.pid] == []

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <ranges>
 
+#include "agent/config/yara_settings.h"
 #include "agent/program.h"
 #include "base/text.h"
 
@@ -70,7 +71,7 @@ class Builder {
     add_options(settings.options);
     if (settings.decorators != protocol::Decorators()) made_.decorators.push_back({source, settings.decorators});
     add_files(settings.files);
-    made_.yara = merged_json(made_.yara, settings.yara);
+    add_yara(settings.yara);
     made_.feature_vectors = merged_json(made_.feature_vectors, settings.feature_vectors);
     append_missing(made_.enabled_subscribers, settings.enabled_subscribers);
     append_missing(made_.disabled_subscribers, settings.disabled_subscribers);
@@ -139,6 +140,13 @@ class Builder {
     join(made_.files.path_queries, files.path_queries);
     join(made_.files.exclude_paths, files.exclude_paths);
     append_missing(made_.files.accesses, files.accesses);
+  }
+
+  void add_yara(const std::string& yara) {
+    std::vector<YaraNote> wrong;
+    read_yara(yara, wrong);
+    for (auto& [where, what] : wrong) note(where, std::move(what));
+    made_.yara = merged_json(made_.yara, yara);
   }
 
   void add_auto_tables(const std::vector<protocol::AutoTable>& tables) {
@@ -217,6 +225,10 @@ Configuration make_configuration(const Flags& base, const std::vector<ConfigPart
     if (document.schedule) add_pack(*document.schedule);
     std::ranges::for_each(document.packs, add_pack);
     builder.add(document, document.source, noted);
+  }
+  if (std::ranges::any_of(parts, &ConfigPart::noted)) {
+    std::vector<YaraNote> said;  // when the parts were added
+    for (auto& [where, what] : unknown_groups(read_yara(made.yara, said))) notes.push_back({where, what, {}});
   }
   return made;
 }

@@ -51,6 +51,7 @@
 #include "linux/files/magic.h"
 #include "linux/sandbox/capabilities.h"
 #include "linux/sandbox/zygote.h"
+#include "linux/yara/yara_engine.h"
 #include "sql/memory.h"
 #include "store/memory_store.h"
 #include "store/rocksdb_store.h"
@@ -91,10 +92,13 @@ class Worker {
     block_signals();
     sql::account_for_memory();
     linux::magic_reader();
+    linux::yara_engine();
     if (const auto started = linux::start_zygote(); !started) status_.warning(started.error().text());
     if (const auto given = keep_capabilities(true); !given) status_.warning(given.error().text());
 
     if (const auto opened = open_store(); !opened) return fail(opened.error().text());
+    digests_.emplace(static_cast<std::size_t>(std::max<std::int64_t>(flags_.number("hash_cache_max"), 0)));
+    io_budget_.emplace(io_rates(flags_));
     if (const auto opened = open_events(); !opened) status_.error(fmt::format("no events: {}", opened.error().text()));
     if (const auto given = keep_capabilities(false); !given) status_.warning(given.error().text());
     start_services();
@@ -182,7 +186,10 @@ class Worker {
     events_ = TRY(EventCapture::open({.program = program_,
                                       .flags = flags_,
                                       .status = status_,
-                                      .sources = event_sources(flags_, program_.osquery_compatible)}));
+                                      .sources = event_sources(flags_, program_.osquery_compatible),
+                                      .digests = &*digests_,
+                                      .budget = &*io_budget_,
+                                      .largest_hashed = flags_.number("read_max")}));
     limits_.add([this] { return std::vector<Limit>{events_->limit()}; });
     return {};
   }
@@ -195,8 +202,6 @@ class Worker {
     losses_.emplace(*store_);
     if (events_) events_->count_losses(*losses_);
     identity_.emplace(*store_, Root::host());
-    digests_.emplace(static_cast<std::size_t>(std::max<std::int64_t>(flags_.number("hash_cache_max"), 0)));
-    io_budget_.emplace(io_rates(flags_));
     limits_.add([this] { return io_limits(*io_budget_); });
     limits_.add([this] { return std::vector<Limit>{disk_limit()}; });
     remote_.emplace(RemoteParts{.program = program_,
@@ -224,6 +229,7 @@ class Worker {
   void shed_caches() {
     status_.warning("memory is at its soft mark: caches are given up");
     digests_->clear();
+    linux::yara_engine().rule_sets.clear();
     store_->shed_caches();
     ::sqlite3_release_memory(INT32_MAX);
     ::malloc_trim(0);
@@ -410,6 +416,7 @@ class Worker {
     services.provide(*sinks_);
     services.provide(*identity_);
     services.provide(*io_budget_);
+    services.provide<Remote>(*remote_);
     if (!flags_.boolean("disable_hash_cache")) services.provide(*digests_);
     if (carves_) carves_->provide(services);
     if (events_) events_->provide(services);
@@ -518,10 +525,10 @@ class Worker {
   ScanErrors scan_errors_;
   std::unique_ptr<store::Store> store_;
   std::optional<Losses> losses_;
-  std::unique_ptr<EventCapture> events_;
   std::optional<HostIdentity> identity_;
   std::optional<linux::DigestCache> digests_;
   std::optional<linux::IoBudget> io_budget_;
+  std::unique_ptr<EventCapture> events_;
   std::optional<TlsRemote> remote_;
   std::optional<GroupMonitor> monitor_;
   std::optional<ConfigManager> configuration_;

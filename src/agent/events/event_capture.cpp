@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "agent/events/event_demand.h"
+#include "agent/events/event_switch.h"
 #include "linux/sandbox/capabilities.h"
 
 namespace osprey::agent {
@@ -85,6 +86,10 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   capture.begin = [&status = parts.status] {
     if (const auto kept = linux::keep_only_capabilities(kCapabilities); !kept) status.warning(kept.error().text());
   };
+  capture.hashing = events::FileHasher::Options{
+      .digests = parts.digests, .budget = parts.budget, .largest = parts.largest_hashed, .sha512 = true};
+  capture.halt = [events = EventSwitch(parts.flags.text("database_path"))] { return events.is_off(); };
+  capture.halted = [events = EventSwitch(parts.flags.text("database_path"))] { events.confirm_off(); };
   capture.tell = [&status = parts.status](const auto& text) { status.info(text); };
   capture.warn = [&status = parts.status](const auto& text) { status.warning(text); };
   capture.lost = [self = made.get()](std::string_view who, const events::SourceCounts::Drop& drop) {

@@ -39,6 +39,9 @@ class EventCapture {
     const Flags& flags;
     StatusLog& status;
     std::vector<std::unique_ptr<events::Source>> sources;
+    linux::DigestCache* digests = nullptr;  // both may be null
+    linux::IoBudget* budget = nullptr;
+    std::int64_t largest_hashed = 50 << 20;  // bytes
   };
   // Opens the journal, anew where it was damaged. The thread on which sources run begins here, with the capabilities
   // that the caller has.

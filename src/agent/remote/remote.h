@@ -25,6 +25,7 @@ struct RemoteRequest {
   std::chrono::seconds hold{0};  // for how long the server may hold its answer (protocol/held_read.h)
   bool node_key_first = false;   // in the body, before `members`; also with --tls_node_api, which else leaves it out
   bool fetches = false;          // says nothing but who asks: a GET with --tls_node_api
+  bool document = false;         // the reply is no JSON: it is `text` of it, and `body` stays empty
 };
 
 struct RemoteReply {

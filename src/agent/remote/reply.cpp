@@ -35,10 +35,15 @@ std::string said(const json::value& error) {
 }
 
 std::expected<json::object, ReplyFault> judge(long status, std::string_view body, const ReplyRules& rules) {
-  const bool success = rules.osquery_compatible || (status >= 200 && status < 300);
+  const bool good_status = status >= 200 && status < 300;
+  const bool success = rules.osquery_compatible || good_status;
   if (body.empty()) {
     if (success) return json::object();
     return fault(fmt::format("HTTP status {} without a word why", status));
+  }
+  if (rules.document && !trim_left(body).starts_with('{')) {
+    if (good_status) return json::object();
+    return fault(fmt::format("HTTP status {}: {}", status, quoted(body)));
   }
   json::parse_options options;
   options.allow_invalid_utf8 = true;  // SQL and paths are bytes

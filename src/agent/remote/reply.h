@@ -12,7 +12,8 @@ struct ReplyRules {
   // osquery looks at the body alone: without one everything is well, whatever the HTTP status, and JSON that is no
   // object counts as an empty one. Under our own name a status that is no success is a failure, and so is such JSON.
   bool osquery_compatible = false;
-  bool evaluate = true;  // `node_invalid` and `error` in it are failures
+  bool evaluate = true;   // `node_invalid` and `error` in it are failures
+  bool document = false;  // with a status of success it is no object but a text, unless it begins as one
 };
 
 struct ReplyFault {

@@ -40,8 +40,8 @@ std::expected<ServerReply, ServerFault> ServerConnection::ask(const ServerReques
     return std::unexpected(fault(request, of_server ? error.message : error.text()));
   }
   if (dumps_) dump(request, response->body);
-  auto reply =
-      read_reply(response->status, response->body, {.osquery_compatible = osquery, .evaluate = request.evaluate});
+  auto reply = read_reply(response->status, response->body,
+                          {.osquery_compatible = osquery, .evaluate = request.evaluate, .document = request.document});
   if (!reply) {
     auto judged = fault(request, std::move(reply.error().reason), reply.error().node_invalid);
     if (reply.error().too_large) judged.error.code = kBodyTooLarge;

@@ -21,6 +21,7 @@ struct ServerRequest {
   std::chrono::seconds hold{0};  // how long the server may take besides the usual time
   bool evaluate = true;          // `node_invalid` and `error` in the reply are failures
   bool secret_reply = false;     // is not to be shown
+  bool document = false;         // the reply is no JSON
 };
 
 struct ServerReply {

@@ -52,6 +52,7 @@ Result<RemoteReply> TlsRemote::send_once(const RemoteRequest& request, const Int
   sent.target = TRY(target_of(request, key));
   sent.evaluate = request.evaluate;
   sent.hold = request.hold;
+  sent.document = request.document;
   if (!key.empty()) sent.headers.emplace_back("Authorization", "NodeKey " + key);
   std::string body;
   if (request.fetches && node_api_) {

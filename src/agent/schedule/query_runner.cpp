@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "agent/config/auto_tables.h"
+#include "agent/config/yara_settings.h"
 #include "agent/sql_setup.h"
 #include "sql/memory.h"
 
@@ -95,6 +96,7 @@ QueryRunner::QueryRunner(const RunnerParts& parts) : parts_(parts), program_(par
   services_.provide(flags_);
   services_.provide(program_);
   services_.provide(prometheus_);
+  services_.provide(yara_);
 }
 
 QueryRunner::~QueryRunner() = default;
@@ -106,6 +108,7 @@ void QueryRunner::configure(const ConfigurationPtr& configuration) {
   configuration_ = configuration;
   flags_ = configuration->flags;
   prometheus_ = prometheus_targets(configuration->prometheus);
+  yara_ = yara_settings(*configuration, program_, services_.find<Remote>());
   if (!same_tables) connect();
 }
 

@@ -18,6 +18,7 @@
 #include "events/journal/event_rows.h"
 #include "sql/connection.h"
 #include "sql/memory.h"
+#include "linux/yara/yara_settings.h"
 #include "tables/network/prometheus_targets.h"
 
 namespace osprey::agent {
@@ -69,7 +70,7 @@ struct RunnerParts {
   // What event tables read; null: there is none.
   const events::Journal* journal = nullptr;
   // Adds what tables may ask of the program, safe to be used from several threads, besides what the runner itself
-  // provides as it is for the query's configuration: Flags, Program, tables::PrometheusTargets.
+  // provides as it is for the query's configuration: Flags, Program, tables::PrometheusTargets, linux::YaraSettings.
   std::function<void(sql::Services&)> provide;
   // Told what of a configuration does not work: a view's or table's name, and why.
   std::function<void(const std::string& subject, const std::string& why)> fault;
@@ -113,6 +114,7 @@ class QueryRunner {
   Flags flags_;
   Program program_;
   tables::PrometheusTargets prometheus_;
+  linux::YaraSettings yara_;
   std::optional<events::EventReads> reads_;
   sql::Services services_;
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "agent/config/config_manager.h"
+#include "agent/config/yara_settings.h"
 #include "agent/events/journal_beside.h"
 #include "agent/flags/help.h"
 #include "agent/log.h"
@@ -126,6 +127,8 @@ int run(const CommandLine& line, Flags& flags, Program& program, sql::Registry& 
   services.provide(manager);
   auto prometheus = prometheus_targets(configuration->prometheus);
   services.provide(prometheus);
+  auto yara = yara_settings(*configuration, program, nullptr);
+  services.provide(yara);
   linux::DigestCache digests(static_cast<std::size_t>(std::max<std::int64_t>(flags.number("hash_cache_max"), 0)));
   if (!flags.boolean("disable_hash_cache")) services.provide(digests);
 

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <ctime>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +48,8 @@ Kinds kinds() {
 }
 
 const Kinds& offered() {
-  static const Kinds all = kinds<ProcessEvent, ExitEvent, SocketEvent, DnsEvent>();
+  static const Kinds all = kinds<ProcessEvent, ExitEvent, SocketEvent, DnsEvent, KernelModuleEvent, PrivilegeEvent,
+                                 NamespaceEvent, PtraceEvent, BpfLoadEvent>();
   return all;
 }
 
@@ -62,11 +65,22 @@ constexpr std::array kPrograms = {
     ProgramEntry{"sched_process_exit", WIRE_PROGRAM_EXIT, anything, true},
     ProgramEntry{"sched_process_fork", WIRE_PROGRAM_FORK, anything, true},
     ProgramEntry{"sched_process_exec", WIRE_PROGRAM_EXEC, anything, true},
+    ProgramEntry{"exec_failed", WIRE_PROGRAM_EXEC_FAILED,
+                 [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.execs; }},
+    ProgramEntry{"signal_generate", WIRE_PROGRAM_SIGNAL,
+                 [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.kills; }},
     ProgramEntry{"inet_sock_set_state", WIRE_PROGRAM_TCP, of<SocketEvent>},
+    ProgramEntry{"connect", WIRE_PROGRAM_CONNECT, of<SocketEvent>},
     ProgramEntry{"accept", WIRE_PROGRAM_ACCEPT, of<SocketEvent>},
     ProgramEntry{"datagrams", WIRE_PROGRAM_DATAGRAMS, of<SocketEvent>},
     ProgramEntry{"bind", WIRE_PROGRAM_BIND, of<SocketEvent>},
     ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
+    ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
+    ProgramEntry{"modules", WIRE_PROGRAM_MODULE, of<KernelModuleEvent>},
+    ProgramEntry{"bpf_load", WIRE_PROGRAM_BPF_LOAD, of<BpfLoadEvent>},
+    ProgramEntry{"namespaces", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
+    ProgramEntry{"namespace_fork", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
+    ProgramEntry{"credentials", WIRE_PROGRAM_CREDENTIALS, of<PrivilegeEvent>},
 };
 
 // In the order in which they are read, so that a process is known before what it did.
@@ -119,14 +133,17 @@ class Opened final : public BpfSource {
   struct Reader {
     UniqueFd map;
     Ring ring;
+    bool ends = false;  // nothing writes to it any more: it goes once it is empty
   };
 
   Result<void> load(const ProgramEntry& entry);
   void unload(const ProgramEntry& entry);
   Result<void> adopt_maps(const BpfProgram& program);
+  void release_maps();
   Result<void> configure(const Demand& demand);
   std::uint32_t processors() const { return static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF))); }
   int map(std::string_view name) const;
+  wire_counters read_counters(int fd, std::uint32_t row) const;
 
   const BpfOptions options_;
   const BpfModule* module_ = nullptr;
@@ -142,6 +159,7 @@ class Opened final : public BpfSource {
   wire_counters past_[WIRE_PROGRAMS]{};               // of maps that are gone
   std::uint64_t kept_ = 0;
   std::uint64_t unknown_ = 0;  // records that the decoder refused
+  std::uint64_t left_ = 0;     // records that nobody had read when it was closed
   std::optional<std::uint64_t> lag_;
   std::vector<std::string> missing_;
 };
@@ -149,6 +167,13 @@ class Opened final : public BpfSource {
 int Opened::map(std::string_view name) const {
   const auto found = maps_.find(name);
   return found == maps_.end() ? -1 : found->second.get();
+}
+
+wire_counters Opened::read_counters(int fd, std::uint32_t row) const {
+  std::array<std::uint64_t, sizeof(wire_counters) / sizeof(std::uint64_t)> numbers{};
+  // A row that there is: it cannot fail.
+  static_cast<void>(module_->sum(fd, row, numbers.data(), numbers.size()));
+  return std::bit_cast<wire_counters>(numbers);
 }
 
 Result<void> Opened::open(const Demand& demand) {
@@ -172,6 +197,7 @@ Result<void> Opened::open(const Demand& demand) {
   }
   for (const auto& entry : kPrograms)
     if (!entry.wanted(demand)) unload(entry);
+  release_maps();
   {
     const std::scoped_lock lock(mutex_);
     missing_ = std::move(missing);
@@ -185,7 +211,8 @@ Result<void> Opened::load(const ProgramEntry& entry) {
                .sizes = {{"process_ring", options_.process_ring},
                          {"network_ring", options_.network_ring},
                          {"security_ring", options_.security_ring},
-                         {"exec_scratch", processors()}},
+                         {"exec_scratch", processors()},
+                         {"call_scratch", processors()}},
                .cgroup = groups_.get()};
   for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
   auto program = TRY(module_->load(wish));
@@ -205,7 +232,8 @@ Result<void> Opened::adopt_maps(const BpfProgram& program) {
     if (ring != kRings.end()) {
       const std::array sizes = {options_.process_ring, options_.network_ring, options_.security_ring};
       const auto index = static_cast<std::size_t>(ring - kRings.begin());
-      rings_[index].emplace(Reader{.map = UniqueFd(::dup(fd)), .ring = TRY(Ring::map(fd, sizes[index]))});
+      auto mapped = TRY(Ring::map(fd, sizes[index]));
+      rings_[index].emplace(Reader{.map = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), .ring = std::move(mapped)});
       // Only what wakes the descriptor makes it readable: any record would, if it were not for the edge.
       epoll_event event{.events = EPOLLIN | EPOLLET, .data = {}};
       if (::epoll_ctl(ready_.get(), EPOLL_CTL_ADD, rings_[index]->map.get(), &event) != 0)
@@ -224,12 +252,25 @@ void Opened::unload(const ProgramEntry& entry) {
   programs_.erase(found);
 }
 
+// The maps that no program has any more; those that count stay, and rings until they have been read.
+void Opened::release_maps() {
+  std::set<std::string, std::less<>> used = {"counters", "settings"};
+  for (const auto& [name, program] : programs_)
+    for (const auto& [map, fd] : program->maps()) used.insert(map);
+  const std::scoped_lock lock(mutex_);
+  for (std::size_t i = 0; i < rings_.size(); ++i)
+    if (rings_[i]) rings_[i]->ends = !used.contains(kRings[i]);
+  std::erase_if(maps_, [&](const auto& map) {
+    return !used.contains(map.first) && std::ranges::find(kRings, map.first) == kRings.end();
+  });
+}
+
 Result<void> Opened::configure(const Demand& demand) {
   decoder_.set(demand);
   wire_settings settings{};
   settings.self = static_cast<std::uint32_t>(::getpid());
   settings.environment = !demand.environment.empty();
-  settings.kills = demand.kills;
+  settings.kills = demand.kills && of<ProcessEvent>(demand);
   if (const int fd = map("settings"); fd >= 0) return module_->set(fd, 0, &settings);
   return {};
 }
@@ -264,6 +305,11 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
   if (!more) given += decoder_.give_unanswered(time - std::min(time, kPatience), sink);
   const auto newest = decoder_.newest();
   const std::scoped_lock lock(mutex_);
+  for (std::size_t i = 0; i < rings_.size(); ++i)
+    if (rings_[i] && rings_[i]->ends && !more) {
+      maps_.erase(maps_.find(kRings[i]));
+      rings_[i].reset();
+    }
   kept_ += given;
   unknown_ += refused;
   if (read > 0) lag_ = time - std::min(time, newest);
@@ -289,9 +335,7 @@ SourceCounts Opened::counts() const {
     *all.seen += misses;
     if (std::exchange(told[entry.row], true)) continue;
     wire_counters row = past_[entry.row];
-    wire_counters current{};
-    constexpr std::size_t kNumbers = sizeof(current) / sizeof(std::uint64_t);
-    if (fd >= 0 && module_->sum(fd, entry.row, reinterpret_cast<std::uint64_t*>(&current), kNumbers)) add(row, current);
+    if (fd >= 0) add(row, read_counters(fd, entry.row));
     *all.seen += row.seen;
     *all.filtered += row.filtered;
     sent += row.sent;
@@ -303,8 +347,9 @@ SourceCounts Opened::counts() const {
     tell(all.partial, "answer lost", row.answers_lost);
   }
   if (unknown_ > 0) all.dropped.push_back({.stage = "decoder", .reason = "malformed", .count = unknown_});
+  if (left_ > 0) all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_});
   // What lies in the rings is not seen yet.
-  *all.seen -= sent - std::min(sent, kept_ + unknown_);
+  *all.seen -= sent - std::min(sent, kept_ + unknown_ + left_);
   return all;
 }
 
@@ -312,16 +357,19 @@ void Opened::close() noexcept {
   const std::scoped_lock lock(mutex_);
   for (const auto& [name, program] : programs_) misses_[name] += program->recursion_misses();
   programs_.clear();
-  if (const int fd = map("counters"); fd >= 0)
-    for (std::uint32_t row = 0; row < WIRE_PROGRAMS; ++row) {
-      wire_counters current{};
-      if (module_->sum(fd, row, reinterpret_cast<std::uint64_t*>(&current), sizeof(current) / sizeof(std::uint64_t)))
-        add(past_[row], current);
-    }
-  // What nobody has read out of the rings is lost with them.
+  const int fd = map("counters");
+  std::uint64_t sent = 0;
+  for (std::uint32_t row = 0; row < WIRE_PROGRAMS; ++row) {
+    add(past_[row], fd >= 0 ? read_counters(fd, row) : wire_counters{});
+    sent += past_[row].sent;
+  }
+  left_ = sent - std::min(sent, kept_ + unknown_);
+  decoder_ = {};
   for (auto& ring : rings_) ring.reset();
   maps_.clear();
+  missing_.clear();
   ready_.reset();
+  groups_.reset();
 }
 
 Result<void> Opened::seed(const std::function<void(const Actor&)>& visit) {

@@ -2,12 +2,15 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <linux/bpf.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstring>
 #include <optional>
 
@@ -168,6 +171,74 @@ std::string_view fork_name(std::int32_t call, bool compat) {
   return call == 435 ? "clone3" : "";
 }
 
+std::string_view call_name(std::uint32_t call) {
+  constexpr std::array<std::string_view, WIRE_CALLS> kNames = {
+      "execve", "execveat", "ptrace",    "process_vm_readv", "process_vm_writev", "bpf",        "unshare",
+      "setns",  "clone",    "mount",     "umount",           "move_mount",        "pivot_root", "chroot",
+      "setuid", "setreuid", "setresuid", "setgid",           "setregid",          "setresgid",  "capset"};
+  return call < kNames.size() ? kNames[call] : "";
+}
+
+// Of the requests that the program lets through.
+std::string_view ptrace_name(std::uint64_t request) {
+  switch (request) {
+    case PTRACE_POKETEXT:
+      return "PTRACE_POKETEXT";
+    case PTRACE_POKEDATA:
+      return "PTRACE_POKEDATA";
+    case PTRACE_POKEUSER:
+      return "PTRACE_POKEUSER";
+    case PTRACE_SETREGS:
+      return "PTRACE_SETREGS";
+    case PTRACE_SETREGSET:
+      return "PTRACE_SETREGSET";
+    case PTRACE_ATTACH:
+      return "PTRACE_ATTACH";
+    case PTRACE_SEIZE:
+      return "PTRACE_SEIZE";
+    default:
+      return "";
+  }
+}
+
+// enum bpf_prog_type of linux/bpf.h.
+std::string_view program_type_name(std::uint32_t type) {
+  constexpr std::array<std::string_view, 33> kNames = {"unspec",
+                                                       "socket_filter",
+                                                       "kprobe",
+                                                       "sched_cls",
+                                                       "sched_act",
+                                                       "tracepoint",
+                                                       "xdp",
+                                                       "perf_event",
+                                                       "cgroup_skb",
+                                                       "cgroup_sock",
+                                                       "lwt_in",
+                                                       "lwt_out",
+                                                       "lwt_xmit",
+                                                       "sock_ops",
+                                                       "sk_skb",
+                                                       "cgroup_device",
+                                                       "sk_msg",
+                                                       "raw_tracepoint",
+                                                       "cgroup_sock_addr",
+                                                       "lwt_seg6local",
+                                                       "lirc_mode2",
+                                                       "sk_reuseport",
+                                                       "flow_dissector",
+                                                       "cgroup_sysctl",
+                                                       "raw_tracepoint_writable",
+                                                       "cgroup_sockopt",
+                                                       "tracing",
+                                                       "struct_ops",
+                                                       "ext",
+                                                       "lsm",
+                                                       "sk_lookup",
+                                                       "syscall",
+                                                       "netfilter"};
+  return type < kNames.size() ? kNames[type] : "";
+}
+
 }  // namespace
 
 void Decoder::set(const Demand& demand) {
@@ -175,6 +246,7 @@ void Decoder::set(const Demand& demand) {
   for (const auto& name : demand.environment) environment_.push_back(name + '=');
   forks_ = demand.kinds[kKind<ProcessEvent>] && demand.forks;
   exits_ = demand.kinds[kKind<ExitEvent>];
+  privileges_ = demand.kinds[kKind<PrivilegeEvent>];
 }
 
 std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, EventSink& sink) {
@@ -193,6 +265,12 @@ std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, Even
       return one(socket(record, sink));
     case WIRE_DNS:
       return dns(record, sink);
+    case WIRE_SIGNAL:
+      return one(signal(record, sink));
+    case WIRE_MODULE:
+      return one(module(record, sink));
+    case WIRE_CALL:
+      return one(call(record, sink));
     default:
       return std::nullopt;
   }
@@ -257,7 +335,25 @@ bool Decoder::exec(std::span<const std::byte> record, EventSink& sink) {
   event.network_namespace = wire.network_namespace;
   event.user_namespace = wire.user_namespace;
   sink.take(&event);
+  if (privileges_) give_rights_of(wire, event.actor, sink);
   return true;
+}
+
+// A program with the bit of setuid that runs as its owner.
+void Decoder::give_rights_of(const wire_exec& wire, const Actor& actor, EventSink& sink) {
+  const auto& ids = wire.event.actor.ids;
+  const bool user = wire.file.mode & S_ISUID && ids.euid == wire.file.uid && ids.uid != ids.euid;
+  const bool group = wire.file.mode & S_ISGID && ids.egid == wire.file.gid && ids.gid != ids.egid;
+  if (!user && !group) return;
+  PrivilegeEvent event;
+  event.header.moment = wire.event.moment;
+  event.actor = actor;
+  event.kind = "suid_exec";
+  event.syscall = wire.event.flags & WIRE_EXECVEAT ? "execveat" : "execve";
+  event.before = {.uid = ids.uid, .gid = ids.gid};
+  event.new_capabilities = wire.capabilities;
+  event.via_suid = true;
+  sink.take(&event);
 }
 
 bool Decoder::take_task(std::span<const std::byte>& records, Actor& actor) {
@@ -413,6 +509,142 @@ std::size_t Decoder::told(std::map<Asked, Question>::iterator question, const Dn
   sink.take(&event);
   questions_.erase(question);
   return 1;
+}
+
+bool Decoder::signal(std::span<const std::byte> record, EventSink& sink) {
+  wire_signal wire;
+  if (!read(record, wire)) return false;
+  ProcessEvent event;
+  event.header.moment = wire.event.moment;
+  fill(event.actor, wire.event.actor);
+  event.syscall = wire.code == SI_USER ? "kill" : wire.code == SI_TKILL ? "tgkill" : "rt_sigqueueinfo";
+  event.target = key_of(wire.target);
+  event.signal = wire.signal;
+  sink.take(&event);
+  return true;
+}
+
+bool Decoder::module(std::span<const std::byte> record, EventSink& sink) {
+  wire_module wire;
+  if (!read(record, wire)) return false;
+  const auto taints = wire.taints ? fmt::format("{:#x}", wire.taints) : std::string();
+  KernelModuleEvent event;
+  event.header.moment = wire.event.moment;
+  fill(event.actor, wire.event.actor);
+  event.action = wire.loaded ? "load" : "unload";
+  event.name = text_of(wire.name);
+  event.taints = taints;
+  sink.take(&event);
+  return true;
+}
+
+bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
+  wire_call wire;
+  if (!read(record, wire)) return false;
+  Texts texts(record.subspan(sizeof(wire)));
+  std::array<std::string_view, 3> text;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto taken = texts.take(wire.lengths[i]);
+    if (!taken) return false;
+    text[i] = *taken;
+  }
+  const auto begin = [&](auto& event) {
+    event.header.moment = wire.event.moment;
+    fill(event.actor, wire.event.actor);
+    event.result = wire.result;
+  };
+  const auto& arguments = wire.arguments;
+  switch (wire.call) {
+    case WIRE_CALL_EXECVE:
+    case WIRE_CALL_EXECVEAT: {
+      ProcessEvent event;
+      begin(event);
+      event.syscall = wire.call == WIRE_CALL_EXECVE ? "execve" : "execveat";
+      event.arch = kNative;
+      event.filename = without_nul(text[0]);
+      assemble(cwd_, text[1], wire.event.flags & WIRE_CWD_CUT);
+      event.cwd = cwd_;
+      each_part(text[2], [&](std::string_view argument) { event.arguments.push_back(argument); });
+      event.arguments_size = text[2].size();
+      event.arguments_truncated = wire.event.flags & WIRE_ARGUMENTS_CUT;
+      sink.take(&event);
+      return true;
+    }
+    case WIRE_CALL_PTRACE:
+    case WIRE_CALL_VM_READ:
+    case WIRE_CALL_VM_WRITE: {
+      PtraceEvent event;
+      begin(event);
+      if (wire.call == WIRE_CALL_PTRACE) event.request = ptrace_name(arguments[0]);
+      event.method = wire.call == WIRE_CALL_PTRACE    ? "ptrace"
+                     : wire.call == WIRE_CALL_VM_READ ? "process_vm_readv"
+                                                      : "process_vm_writev";
+      event.target = key_of(wire.target);
+      event.target_uid = unless_unset(wire.target_uid);
+      sink.take(&event);
+      return true;
+    }
+    case WIRE_CALL_BPF: {
+      std::string tag;
+      for (const auto byte : wire.program_tag) tag += fmt::format("{:02x}", byte);
+      BpfLoadEvent event;
+      begin(event);
+      event.action = arguments[0] == BPF_PROG_LOAD ? "load" : "attach";
+      event.attach_target = without_nul(text[0]);
+      if (wire.program_id != 0) {
+        event.program_id = wire.program_id;
+        event.program_type = program_type_name(wire.program_type);
+        event.name = text_of(wire.program_name);
+        event.tag = tag;
+      }
+      sink.take(&event);
+      return true;
+    }
+    case WIRE_CALL_UNSHARE:
+    case WIRE_CALL_SETNS:
+    case WIRE_CALL_CLONE:
+    case WIRE_CALL_MOUNT:
+    case WIRE_CALL_UMOUNT:
+    case WIRE_CALL_MOVE_MOUNT:
+    case WIRE_CALL_PIVOT_ROOT:
+    case WIRE_CALL_CHROOT: {
+      NamespaceEvent event;
+      begin(event);
+      event.kind = call_name(wire.call);
+      if (wire.call == WIRE_CALL_UNSHARE || wire.call == WIRE_CALL_CLONE) event.types = arguments[0];
+      if (wire.call == WIRE_CALL_SETNS) event.types = arguments[1];
+      if (wire.call == WIRE_CALL_MOUNT) event.flags = arguments[3];
+      if (wire.call == WIRE_CALL_UMOUNT) event.flags = arguments[1];
+      if (wire.call == WIRE_CALL_MOVE_MOUNT) event.flags = arguments[4];
+      event.target = key_of(wire.target);
+      event.source_path = without_nul(text[0]);
+      event.target_path = without_nul(text[1]);
+      event.filesystem = without_nul(text[2]);
+      sink.take(&event);
+      return true;
+    }
+    case WIRE_CALL_SETUID:
+    case WIRE_CALL_SETREUID:
+    case WIRE_CALL_SETRESUID:
+    case WIRE_CALL_SETGID:
+    case WIRE_CALL_SETREGID:
+    case WIRE_CALL_SETRESGID:
+    case WIRE_CALL_CAPSET: {
+      PrivilegeEvent event;
+      begin(event);
+      event.syscall = call_name(wire.call);
+      event.kind = wire.call == WIRE_CALL_CAPSET ? "capset" : wire.call >= WIRE_CALL_SETGID ? "setgid" : "setuid";
+      event.before = credentials_of(wire.before);
+      event.before.login_uid = event.actor.ids.login_uid;
+      event.before.session = event.actor.ids.session;
+      event.old_capabilities = wire.old_capabilities;
+      event.new_capabilities = wire.capabilities;
+      sink.take(&event);
+      return true;
+    }
+    default:
+      return false;
+  }
 }
 
 }  // namespace osprey::events::bpf

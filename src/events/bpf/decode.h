@@ -24,8 +24,8 @@ class Decoder {
   // What of the demand decides how a record is told: environment, forks, kinds.
   void set(const Demand& demand);
 
-  // Gives what a record says to the sink. Empty: it is none of ours; else how many events were given. A question to a
-  // name server is kept until its answer comes.
+  // Gives what a record says to the sink. Empty: it is none of ours; else how many records that is: 1, or for
+  // name servers, where a question is kept until its answer comes, as many as have been told.
   std::optional<std::size_t> give(std::span<const std::byte> record, EventSink& sink);
   // Gives the questions that nobody has answered before `moment`; how many there were.
   std::size_t give_unanswered(std::uint64_t moment, EventSink& sink);
@@ -48,13 +48,18 @@ class Decoder {
                    EventSink& sink);
   std::optional<std::size_t> dns(std::span<const std::byte> record, EventSink& sink);
   bool socket(std::span<const std::byte> record, EventSink& sink);
+  bool signal(std::span<const std::byte> record, EventSink& sink);
+  bool module(std::span<const std::byte> record, EventSink& sink);
+  bool call(std::span<const std::byte> record, EventSink& sink);
   bool exec(std::span<const std::byte> record, EventSink& sink);
+  void give_rights_of(const wire_exec& wire, const Actor& actor, EventSink& sink);
   bool fork(std::span<const std::byte> record, EventSink& sink);
   bool exit(std::span<const std::byte> record, EventSink& sink);
 
   std::vector<std::string> environment_;  // "NAME="
   bool forks_ = false;
   bool exits_ = false;
+  bool privileges_ = false;
   std::uint64_t newest_ = 0;
   wire_task task_{};
   std::map<Asked, Question> questions_;

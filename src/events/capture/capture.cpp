@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "events/capture/held_events.h"
+
 namespace osprey::events {
 namespace {
 
@@ -20,6 +22,7 @@ constexpr std::size_t kMostBytes = 1 << 20;  // of a batch
 constexpr auto kGap = 10ms;                  // between two rounds, so that a trickle does not cost a round an event
 constexpr auto kChores = 1s;
 constexpr int kLastRounds = 64;
+constexpr int kTreeTurns = 16;  // of who tells of processes, before what the others told is taken
 
 std::int64_t nanoseconds(clockid_t clock) {
   timespec now{};
@@ -51,10 +54,13 @@ class Capture::Intake final : public EventSink {
  public:
   explicit Intake(Capture& capture) : capture_(capture), batch_(families_of(capture.parts_.journal)) {}
 
-  void begin(Place& place) {
+  // What `place` tells from here on is held until release(): who did it is known once the process tree has been told of
+  // all that came before.
+  void begin(Place& place, bool hold) {
     place_ = &place;
-    boot_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME);
+    hold_ = hold;
   }
+  void set_clock() { boot_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME); }
 
   void take(AnyEvent event) override {
     auto& header = header_of(event);
@@ -64,7 +70,15 @@ class Capture::Intake final : public EventSink {
       ++place_->discarded;
       return capture_.enricher_.feed(event);
     }
-    capture_.enricher_.complete(event);
+    hold_ ? held_.add(event) : complete(event);
+  }
+  void release() {
+    held_.release([this](AnyEvent event) { complete(event); });
+  }
+
+  // It is complete.
+  void journal(AnyEvent event) {
+    const auto& header = header_of(event);
     batch_.add(event, (boot_ + static_cast<std::int64_t>(header.moment)) / 1'000'000'000);
     if (batch_.bytes() >= kMostBytes) capture_.commit(batch_);
   }
@@ -80,18 +94,30 @@ class Capture::Intake final : public EventSink {
   Batch& batch() { return batch_; }
 
  private:
+  void complete(AnyEvent event) {
+    capture_.enricher_.complete(event);
+    if (auto* const* file = std::get_if<FileEvent*>(&event)) {
+      capture_.parts_.saw_file(**file);
+      if (capture_.hasher_ && capture_.hasher_->take(**file)) return;
+    }
+    journal(event);
+  }
+
   Capture& capture_;
   Batch batch_;
+  HeldEvents held_;
   Place* place_ = nullptr;
+  bool hold_ = false;
   std::int64_t boot_ = 0;  // Unix nanoseconds
 };
 
 Capture::Capture(CaptureParts parts)
     : parts_(std::move(parts)),
-      enricher_(parts_.root, tree_, parts_.enrichment),
+      enricher_(parts_.root, processes_, parts_.enrichment),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (auto& source : parts_.sources) places_.emplace_back().source = std::move(source);
   intake_ = std::make_unique<Intake>(*this);
+  if (parts_.hashing) hasher_.emplace(*parts_.hashing);
   publish();
   thread_ = std::thread([this] { run(); });
 }
@@ -164,7 +190,13 @@ void Capture::run() {
     const auto now = Clock::now();
     if (demanded) wanted_ = std::move(*demanded);
     const auto is_due = [&](const Place& place) { return place.retry && *place.retry <= now; };
-    if (demanded || std::ranges::any_of(places_, is_due)) assign();
+    const bool halt = parts_.halt();
+    const bool turned = std::exchange(halted_, halt) != halt;
+    if (demanded || turned || reassign_ || std::ranges::any_of(places_, is_due)) assign();
+    if (turned && halt) {
+      parts_.warn("events are turned off: nothing is captured");
+      parts_.halted();
+    }
     more = drain();
     commit(intake_->batch());
     if (now >= next_chores_) {
@@ -178,6 +210,8 @@ void Capture::run() {
   }
   // What is there already is kept; what goes on happening would have no end.
   for (int i = 0; i < kLastRounds && drain(); ++i) commit(intake_->batch());
+  if (hasher_) hasher_->flush();
+  take_hashed();
   commit(intake_->batch());
   for (auto& place : places_)
     if (place.open) place.source->close();
@@ -190,6 +224,7 @@ void Capture::wait(std::chrono::milliseconds time) {
   std::vector<pollfd> ready{{wake_.get(), POLLIN, 0}};
   for (const auto& place : places_)
     if (place.open && place.source->descriptor() >= 0) ready.push_back({place.source->descriptor(), POLLIN, 0});
+  if (hasher_) ready.push_back({hasher_->descriptor(), POLLIN, 0});
   ::poll(ready.data(), ready.size(), static_cast<int>(time.count()));
   if (ready[0].revents == 0 && ready.size() > 1) ::poll(ready.data(), 1, static_cast<int>(kGap / 1ms));
   eventfd_t count = 0;
@@ -197,23 +232,30 @@ void Capture::wait(std::chrono::milliseconds time) {
 }
 
 void Capture::assign() {
+  reassign_ = false;
+  tree_ = nullptr;
+  if (halted_) {
+    for (auto& place : places_) close(place, "events are turned off");
+    return publish();
+  }
   const auto now = Clock::now();
   Kinds left = wanted_.kinds;
-  bool has_tree = false;
   for (auto& place : places_) {
     if (place.retry && *place.retry > now) continue;
-    Kinds mine = left & place.source->offers();
-    if (mine.any()) {
+    const Kinds mine = left & place.source->offers();
+    // Who did something is told by the process tree, which lives on starts and ends: of a source that is open anyhow,
+    // or of BPF, which tells them for next to nothing.
+    const bool cheap = wanted_.kinds.any() && place.source->origin() == Origin::bpf;
+    Kinds for_tree;
+    if (!tree_ && (mine.any() || cheap)) for_tree = kProcesses & place.source->offers();
+    if (mine.any() || for_tree.any()) {
       Demand demand = wanted_;
-      demand.kinds = mine;
-      // Who did something is told by the process tree, which lives on starts and ends.
-      if (!std::exchange(has_tree, true)) demand.kinds |= kProcesses & place.source->offers();
-      if (!try_open(place, demand)) mine.reset();
+      demand.kinds = mine | for_tree;
+      if (!try_open(place, demand)) continue;
       left &= ~mine;
-    } else if (place.open) {
-      place.source->close();
-      place.open.reset();
-      place.reason = "nothing asks for what it tells of";
+      if (for_tree.any()) tree_ = &place;
+    } else {
+      close(place, "nothing asks for what it tells of");
     }
   }
   const auto is_open = [](const Place& place) { return place.open.has_value(); };
@@ -253,21 +295,44 @@ void Capture::fail(Place& place, const Error& error) {
   if (!known) parts_.warn(fmt::format("events: {} does not work: {}", name_of(place.source->origin()), place.reason));
 }
 
+// What it has seen already is kept.
+void Capture::close(Place& place, const std::string& why) {
+  place.reason = why;
+  if (!place.open) return;
+  intake_->set_clock();
+  intake_->begin(place, false);
+  static_cast<void>(place.source->next(*intake_, kMostEvents));
+  place.source->close();
+  place.open.reset();
+}
+
+void Capture::take_hashed() {
+  if (hasher_) hasher_->finished([this](FileEvent& event) { intake_->journal(&event); });
+}
+
 bool Capture::drain() {
+  intake_->set_clock();
+  take_hashed();
   bool more = false;
-  bool failed = false;
-  for (auto& place : places_) {
-    if (!place.open) continue;
-    intake_->begin(place);
-    if (const auto rest = place.source->next(*intake_, kMostEvents)) {
-      more |= *rest;
-    } else {
-      fail(place, rest.error());
-      failed = true;
-    }
+  for (auto& place : places_)
+    if (place.open && &place != tree_) more |= drain(place, tree_ != nullptr);
+  if (tree_) {
+    bool behind = true;
+    for (int i = 0; i < kTreeTurns && behind; ++i) behind = drain(*tree_, false);
+    more |= behind;
   }
-  if (failed) assign();
+  intake_->release();
   return more;
+}
+
+bool Capture::drain(Place& place, bool hold) {
+  intake_->begin(place, hold);
+  const auto rest = place.source->next(*intake_, kMostEvents);
+  if (rest) return *rest;
+  fail(place, rest.error());
+  if (&place == tree_) tree_ = nullptr;
+  reassign_ = true;
+  return false;
 }
 
 void Capture::commit(Batch& batch) {

@@ -73,7 +73,45 @@ Result<std::size_t> Enricher::seed() {
     tree_.add(*process, now());
     ++found;
   }
+  for (const auto pid : pids)
+    if (const auto process = tree_.find({pid, 0}, now()))
+      lives_.seed(container_of(process->process, now()), container_of(process->parent, now()), process->process);
   return found;
+}
+
+// Empty outside of containers.
+std::string Enricher::container_of(const ProcessKey& process, std::uint64_t moment) {
+  if (process.pid <= 0) return {};
+  const auto known = tree_.find(process, moment);
+  if (!known || known->cgroup_path.empty()) return {};
+  return containers_.of(known->cgroup_path, moment).owner.container_id;
+}
+
+std::optional<ContainerEvent> Enricher::container_event(AnyEvent any) {
+  ContainerEvent event;
+  const Actor* actor = nullptr;
+  if (auto* const* process = std::get_if<ProcessEvent*>(&any)) {
+    const ProcessEvent& exec = **process;
+    if (!is_exec(exec) || exec.result < 0 || exec.actor.container_id.empty()) return std::nullopt;
+    actor = &exec.actor;
+    event.header = exec.header;
+    const auto known = tree_.find(actor->process, event.header.moment);
+    const auto outside = container_of(known ? known->parent : actor->parent, event.header.moment);
+    event.action = lives_.ran(actor->container_id, outside, actor->process);
+  } else if (auto* const* ended = std::get_if<ExitEvent*>(&any)) {
+    actor = &(*ended)->actor;
+    event.header = (*ended)->header;
+    event.action = lives_.ended(actor->container_id, actor->process);
+    event.exit_code = (*ended)->exit_code;
+  }
+  if (event.action.empty()) return std::nullopt;
+  const auto& facts = containers_.of(actor->cgroup_path, event.header.moment);
+  event.actor = *actor;
+  event.container_id = actor->container_id;
+  event.engine = facts.owner.engine;
+  event.name = facts.name;
+  event.image = facts.image;
+  return event;
 }
 
 void Enricher::feed(AnyEvent event) {
@@ -90,6 +128,9 @@ void Enricher::complete(AnyEvent event) {
           // The arguments are there.
           if constexpr (kProcess) with_cmdline = one->arguments.empty();
           fill(one->actor, one->header.moment, with_cmdline);
+          if constexpr (std::is_same_v<Event, ExitEvent>)
+            if (const auto start = one->actor.process.start; one->lifetime == 0 && start != 0)
+              one->lifetime = std::max(one->header.moment, start) - start;
           if constexpr (kProcess)
             if (options_.hash_executables && is_exec(*one) && one->result == 0) hash(*one);
         }
@@ -111,6 +152,7 @@ void Enricher::tell(Event& event) {
   } else if constexpr (std::is_same_v<Event, ExitEvent>) {
     tree_.exit(event.actor.process, moment);
   } else if constexpr (std::is_same_v<Event, PrivilegeEvent>) {
+    if (const auto before = tree_.find(event.actor.process, moment)) fill_ids(event.before, before->ids);
     if (event.result == 0) tree_.change_ids(event.actor, moment);
   }
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/root.h"
+#include "events/enrich/container_lives.h"
 #include "events/enrich/containers.h"
 #include "events/enrich/process_look.h"
 #include "events/enrich/process_tree.h"
@@ -36,6 +37,9 @@ class Enricher {
   // The event's header must be complete. Fills what is empty in its actor; texts are valid until the next call of
   // anything here. The tree is told.
   void complete(AnyEvent event);
+  // What the event that was completed last means for a container: it starts (its first program), is entered by a
+  // process from outside ("exec"), or ends with its first process ("die"). Needs to be asked after every exec and exit.
+  std::optional<ContainerEvent> container_event(AnyEvent event);
   // Tells the tree only: of an event that nobody reads.
   void feed(AnyEvent event);
   void forked(const ProcessKey& parent, const ProcessKey& child) { tree_.fork(parent, child); }
@@ -65,6 +69,7 @@ class Enricher {
   std::optional<ProcessTree::Known> know(const ProcessKey& process, std::uint64_t moment);
   void fill(Actor& actor, std::uint64_t moment, bool with_cmdline);
   void fill_outside(Actor& actor, std::uint64_t moment);
+  std::string container_of(const ProcessKey& process, std::uint64_t moment);
   void hash(ProcessEvent& event);
   void reap(std::uint64_t moment);
 
@@ -74,6 +79,7 @@ class Enricher {
   std::optional<ProcessLook> look_;
   UserNames users_;
   Containers containers_;
+  ContainerLives lives_;
   Counts counts_;
   boost::unordered_flat_set<ProcessKey, KeyHash> in_vain_;  // looked at, and not there
   std::uint64_t second_ = 0;                                // in which looks_ were

@@ -173,6 +173,78 @@ TEST_F(EnricherTest, APidThatCameAgainIsNotMistaken) {
   EXPECT_EQ(event.actor.cmdline, "");
 }
 
+// CTR-13, EVT-35.
+TEST_F(EnricherTest, ContainersStartAreEnteredAndEnd) {
+  const std::string id(64, 'a');
+  const std::string group = "/docker/" + id;
+  write("var/lib/docker/containers/" + id + "/config.v2.json", R"({"Name":"/web","Config":{"Image":"nginx"}})");
+  Enricher enricher(root(), tree, {});
+  ASSERT_TRUE(enricher.seed());
+  const ProcessKey shim{100, 5 * kSecond + 1};
+  const ProcessKey first{200, 6 * kSecond + 1};
+  const ProcessKey child{201, 7 * kSecond + 1};
+  const ProcessKey guest{300, 8 * kSecond + 1};
+  const auto run = [&](ProcessKey process, std::string_view path, std::string_view cgroup) {
+    auto event = exec(process, path);
+    event.actor.cgroup_path = cgroup;
+    event.arguments = {path};
+    enricher.complete(&event);
+    const auto told = enricher.container_event(&event);
+    return told ? std::string(told->action) + " " + std::string(told->name) + " " + std::string(told->engine) : "";
+  };
+  EXPECT_EQ(run(shim, "/usr/bin/containerd-shim", "/system.slice/docker.service"), "");
+  enricher.forked(shim, first);
+  EXPECT_EQ(run(first, "/bin/entry", group), "start web docker");
+  EXPECT_EQ(run(first, "/usr/sbin/nginx", group), "");
+  enricher.forked(first, child);
+  EXPECT_EQ(run(child, "/bin/sh", group), "");
+  enricher.forked(shim, guest);
+  EXPECT_EQ(run(guest, "/bin/bash", group), "exec web docker");
+  EXPECT_EQ(run(guest, "/bin/ls", group), "");
+  const auto end = [&](ProcessKey process) {
+    ExitEvent event;
+    event.header.moment = 9 * kSecond;
+    event.actor.process = process;
+    event.exit_code = 7;
+    enricher.complete(&event);
+    const auto told = enricher.container_event(&event);
+    return told ? std::string(told->action) + " " + std::to_string(told->exit_code.value_or(-1)) : "";
+  };
+  EXPECT_EQ(end(guest), "");
+  EXPECT_EQ(end(child), "");
+  EXPECT_EQ(end(first), "die 7");
+  EXPECT_EQ(end(first), "");
+  const ProcessKey again{400, 10 * kSecond + 1};
+  enricher.forked(shim, again);
+  EXPECT_EQ(run(again, "/bin/entry", group), "start web docker");
+}
+
+// Those that run already are neither started nor entered.
+TEST_F(EnricherTest, ContainersThatWereThereAreKnown) {
+  const std::string group = "0::/docker/" + std::string(64, 'b') + "\n";
+  write("proc/50/stat", "50 (entry) S 1 1 1 0 -1 4194560 0 0 0 0 1 1 0 0 20 0 1 0 50 100 10\n");
+  write("proc/50/cgroup", group);
+  write("proc/60/stat", "60 (guest) S 1 1 1 0 -1 4194560 0 0 0 0 1 1 0 0 20 0 1 0 60 100 10\n");
+  write("proc/60/cgroup", group);
+  Enricher enricher(root(), tree, {});
+  ASSERT_EQ(enricher.seed().value_or(0), 3U);
+  const std::string path = "/docker/" + std::string(64, 'b');
+  for (const auto process : {ProcessKey{60, 600'000'000}, ProcessKey{50, 500'000'000}}) {
+    auto event = exec(process, "/bin/x");
+    event.header.moment = kSecond;
+    event.actor.cgroup_path = path;
+    enricher.complete(&event);
+    EXPECT_FALSE(enricher.container_event(&event));
+  }
+  ExitEvent exit;
+  exit.header.moment = 2 * kSecond;
+  exit.actor.process = {50, 500'000'000};
+  enricher.complete(&exit);
+  const auto told = enricher.container_event(&exit);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->action, "die");
+}
+
 TEST_F(EnricherTest, UsersAreReadAgainWhenTheyChange) {
   UserNames names(root());
   EXPECT_EQ(names.name(1000, kSecond), "joe");

@@ -12,26 +12,39 @@ namespace {
 
 constexpr std::string_view kDeleted = " (deleted)";
 
-std::uint64_t nanoseconds(std::uint64_t ticks) {
+}  // namespace
+
+std::uint64_t start_of(const linux::ProcessStat& stat) {
   const auto tick = 1'000'000'000 / static_cast<std::uint64_t>(linux::ticks_per_second());
   // 0 would be an unknown start; only init and the first kernel threads are as old.
-  return std::max(ticks, std::uint64_t{1}) * tick;
+  return std::max(stat.start_ticks, std::uint64_t{1}) * tick;
 }
 
-void take_status(const linux::ProcessStatus& status, Credentials& ids) {
-  if (status.users) {
-    ids.uid = status.users->real;
-    ids.euid = status.users->effective;
-    ids.suid = status.users->saved;
+Credentials credentials_of(const linux::Process& process) {
+  Credentials ids;
+  if (const auto& status = process.status()) {
+    if (status->users) {
+      ids.uid = status->users->real;
+      ids.euid = status->users->effective;
+      ids.suid = status->users->saved;
+    }
+    if (status->groups) {
+      ids.gid = status->groups->real;
+      ids.egid = status->groups->effective;
+      ids.sgid = status->groups->saved;
+    }
   }
-  if (status.groups) {
-    ids.gid = status.groups->real;
-    ids.egid = status.groups->effective;
-    ids.sgid = status.groups->saved;
-  }
+  ids.login_uid = process.login_uid().value_or(std::nullopt);
+  ids.session = process.audit_session().value_or(std::nullopt);
+  return ids;
 }
 
-}  // namespace
+ExecutablePath executable_of(const linux::Process& process) {
+  ExecutablePath found{.path = process.link("exe").value_or("")};
+  found.deleted = found.path.ends_with(kDeleted);
+  if (found.deleted) found.path.resize(found.path.size() - kDeleted.size());
+  return found;
+}
 
 Result<ProcessLook> ProcessLook::open(const Root& root) { return ProcessLook(TRY(linux::Proc::open(root))); }
 
@@ -41,14 +54,11 @@ Result<Actor> ProcessLook::process(std::int64_t pid) {
   const linux::Process process(proc_, static_cast<pid_t>(pid));
   const auto& stat = process.stat();
   if (!stat) return std::unexpected(stat.error());
-  Actor actor{.process = {pid, nanoseconds(stat->start_ticks)}, .parent = {stat->parent, 0}};
-  if (const auto& status = process.status()) take_status(*status, actor.ids);
-  actor.ids.login_uid = process.login_uid().value_or(std::nullopt);
-  actor.ids.session = process.audit_session().value_or(std::nullopt);
+  Actor actor{.process = {pid, start_of(*stat)}, .parent = {stat->parent, 0}};
+  actor.ids = credentials_of(process);
   name_ = stat->name;
   tty_ = linux::terminal_name(stat->terminal).value_or("");
-  path_ = process.link("exe").value_or("");
-  if (path_.ends_with(kDeleted)) path_.resize(path_.size() - kDeleted.size());
+  path_ = executable_of(process).path;
   // What waits for a disk may hold the lock that the command line is read under.
   cmdline_ = stat->state == 'D' ? "" : process.read("cmdline", ProcessTree::kCommandLine).value_or("");
   cmdline_.erase(cmdline_.find_last_not_of('\0') + 1);
@@ -65,7 +75,7 @@ Result<Actor> ProcessLook::process(std::int64_t pid) {
 Result<std::uint64_t> ProcessLook::start(std::int64_t pid) const {
   if (!std::in_range<pid_t>(pid)) return system_failure(ESRCH, "/proc");
   return transform(linux::Process(proc_, static_cast<pid_t>(pid)).stat(),
-                   [](const auto& stat) { return nanoseconds(stat.start_ticks); });
+                   [](const auto& stat) { return start_of(stat); });
 }
 
 Result<linux::Process> ProcessLook::held(const ProcessKey& key) const {
@@ -73,7 +83,7 @@ Result<linux::Process> ProcessLook::held(const ProcessKey& key) const {
   linux::Process process(proc_, static_cast<pid_t>(key.pid));
   const auto& stat = process.stat();
   if (!stat) return std::unexpected(stat.error());
-  const auto start = nanoseconds(stat->start_ticks);
+  const auto start = start_of(*stat);
   if (key.start != 0 && std::max(start, key.start) - std::min(start, key.start) > 2 * ProcessTree::kTick)
     return system_failure(ESRCH, "/proc");
   return process;

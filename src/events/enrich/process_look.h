@@ -36,6 +36,17 @@ class ProcessLook {
   std::string name_, path_, cmdline_, tty_, cgroups_;
 };
 
+// When a process was started, in nanoseconds since boot, rounded down to a tick.
+std::uint64_t start_of(const linux::ProcessStat& stat);
+// Who it acts as, as far as it can be read.
+Credentials credentials_of(const linux::Process& process);
+// Where the link "exe" of a process leads, without the mark of what is not there any more; empty if it cannot be read.
+struct ExecutablePath {
+  std::string path;
+  bool deleted = false;
+};
+ExecutablePath executable_of(const linux::Process& process);
+
 // Of the lines of /proc/PID/cgroup (cgroups(7)) the path that tells most: one that names a container, else one of a
 // unit, else one that is not the root.
 std::string_view telling_cgroup_path(std::string_view text);

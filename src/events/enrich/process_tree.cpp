@@ -282,6 +282,7 @@ ProcessTree::Place ProcessTree::make(const ProcessKey& key, std::uint64_t moment
   if (key.pid <= 0 || !std::in_range<std::uint32_t>(key.pid)) return kNone;
   Place place = static_cast<Place>(nodes_.size());
   if (free_.empty()) {
+    if (nodes_.size() == nodes_.capacity()) nodes_.reserve(nodes_.size() + nodes_.size() / 8 + 256);
     nodes_.emplace_back();
   } else {
     place = free_.back();

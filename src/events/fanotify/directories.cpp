@@ -137,10 +137,6 @@ void Directories::leave_path(Order::iterator directory) {
     }
 }
 
-void Directories::removed(FileHandle handle) {
-  if (const auto found = by_handle_.find(handle); found != by_handle_.end()) leave_path(found->second);
-}
-
 std::optional<Directories::Parent> Directories::ask_parent(FileHandle handle) const {
   const auto fd = open_handle(handle, O_PATH);
   if (!fd) return std::nullopt;

@@ -69,8 +69,6 @@ class Directories {
   // Where it is now, by the kernel; empty: it is gone, or on no filesystem that is marked.
   std::optional<std::string> ask(FileHandle handle) const;
   Directory& remember(FileHandle handle, std::string inner);
-  // It was removed: another directory may come to its path. What is told of it still is told with the path it had.
-  void removed(FileHandle handle);
   // Its parent's handle and its name in it, by the kernel; empty: it is gone, or is the top of its filesystem or of what
   // is mounted of that.
   struct Parent {

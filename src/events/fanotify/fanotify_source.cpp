@@ -29,8 +29,11 @@ namespace osprey::events {
 namespace {
 
 constexpr std::size_t kChunk = 128 << 10;
-constexpr std::size_t kMostChunks = 32;       // that are looked ahead
+constexpr std::size_t kMostChunks = 16;       // that are looked ahead
 constexpr std::size_t kRescanPiece = 4096;    // entries between two looks at the queue
+constexpr std::size_t kMostAfterLoss = 10'000'000;  // entries that are looked at, then
+constexpr std::size_t kMostAfterMove = 100'000;     // and below what was mounted or moved to where it is watched
+constexpr std::size_t kMostRescans = 256;
 constexpr std::size_t kBusy = 32;             // events in a directory of no interest, for it to be ignored
 constexpr std::size_t kMostIgnored = 4096;    // directories
 constexpr std::size_t kDeepest = 256;         // directories above each other
@@ -117,7 +120,7 @@ class FanotifySource final : public Source {
   bool is_needed(const std::vector<Mount>& mounts, const Mount& mount) const;
   bool mark_filesystem(int top, unsigned how, std::uint64_t mask) const;
   void watch_others(std::vector<std::string> points);
-  void mounts_changed(EventSink& sink);
+  void mounts_changed();
 
   // Reads a piece of the queue behind what is pending; false: there is none, or no room.
   Result<bool> read_more();
@@ -134,14 +137,16 @@ class FanotifySource final : public Source {
   void process_rename(EventSink& sink, Pending& pending);
   void process_moves(EventSink& sink, Pending& pending);
   void process_move(EventSink& sink, Pending& pending, Directory& directory, bool from);
-  void follow_rename(EventSink& sink, const FanotifyEvent& event, const Directory& from, Directory& to);
+  void follow_rename(const FanotifyEvent& event, const Directory& from, Directory& to);
   void process_entry(EventSink& sink, Pending& pending, Directory& directory);
   bool tell(EventSink& sink, const Pending& pending, Directory& directory, std::string_view name, FileEvent& event);
 
   void ignore_busy();
   void unignore(Directory& directory);
   void lost(EventSink& sink);
-  void rescan(EventSink& sink, const std::string& path, std::int64_t since);
+  // Has what changed below `path` since then told, in pieces, when the queue is empty.
+  void rescan(const std::string& path, std::int64_t since, std::size_t most);
+  bool rescan_piece();
 
   const FanotifyOptions options_;
   const std::int64_t own_pid_;
@@ -176,7 +181,12 @@ class FanotifySource final : public Source {
   std::uint64_t transaction_ = 0;
   std::int64_t drained_at_ = 0;  // CLOCK_REALTIME
   bool anything_ = false;        // since the last drain
-  std::unique_ptr<WatchWalk> rescan_;
+  struct Rescan {
+    WatchWalk walk;
+    std::size_t left;  // entries
+  };
+  std::deque<std::unique_ptr<Rescan>> rescans_;
+  EventSink* sink_ = nullptr;  // within next()
 };
 
 Result<void> FanotifySource::start() {
@@ -195,6 +205,7 @@ Result<void> FanotifySource::start() {
 }
 
 Result<void> FanotifySource::open(const Demand& demand) {
+  const bool is_first = !group_.fd;
   TRY(start());
   mounts_ = TRY(mount_watch_.read());
   auto patterns = std::make_unique<WatchPatterns>(demand.watched, options_.meaning);
@@ -203,12 +214,12 @@ Result<void> FanotifySource::open(const Demand& demand) {
   reporter_.watch(watched_);
   tree_reporter_.watch(watched_);
   directories_.watch(*patterns_);
-  rescan_.reset();
+  rescans_.clear();
   directories_.for_each([this](Directory& directory) { unignore(directory); });
   auto others = mark(mounts_, std::ranges::any_of(watched_, &WatchedCategory::accesses));
-  if (directories_.filesystems().empty() && !others.empty() && !tree_.is_open()) {
-    // Nothing can be marked: whoever chooses sources shall know, but what can be seen is seen.
-    reporter_.lacking("marks", "no watched filesystem can be marked: inotify watches them", others.size());
+  if (is_first && directories_.filesystems().empty() && !others.empty()) {
+    close();
+    return failure("fanotify", "none of the filesystems with watched paths can be marked");
   }
   watch_others(std::move(others));
   return {};
@@ -285,7 +296,7 @@ void FanotifySource::watch_others(std::vector<std::string> points) {
   tree_.watch(*patterns_, {tree_tops_, tree_avoided_, (mask_ & kAccesses) != 0});
 }
 
-void FanotifySource::mounts_changed(EventSink& sink) {
+void FanotifySource::mounts_changed() {
   auto mounts = mount_watch_.read();
   if (!mounts) return;
   const auto points = changed_points(mounts_, *mounts);
@@ -294,21 +305,30 @@ void FanotifySource::mounts_changed(EventSink& sink) {
   if (others != tree_tops_ || tree_.is_open()) watch_others(std::move(others));
   // What was done there before we came to know of it.
   const auto since = wall_moment() - kSecond;
-  for (const auto& point : points) rescan(sink, point, since);
+  for (const auto& point : points) rescan(point, since, kMostAfterMove);
 }
 
-void FanotifySource::rescan(EventSink& sink, const std::string& path, std::int64_t since) {
+void FanotifySource::rescan(const std::string& path, std::int64_t since, std::size_t most) {
   if (patterns_->at(path).dead()) return;
-  const auto avoided = avoided_mounts(mounts_, patterns_->bases());
   WatchWalk::Visitor visitor;
-  visitor.enter = [avoided](const WatchWalk::Directory& directory) { return !avoided.contains(directory.path); };
-  visitor.entry = [this, &sink, since](const WatchWalk::Directory& directory, const char* name, unsigned char) {
-    reporter_.tell_changed(sink, *patterns_, directory, name, since);
+  visitor.enter = [avoided = avoided_mounts(mounts_, patterns_->bases())](const WatchWalk::Directory& directory) {
+    return !avoided.contains(directory.path);
   };
-  WatchWalk walk(*patterns_, std::move(visitor));
-  walk.add(path);
-  while (walk.go(kRescanPiece)) {
-  }
+  visitor.entry = [this, since](const WatchWalk::Directory& directory, const char* name, unsigned char) {
+    reporter_.tell_changed(*sink_, *patterns_, directory, name, since);
+  };
+  if (rescans_.size() >= kMostRescans) rescans_.pop_front();
+  auto& made = rescans_.emplace_back(std::make_unique<Rescan>(Rescan{{*patterns_, std::move(visitor)}, most}));
+  made->walk.add(path);
+}
+
+bool FanotifySource::rescan_piece() {
+  if (rescans_.empty()) return false;
+  auto& first = *rescans_.front();
+  const auto piece = std::min(first.left, kRescanPiece);
+  first.left -= piece;
+  if (!first.walk.go(piece) || first.left == 0) rescans_.pop_front();
+  return true;
 }
 
 void FanotifySource::lost(EventSink& sink) {
@@ -316,15 +336,8 @@ void FanotifySource::lost(EventSink& sink) {
   // Renames may be among what was lost.
   directories_.for_each([this](Directory& directory) { unignore(directory); });
   directories_.clear();
-  WatchWalk::Visitor visitor;
-  const auto avoided = avoided_mounts(mounts_, patterns_->bases());
-  visitor.enter = [avoided](const WatchWalk::Directory& directory) { return !avoided.contains(directory.path); };
-  visitor.entry = [this, &sink, since = drained_at_ - kClockTick](const WatchWalk::Directory& directory,
-                                                                  const char* name, unsigned char) {
-    reporter_.tell_changed(sink, *patterns_, directory, name, since);
-  };
-  rescan_ = std::make_unique<WatchWalk>(*patterns_, std::move(visitor));
-  rescan_->add("/");
+  rescans_.clear();
+  rescan("/", drained_at_ - kClockTick, kMostAfterLoss);
 }
 
 Result<bool> FanotifySource::read_more() {
@@ -344,7 +357,7 @@ Result<bool> FanotifySource::read_more() {
 
 void FanotifySource::add(FanotifyEvent event) {
   const UniqueFd pidfd(event.pidfd);
-  if (event.pid == own_pid_) return reporter_.filtered();
+  if (event.pid == own_pid_ && (event.mask & FAN_Q_OVERFLOW) == 0) return reporter_.filtered();
   const bool is_plain = (event.mask & (FAN_ONDIR | FAN_RENAME | kMoves | FAN_Q_OVERFLOW)) == 0;
   if (is_plain) {
     // A file that something was done to in another place, by its number of links.
@@ -382,13 +395,15 @@ void FanotifySource::forget_pending() {
   exchanged_.reset();
 }
 
-// Where a directory is until the first of the pending events that takes it from there.
+// Where a directory is until the first of the pending events that takes it from there. The kernel joins a removal with
+// what happened to the directory before it, so that it may stand too early.
 const FanotifyEvent::Entry* FanotifySource::left_from(FileHandle handle) const {
   const auto found = leaves_.find(handle);
   if (found == leaves_.end()) return nullptr;
   const auto first = std::ranges::lower_bound(found->second, at_);
-  if (first == found->second.end()) return nullptr;
-  const auto& event = pending_[*first].event;
+  const auto place = first == found->second.end() ? found->second.back() : *first;
+  const auto& event = pending_[place].event;
+  if (place < at_ && (event.mask & FAN_DELETE) == 0) return nullptr;
   return event.from ? &*event.from : event.entry ? &*event.entry : nullptr;
 }
 
@@ -556,10 +571,10 @@ void FanotifySource::process_rename(EventSink& sink, Pending& pending) {
     if (const int fd = directories_.open(*to); fd >= 0) row.file = file_state(fd, event.to->name.data());
   told = tell(sink, pending, *to, event.to->name, row) || told;
   if (!told) reporter_.filtered();
-  if ((event.mask & FAN_ONDIR) != 0) follow_rename(sink, event, *from, *to);
+  if ((event.mask & FAN_ONDIR) != 0) follow_rename(event, *from, *to);
 }
 
-void FanotifySource::follow_rename(EventSink& sink, const FanotifyEvent& event, const Directory& from, Directory& to) {
+void FanotifySource::follow_rename(const FanotifyEvent& event, const Directory& from, Directory& to) {
   const auto filesystem = filesystem_of(event.from->directory);
   const auto old_inner = entry_path(from.inner, event.from->name);
   const auto new_inner = entry_path(to.inner, event.to->name);
@@ -590,7 +605,7 @@ void FanotifySource::follow_rename(EventSink& sink, const FanotifyEvent& event, 
     }
   }
   if (live && !event.object.empty()) directories_.remember(event.object, new_inner);
-  for (const auto& path : unheard) rescan(sink, path, drained_at_ - kClockTick);
+  for (const auto& path : unheard) rescan(path, drained_at_ - kClockTick, kMostAfterMove);
 }
 
 void FanotifySource::process(EventSink& sink, Pending& pending) {
@@ -612,9 +627,8 @@ void FanotifySource::process(EventSink& sink, Pending& pending) {
   const bool live = !directory->sights.empty();
   const auto copy = event;
   process_entry(sink, pending, *directory);
-  if ((copy.mask & FAN_ONDIR) == 0 || copy.object.empty() || copy.entry->name.empty()) return;
-  if (live && (copy.mask & FAN_CREATE)) directories_.remember(copy.object, entry_path(inner, copy.entry->name));
-  if (copy.mask & FAN_DELETE) directories_.removed(copy.object);
+  const bool is_new = (copy.mask & (FAN_ONDIR | FAN_CREATE)) == (FAN_ONDIR | FAN_CREATE);
+  if (live && is_new && !copy.object.empty()) directories_.remember(copy.object, entry_path(inner, copy.entry->name));
 }
 
 void FanotifySource::ignore_busy() {
@@ -667,8 +681,9 @@ Result<bool> FanotifySource::let_go_of_too_many(EventSink& sink) {
 }
 
 Result<bool> FanotifySource::next(EventSink& sink, std::size_t most) {
+  sink_ = &sink;
   poll_.begin();
-  if (mount_watch_.changed()) mounts_changed(sink);
+  if (mount_watch_.changed()) mounts_changed();
   TRY(let_go_of_too_many(sink));
   const auto before = reporter_.kept();
   for (;;) {
@@ -683,10 +698,7 @@ Result<bool> FanotifySource::next(EventSink& sink, std::size_t most) {
     process(sink, pending);
   }
   ignore_busy();
-  if (rescan_) {
-    if (rescan_->go(kRescanPiece)) return true;
-    rescan_.reset();
-  }
+  if (rescan_piece()) return true;
   drained_at_ = wall_moment();
   if (tree_.is_open()) {
     const auto tree_before = tree_reporter_.kept();
@@ -712,7 +724,7 @@ void FanotifySource::close() noexcept {
   mount_watch_.close();
   tree_.close();
   tree_tops_.clear();
-  rescan_.reset();
+  rescans_.clear();
   forget_pending();
   chunks_.clear();
   busy_.clear();

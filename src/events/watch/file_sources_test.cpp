@@ -11,12 +11,14 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <random>
 #include <thread>
 
 #include "events/fanotify/fanotify_source.h"
 #include "events/inotify/inotify_source.h"
+#include "events/watch/file_reporter.h"
 #include "events/watch/testing.h"
 
 namespace osprey::events {
@@ -478,6 +480,229 @@ TEST_P(FileSources, TenThousandRandomActions) {
     actor.moved_directories = false;
   }
   for (const auto& drop : source->counts().dropped) EXPECT_EQ(drop.count, 0U) << drop.stage << ": " << drop.reason;
+}
+
+// Files that are written once each, in directories that come, move and go. What it did, in the words of text_of(): of a
+// removal the name only, as the kernel joins it with what was created, under whatever name the directory had then.
+class Mover {
+ public:
+  Mover(std::string top, unsigned seed) : top_(std::move(top)), random_(seed) {
+    for (int i = 0; i < 20; ++i) {
+      dirs_.push_back(fmt::format("{}/old{}", top_, i));
+      fs::create_directories(dirs_.back() + "/a/b");
+    }
+  }
+
+  std::set<std::string> done;
+
+  void act() {
+    auto& dir = dirs_[random_() % dirs_.size()];
+    const auto number = next_++;
+    const auto file = fmt::format("{}/a/b/f{}", dir, number);
+    ::close(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+    for (const auto action : {FileAction::created, FileAction::updated}) done.insert(text_of(action, file));
+    if (random_() % 3 == 0) {
+      const auto to = fmt::format("{}/new{}", top_, number);
+      fs::rename(dir, to);
+      done.insert(text_of(FileAction::moved_from, dir));
+      done.insert(text_of(FileAction::moved_to, to));
+      dir = to;
+    } else if (random_() % 5 == 0) {
+      for (const auto& entry : fs::recursive_directory_iterator(dir))
+        done.insert(text_of(FileAction::deleted, entry.path().filename()));
+      done.insert(text_of(FileAction::deleted, fs::path(dir).filename()));
+      fs::remove_all(dir);
+      dir = fmt::format("{}/fresh{}", top_, number);
+      fs::create_directories(dir + "/a/b");
+      for (const auto* below : {"", "/a", "/a/b"}) done.insert(text_of(FileAction::created, dir + below));
+    }
+  }
+
+  static std::set<std::string> told(const std::vector<FileRow>& rows) {
+    std::set<std::string> texts;
+    for (const auto& row : rows) {
+      const bool deleted = row.action == FileAction::deleted;
+      texts.insert(text_of(row.action, deleted ? fs::path(row.path).filename().string() : row.path));
+    }
+    return texts;
+  }
+
+ private:
+  const std::string top_;
+  std::mt19937 random_;
+  std::vector<std::string> dirs_;
+  int next_ = 0;
+};
+
+void expect_same(const std::set<std::string>& expected, const std::set<std::string>& got) {
+  std::vector<std::string> missing;
+  std::vector<std::string> extra;
+  std::ranges::set_difference(expected, got, std::back_inserter(missing));
+  std::ranges::set_difference(got, expected, std::back_inserter(extra));
+  EXPECT_THAT(missing, IsEmpty());
+  EXPECT_THAT(extra, IsEmpty());
+}
+
+// The kernel's handles tell which directory it was; whoever goes by paths sees what is there when it looks.
+TEST_P(FileSources, DirectoriesThatMoveUnread) {
+  if (GetParam() != Which::fanotify) return;
+  Mover mover(watched, 3);
+  open();
+  std::vector<FileRow> rows;
+  for (int i = 1; i <= 2000; ++i) {
+    mover.act();
+    if (i % 500 == 0)
+      for (auto& row : take()) rows.push_back(std::move(row));
+  }
+  expect_same(mover.done, Mover::told(rows));
+  for (const auto& drop : source->counts().dropped) EXPECT_EQ(drop.count, 0U) << drop.stage << ": " << drop.reason;
+}
+
+// The same while it is being read.
+TEST_P(FileSources, DirectoriesThatMoveWhileTheyAreLookedFor) {
+  if (GetParam() != Which::fanotify) return;
+  Mover mover(watched, 5);
+  open();
+  const auto truth = top + "/truth";
+  const auto child = ::fork();
+  if (child == 0) {
+    for (int i = 0; i < 5000; ++i) mover.act();
+    std::ofstream out(truth, std::ios::binary);
+    for (const auto& text : mover.done) out << text << '\n';
+    out.close();
+    ::_exit(0);
+  }
+  std::vector<FileRow> rows;
+  for (bool ended = false, last = false; !last;) {
+    last = ended;
+    if (!ended) ended = ::waitpid(child, nullptr, WNOHANG) > 0;
+    for (auto& row : take()) rows.push_back(std::move(row));
+  }
+  std::set<std::string> done;
+  std::ifstream in(truth, std::ios::binary);
+  for (std::string line; std::getline(in, line);) done.insert(line);
+  ASSERT_FALSE(done.empty());
+  expect_same(done, Mover::told(rows));
+  for (const auto& drop : source->counts().dropped) EXPECT_EQ(drop.count, 0U) << drop.stage << ": " << drop.reason;
+}
+
+// Who did it: pid and start, for as long as the process is there; its own pid is not told.
+TEST_P(FileSources, TheProcessThatDidIt) {
+  if (GetParam() == Which::inotify) return;  // it does not know
+  open();
+  std::array<int, 2> hold{};
+  ASSERT_EQ(::pipe2(hold.data(), O_CLOEXEC), 0);
+  const auto child = ::fork();
+  if (child == 0) {
+    const int fd = ::open((watched + "/a").c_str(), O_CREAT | O_WRONLY, 0644);
+    ::close(fd);
+    ::close(hold[1]);
+    char byte = 0;
+    [[maybe_unused]] const auto size = ::read(hold[0], &byte, 1);
+    ::_exit(0);
+  }
+  ASSERT_TRUE(wait(5s));
+  const auto process = process_now(child);
+  std::this_thread::sleep_for(50ms);  // until it waits
+  const auto rows = take();
+  ASSERT_FALSE(rows.empty());
+  for (const auto& row : rows) EXPECT_EQ(row.process, process);
+  EXPECT_NE(process.start, 0U);
+  ::close(hold[0]);
+  ::close(hold[1]);
+  ::waitpid(child, nullptr, 0);
+
+  // Gone before anybody read.
+  const auto quick = ::fork();
+  if (quick == 0) {
+    ::mkdir((watched + "/d").c_str(), 0755);
+    ::_exit(0);
+  }
+  ::waitpid(quick, nullptr, 0);
+  for (const auto& row : take()) EXPECT_EQ(row.process, (ProcessKey{quick, 0}));
+
+  auto ours = fanotify_source({});
+  Demand demand;
+  demand.kinds.set(kKind<FileEvent>);
+  demand.watched = {{"files", {watched + "/%%"}, {}}};
+  ASSERT_TRUE(ours->open(demand));
+  write(watched + "/own");
+  sink.rows.clear();
+  ASSERT_TRUE(ours->next(sink, 100));
+  EXPECT_THAT(sink.rows, IsEmpty()) << "we did that";
+}
+
+// What is lost is counted, a gap is told, and what is there that changed is told too.
+TEST_P(FileSources, AnOverflowIsToldAndLookedInto) {
+  if (GetParam() == Which::fanotify_before_5_17) return;
+  if (GetParam() == Which::fanotify) source = fanotify_source({.own_pid = 0, .unlimited_queue = false});
+  write(watched + "/before");
+  std::this_thread::sleep_for(50ms);
+  open();
+  take();
+  // More than fs.inotify.max_queued_events and fs.fanotify.max_queued_events, of which both are 16384 here.
+  for (int i = 0; i < 20000; ++i) write(fmt::format("{}/f{}", watched, i));
+  const auto rows = take();
+  std::set<std::string> paths;
+  bool gap = false;
+  for (const auto& row : rows) {
+    if (row.action == FileAction::gap)
+      gap = true;
+    else
+      paths.insert(row.path);
+  }
+  EXPECT_TRUE(gap);
+  EXPECT_EQ(paths.size(), 20000U);
+  EXPECT_FALSE(paths.contains(watched + "/before"));
+  const auto counts = source->counts();
+  ASSERT_THAT(counts.dropped, ::testing::SizeIs(1));
+  EXPECT_EQ(counts.dropped[0].stage, "kernel queue");
+  EXPECT_FALSE(counts.dropped[0].exact);
+}
+
+// More is queued than there may be: it is let go of, and counted.
+TEST_P(FileSources, AReaderThatIsTooSlowLetsGo) {
+  if (GetParam() != Which::fanotify) return;  // inotify has its queue's limit
+  source = fanotify_source({.own_pid = 0, .most_queued = 100});
+  open();
+  for (int i = 0; i < 200; ++i) write(fmt::format("{}/f{}", watched, i));
+  std::set<std::string> paths;
+  bool gap = false;
+  for (const auto& row : take()) {
+    gap = gap || row.action == FileAction::gap;
+    if (row.action != FileAction::gap) paths.insert(row.path);
+  }
+  EXPECT_TRUE(gap);
+  EXPECT_EQ(paths.size(), 200U) << "found by looking";
+  ASSERT_THAT(source->counts().dropped, ::testing::SizeIs(1));
+  EXPECT_EQ(source->counts().dropped[0].count, 200U);
+}
+
+// Busy places of no interest cost nothing, and what moves from there to where it is of interest is told.
+TEST_P(FileSources, BusyDirectoriesAreIgnored) {
+  if (GetParam() != Which::fanotify) return;
+  fs::create_directories(top + "/outside/deep");
+  open();
+  const auto busy = [&] {
+    for (int i = 0; i < 200; ++i) write(fmt::format("{}/outside/deep/f{}", top, i));
+  };
+  busy();
+  EXPECT_THAT(take(), IsEmpty());
+  const auto filtered = source->counts().filtered;
+  EXPECT_GE(filtered, 200U);
+  busy();
+  EXPECT_THAT(take(), IsEmpty());
+  EXPECT_EQ(source->counts().filtered, filtered) << "the kernel does not tell any more";
+  // A file out of there, and all of it.
+  fs::rename(top + "/outside/deep/f0", watched + "/f0");
+  EXPECT_THAT(told(), ElementsAre("to watched/f0"));
+  std::this_thread::sleep_for(50ms);
+  take();
+  fs::rename(top + "/outside", watched + "/in");
+  write(watched + "/in/deep/f1");
+  EXPECT_THAT(told(), IsSupersetOf({"to watched/in", "updated watched/in/deep/f1"}));
+  write(watched + "/in/deep/f2");
+  EXPECT_THAT(told(), ElementsAre("updated watched/in/deep/f2"));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 namespace osprey::events {
 namespace {
 
+constexpr int kGap = 100;              // milliseconds: whoever mounts a lot is looked at so often
 constexpr std::size_t kCap = 16 << 20;  // bytes of mountinfo
 constexpr auto kFile = "/proc/thread-self/mountinfo";
 
@@ -47,8 +48,10 @@ void MountWatch::wait(int file) noexcept {
     if (::poll(polled.data(), polled.size(), -1) < 0) continue;
     if (polled[1].revents != 0) return;
     const std::uint64_t one = 1;
-    if (polled[0].revents != 0) [[maybe_unused]]
-      const auto size = ::write(changed_.get(), &one, sizeof one);
+    if (polled[0].revents == 0) continue;
+    [[maybe_unused]] const auto size = ::write(changed_.get(), &one, sizeof one);
+    pollfd stop{stop_.get(), POLLIN, 0};
+    if (::poll(&stop, 1, kGap) > 0) return;
   }
 }
 

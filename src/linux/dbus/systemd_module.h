@@ -1,4 +1,4 @@
-// What the module "systemd" (libsystemd's sd-bus) does for the program; opened by base/module.h.
+// What the module "systemd" (libsystemd's sd-bus and sd-journal) does for the program; opened by base/module.h.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "linux/journal/journal_reader.h"
 
 namespace osprey::linux {
 
@@ -42,6 +43,9 @@ struct SystemdModule {
 
   // `address` as D-Bus writes them: "unix:path=/run/dbus/system_bus_socket".
   Result<std::unique_ptr<SystemdConnection>> (*connect)(const std::string& address);
+  // The journal of a folder, or of this host where `directory` is empty. From behind the entry of `cursor` on; where
+  // there is none or no such entry, what comes from now on. Entries of a field are cut at 64 KiB.
+  Result<std::unique_ptr<JournalReader>> (*open_journal)(const std::string& directory, const std::string& cursor);
 };
 
 }  // namespace osprey::linux

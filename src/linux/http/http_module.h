@@ -17,6 +17,7 @@ struct HttpRequest {
   std::string user_agent;
   std::chrono::milliseconds timeout{10'000};  // for the whole exchange, redirects among it
   std::size_t body_cap = 4 << 20;
+  bool redirects = true;  // false: an answer that leads elsewhere is the answer
 };
 
 struct HttpResponse {
@@ -30,7 +31,7 @@ struct HttpResponse {
 struct HttpModule {
   static constexpr std::string_view kName = "http";
 
-  // GETs a http or https URL and follows redirects; an https server must be vouched for by the system's authorities.
+  // GETs a http or https URL, following redirects if wanted; an https server must be vouched for by the system's authorities.
   Result<HttpResponse> (*get)(const HttpRequest&, const Interrupt&);
 
   // The certificate (PEM) that a TLS server shows to whom calls it `host`, a name or an address (IPv6 in brackets).

@@ -121,7 +121,7 @@ Result<void> Sandbox::call(std::string_view request, std::span<const int> descri
   }
   auto result = send(request, descriptors);
   if (result) result = receive(take, interrupt);
-  if (!result && !result.error().subject.empty()) stop();
+  if (options_.once || (!result && !result.error().subject.empty())) stop();
   return result;
 }
 

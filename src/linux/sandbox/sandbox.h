@@ -44,6 +44,7 @@ class Sandbox {
     std::chrono::seconds idle{30};                // then the helper ends; the next call starts another
     std::size_t memory = std::size_t{512} << 20;  // of address space beyond what the fork inherited
     std::size_t answer_cap = 16 << 20;
+    bool once = false;  // each request has a helper of its own
   };
 
   explicit Sandbox(Options options);

@@ -4,32 +4,23 @@
 
 RING(network_ring);
 
-struct syscall_exit {
-  __u64 common;
-  __s64 number;
-  __s64 result;
-};
-
 static __always_inline int accepted(const struct syscall_exit* context, __u16 action) {
   if (context->result < 0) return 0;
   struct wire_counters* const counts = counters_of(WIRE_PROGRAM_ACCEPT);
   if (!counts) return 0;
   struct task_struct* const task = (void*)bpf_get_current_task();
-  struct file* file = NULL;
-  bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(task, files, fdt, fd) + context->result);
-  struct socket* const socket = BPF_CORE_READ(file, private_data);
-  struct sock* const sock = BPF_CORE_READ(socket, sk);
+  struct sock* const sock = sock_of(task, context->result);
   const __u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
   if (family != AF_INET && family != AF_INET6) return 0;
   const __u64 key = (__u64)(void*)sock;
   bpf_map_delete_elem(&inbound, &key);
   counts->seen++;
-  if (is_ours()) {
+  if (is_ours(task)) {
     counts->filtered++;
     return 0;
   }
   struct wire_socket record;
-  begin(&record.event, WIRE_SOCKET, WIRE_PROGRAM_ACCEPT, task);
+  begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_ACCEPT);
   record.action = action;
   record.result = context->result;
   read_socket(&record, sock);

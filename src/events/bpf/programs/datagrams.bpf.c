@@ -36,13 +36,13 @@ static __always_inline int told(struct bpf_sock_addr* context, __u16 action, __u
   struct wire_counters* const counts = counters_of(WIRE_PROGRAM_DATAGRAMS);
   if (!counts) return 1;
   counts->seen++;
-  if (is_ours()) {
+  struct task_struct* const task = (void*)bpf_get_current_task();
+  if (is_ours(task)) {
     counts->filtered++;
     return 1;
   }
-  struct task_struct* const task = (void*)bpf_get_current_task();
   struct wire_socket record = {};
-  begin(&record.event, WIRE_SOCKET, WIRE_PROGRAM_DATAGRAMS, task);
+  begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_DATAGRAMS);
   record.cookie = flow.cookie;
   record.network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
   record.action = action;

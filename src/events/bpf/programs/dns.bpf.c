@@ -32,7 +32,8 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
   if (!counts) return 1;
   // What is counted is questions.
   if (!answer) counts->seen++;
-  if (is_ours() && !answer) {
+  struct task_struct* const task = (void*)bpf_get_current_task();
+  if (!answer && is_ours(task)) {
     counts->filtered++;
     return 1;
   }
@@ -50,7 +51,7 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
     record->event.program = WIRE_PROGRAM_DNS;
     record->event.moment = bpf_ktime_get_boot_ns();
   } else {
-    begin(&record->event, WIRE_DNS, WIRE_PROGRAM_DNS, (void*)bpf_get_current_task());
+    begin_current(&record->event, WIRE_DNS, WIRE_PROGRAM_DNS);
   }
   record->cookie = bpf_get_socket_cookie(packet);
   record->family = v4 ? AF_INET : AF_INET6;
@@ -64,10 +65,16 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
   else
     bpf_skb_load_bytes(packet, answer ? 8 : 24, record->server, 16);
   record->size = packet->len - at;
+  // One after the other: put together, the verifier does not see that they bound it.
   __u64 size = record->size;
   if (size > WIRE_DNS_MOST) size = WIRE_DNS_MOST;
   barrier_var(size);
-  if (size == 0 || size > WIRE_DNS_MOST || bpf_skb_load_bytes(packet, at, record->message, size)) {
+  bool read = size >= DNS_HEADER;
+  if (read) {
+    barrier_var(size);
+    read = size <= WIRE_DNS_MOST && !bpf_skb_load_bytes(packet, at, record->message, size);
+  }
+  if (!read) {
     if (answer)
       counts->answers_lost++;
     else

@@ -65,7 +65,7 @@ static __always_inline int tell(struct wire_socket* record, struct sock* sock, _
 static __always_inline int asked(struct sock* sock) {
   const __u64 key = (__u64)(void*)sock;
   struct wire_event event;
-  begin(&event, WIRE_SOCKET, WIRE_PROGRAM_TCP, (void*)bpf_get_current_task());
+  begin_current(&event, WIRE_SOCKET, WIRE_PROGRAM_TCP);
   cookie_of(sock);
   bpf_map_update_elem(&connecting, &key, &event, BPF_ANY);
   return 0;
@@ -84,7 +84,7 @@ static __always_inline int decided(struct sock* sock, bool done) {
 
 static __always_inline int listens(struct sock* sock) {
   struct wire_socket record;
-  begin(&record.event, WIRE_SOCKET, WIRE_PROGRAM_TCP, (void*)bpf_get_current_task());
+  begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_TCP);
   const struct place place = place_of(sock);
   bpf_map_update_elem(&listeners, &place, &record.event, BPF_ANY);
   cookie_of(sock);

@@ -22,18 +22,18 @@ static __always_inline bool add_user(struct scratch* scratch, unsigned long from
 }
 
 static __always_inline void read_file(struct wire_exec* exec, struct file* file) {
-  struct inode* const inode = BPF_CORE_READ(file, f_inode);
+  struct inode* const inode = READ(file, f_inode);
   struct wire_file* const out = &exec->file;
-  out->inode = BPF_CORE_READ(inode, i_ino);
-  out->device = BPF_CORE_READ(inode, i_sb, s_dev);
-  out->mode = BPF_CORE_READ(inode, i_mode);
-  out->uid = BPF_CORE_READ(inode, i_uid.val);
-  out->gid = BPF_CORE_READ(inode, i_gid.val);
-  out->size = BPF_CORE_READ(inode, i_size);
+  out->inode = READ(inode, i_ino);
+  out->device = READ(inode, i_sb, s_dev);
+  out->mode = READ(inode, i_mode);
+  out->uid = READ(inode, i_uid.val);
+  out->gid = READ(inode, i_gid.val);
+  out->size = READ(inode, i_size);
   if (bpf_core_field_exists(inode->i_atime_sec)) {
-    out->atime = BPF_CORE_READ(inode, i_atime_sec);
-    out->mtime = BPF_CORE_READ(inode, i_mtime_sec);
-    out->ctime = BPF_CORE_READ(inode, i_ctime_sec);
+    out->atime = READ(inode, i_atime_sec);
+    out->mtime = READ(inode, i_mtime_sec);
+    out->ctime = READ(inode, i_ctime_sec);
   } else {
     struct inode___before_6_11* const before = (void*)inode;
     struct inode___6_6* const between = (void*)inode;
@@ -69,10 +69,10 @@ static __always_inline void read_stream(struct wire_stream* stream, struct fdtab
 }
 
 static __always_inline void read_namespaces(struct wire_exec* exec, struct task_struct* task) {
-  exec->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
-  exec->network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-  exec->user_namespace = BPF_CORE_READ(task, cred, user_ns, ns.inum);
-  struct pid* const pid = BPF_CORE_READ(task, thread_pid);
+  exec->mount_namespace = READ(task, nsproxy, mnt_ns, ns.inum);
+  exec->network_namespace = READ(task, nsproxy, net_ns, ns.inum);
+  exec->user_namespace = READ(task, cred, user_ns, ns.inum);
+  struct pid* const pid = BPF_CORE_READ(task, thread_pid);  // as a number: it is reckoned with
   const void* const innermost = (void*)pid + bpf_core_field_offset(struct pid, numbers) +
                                 BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid);
   exec->pid_namespace = BPF_CORE_READ((struct upid*)innermost, ns, ns.inum);
@@ -96,23 +96,23 @@ int BPF_PROG(sched_process_exec, struct task_struct* task, int old_pid, struct l
   begin(&exec->event, WIRE_EXEC, WIRE_PROGRAM_EXEC, task);
   scratch->at = 0;
 
-  if (bpf_core_field_exists(task->thread_info.status) && BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
+  if (bpf_core_field_exists(task->thread_info.status) && READ(task, thread_info.status) & TS_COMPAT)
     exec->event.flags |= WIRE_COMPAT;
   struct linux_binprm___5_9* const newer = (void*)bprm;
   if (bpf_core_field_exists(newer->fdpath) && BPF_CORE_READ(newer, fdpath)) exec->event.flags |= WIRE_EXECVEAT;
-  exec->arguments = BPF_CORE_READ(bprm, argc);
-  exec->variables = BPF_CORE_READ(bprm, envc);
-  const struct cred* const cred = BPF_CORE_READ(task, cred);
+  exec->arguments = READ(bprm, argc);
+  exec->variables = READ(bprm, envc);
+  const struct cred* const cred = READ(task, cred);
   bpf_core_read(&exec->capabilities, sizeof(exec->capabilities), &cred->cap_effective);
   read_namespaces(exec, task);
-  struct file* const file = BPF_CORE_READ(bprm, file);
+  struct file* const file = READ(bprm, file);
   read_file(exec, file);
-  struct fdtable* const table = BPF_CORE_READ(task, files, fdt);
+  struct fdtable* const table = READ(task, files, fdt);
   read_stream(&exec->streams[0], table, 0);
   read_stream(&exec->streams[1], table, 1);
   read_stream(&exec->streams[2], table, 2);
   exec->tty[0] = 0;
-  struct tty_struct* const tty = BPF_CORE_READ(task, signal, tty);
+  struct tty_struct* const tty = READ(task, signal, tty);
   if (tty) bpf_probe_read_kernel_str(exec->tty, sizeof(exec->tty), &tty->name);
 
   __u64 before = 0;
@@ -120,11 +120,11 @@ int BPF_PROG(sched_process_exec, struct task_struct* task, int old_pid, struct l
   exec->lengths[text] = scratch->at - before; \
   before = scratch->at
 
-  const char* const filename = BPF_CORE_READ(bprm, filename);
-  if (BPF_CORE_READ(bprm, interp) != filename) exec->event.flags |= WIRE_SCRIPT;
+  const char* const filename = READ(bprm, filename);
+  if (READ(bprm, interp) != filename) exec->event.flags |= WIRE_SCRIPT;
   add(scratch, filename, WIRE_PATH_MOST);
   ENDS(WIRE_FILENAME);
-  struct fs_struct* const fs = BPF_CORE_READ(task, fs);
+  struct fs_struct* const fs = READ(task, fs);
   struct path* const root = &fs->root;
   if (exec->event.flags & WIRE_MEMFD)
     add(scratch, BPF_CORE_READ(file, f_path.dentry, d_name.name), 256);
@@ -135,13 +135,13 @@ int BPF_PROG(sched_process_exec, struct task_struct* task, int old_pid, struct l
   ENDS(WIRE_CWD);
   add_group(scratch, task);
   ENDS(WIRE_CGROUP);
-  const unsigned long arguments = BPF_CORE_READ(task, mm, arg_start);
-  exec->arguments_size = BPF_CORE_READ(task, mm, arg_end) - arguments;
+  const unsigned long arguments = READ(task, mm, arg_start);
+  exec->arguments_size = READ(task, mm, arg_end) - arguments;
   if (exec->arguments_size > WIRE_TEXT_MOST) exec->event.flags |= WIRE_ARGUMENTS_CUT;
   if (!add_user(scratch, arguments, exec->arguments_size)) exec->event.flags |= WIRE_ARGUMENTS_UNREAD;
   ENDS(WIRE_ARGUMENTS);
-  const unsigned long environment = BPF_CORE_READ(task, mm, env_start);
-  exec->environment_size = BPF_CORE_READ(task, mm, env_end) - environment;
+  const unsigned long environment = READ(task, mm, env_start);
+  exec->environment_size = READ(task, mm, env_end) - environment;
   if (wanted->environment) add_user(scratch, environment, exec->environment_size);
   ENDS(WIRE_ENVIRONMENT);
   exec->reserved = 0;

@@ -18,7 +18,7 @@ typedef void (*btf_trace_sched_process_exit)(void*, struct task_struct*, bool);
 
 static __always_inline bool is_last(const volatile __u64* arguments, struct task_struct* task) {
   if (bpf_core_type_matches(btf_trace_sched_process_exit)) return arguments[1];
-  if (BPF_CORE_READ(task, signal, live.counter) != 0) return false;
+  if (READ(task, signal, live.counter) != 0) return false;
   struct wire_key process;
   key_of(&process, task);
   const __u8 yes = 1;
@@ -34,12 +34,11 @@ int sched_process_exit(__u64* arguments) {
   counts->seen++;
   struct wire_exit record;
   begin(&record.event, WIRE_EXIT, WIRE_PROGRAM_EXIT, task);
-  struct signal_struct* const signal = BPF_CORE_READ(task, signal);
-  struct task_struct* const leader = BPF_CORE_READ(task, group_leader);
-  record.code = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT ? BPF_CORE_READ(signal, group_exit_code)
-                                                                 : BPF_CORE_READ(leader, exit_code);
-  record.cpu = BPF_CORE_READ(task, se.sum_exec_runtime) + BPF_CORE_READ(signal, sum_sched_runtime);
-  if (leader != task) record.cpu += BPF_CORE_READ(leader, se.sum_exec_runtime);
+  struct signal_struct* const signal = READ(task, signal);
+  struct task_struct* const leader = READ(task, group_leader);
+  record.code = READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code) : READ(leader, exit_code);
+  record.cpu = READ(task, se.sum_exec_runtime) + READ(signal, sum_sched_runtime);
+  if (leader != task) record.cpu += READ(leader, se.sum_exec_runtime);
   record.reserved = 0;
   SEND(process_ring, counts, record);
   return 0;

@@ -5,13 +5,9 @@ RING(process_ring);
 
 // The number of the system call that the task is in: x86 only, and from 5.15.
 static __always_inline int call_of(struct task_struct* task) {
-  struct pt_regs___x86 {
-    unsigned long orig_ax;
-  } __attribute__((preserve_access_index));
   if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) return -1;
-  if (!bpf_core_field_exists(struct pt_regs___x86, orig_ax)) return -1;
-  const struct pt_regs___x86* registers = (void*)bpf_task_pt_regs(task);
-  return BPF_CORE_READ(registers, orig_ax);
+  const struct pt_regs* registers = (void*)bpf_task_pt_regs(task);
+  return bpf_core_field_exists(registers->orig_ax) ? BPF_CORE_READ(registers, orig_ax) : -1;
 }
 
 SEC("tp_btf/sched_process_fork")

@@ -11,10 +11,18 @@ struct {
   __type(value, __u8);
 } inbound SEC(".maps");
 
-// Whose doings are not told.
-static __always_inline bool is_ours(void) {
+// Whose doings are not told. By the task: not every kind of program may ask for the pid.
+static __always_inline bool is_ours(struct task_struct* task) {
   const struct wire_settings* const wanted = our_settings();
-  return wanted && wanted->self == bpf_get_current_pid_tgid() >> 32;
+  return wanted && wanted->self == (__u32)BPF_CORE_READ(task, tgid);
+}
+
+// The socket that a descriptor of the task is.
+static __always_inline struct sock* sock_of(struct task_struct* task, __s32 descriptor) {
+  struct file* file = NULL;
+  bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(task, files, fdt, fd) + descriptor);
+  struct socket* const socket = BPF_CORE_READ(file, private_data);
+  return BPF_CORE_READ(socket, sk);
 }
 
 static __always_inline void read_socket(struct wire_socket* record, struct sock* sock) {

@@ -17,6 +17,13 @@ typedef _Bool bool;
 #define AF_INET6 10
 #define SOCK_DGRAM 2
 
+// What a program of a tracepoint of a system call's end is given (events/syscalls/sys_exit_*/format).
+struct syscall_exit {
+  __u64 common;
+  __s64 number;
+  __s64 result;
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
@@ -50,8 +57,12 @@ struct net {
   struct ns_common ns;
 };
 struct nsproxy {
+  void* uts_ns;
+  void* ipc_ns;
   struct mnt_namespace* mnt_ns;
+  void* pid_ns_for_children;
   struct net* net_ns;
+  void* cgroup_ns;
 };
 struct upid {
   int nr;
@@ -208,7 +219,12 @@ struct thread_info {
   unsigned long flags;
   __u32 status;  // x86
 };
-struct pt_regs;
+struct pt_regs {  // x86
+  unsigned long r10, r8, dx, si, di, orig_ax;
+};
+struct list_head {
+  struct list_head* next;
+};
 struct task_struct {
   struct thread_info thread_info;
   struct sched_entity se;
@@ -228,6 +244,25 @@ struct task_struct {
   kuid_t loginuid;
   unsigned int sessionid;
   struct css_set* cgroups;
+  struct list_head ptraced;  // those that it traces, the newest first
+  struct list_head ptrace_entry;
+};
+struct kernel_siginfo {
+  int si_code;
+};
+struct module {
+  char name[56];
+  unsigned long taints;
+};
+struct bpf_prog_aux {
+  __u32 id;
+  const char* attach_func_name;
+  char name[16];
+};
+struct bpf_prog {
+  enum bpf_prog_type type;
+  __u8 tag[8];
+  struct bpf_prog_aux* aux;
 };
 struct seq_file;
 struct bpf_iter_meta {

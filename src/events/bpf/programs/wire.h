@@ -15,6 +15,7 @@ enum wire_program {
   WIRE_PROGRAM_EXEC_FAILED,
   WIRE_PROGRAM_SIGNAL,
   WIRE_PROGRAM_TCP,
+  WIRE_PROGRAM_CONNECT,
   WIRE_PROGRAM_ACCEPT,
   WIRE_PROGRAM_DATAGRAMS,
   WIRE_PROGRAM_BIND,
@@ -53,15 +54,11 @@ enum wire_kind {
   WIRE_EXEC = 1,
   WIRE_FORK,
   WIRE_EXIT,
-  WIRE_EXEC_FAILED,
   WIRE_SIGNAL,
   WIRE_SOCKET,
   WIRE_DNS,
-  WIRE_PTRACE,
   WIRE_MODULE,
-  WIRE_BPF_LOAD,
-  WIRE_NAMESPACE,
-  WIRE_CREDENTIALS,
+  WIRE_CALL,
   WIRE_TASK  // of the iterator that seeds the process tree
 };
 
@@ -196,6 +193,63 @@ struct wire_dns {
   __u32 size;  // of the message; what is longer than WIRE_DNS_MOST is cut
   __u32 reserved;
   __u8 message[WIRE_DNS_MOST];
+};
+
+struct wire_signal {
+  struct wire_event event;
+  struct wire_key target;
+  __s32 signal;
+  __s32 code;  // si_code of sigaction(2)
+};
+
+struct wire_module {
+  struct wire_event event;
+  __u64 taints;  // bits, Documentation/admin-guide/tainted-kernels.rst
+  __u32 loaded;  // 0: it goes
+  __u32 reserved;
+  char name[56];
+};
+
+enum wire_call_name {
+  WIRE_CALL_EXECVE,
+  WIRE_CALL_EXECVEAT,
+  WIRE_CALL_PTRACE,
+  WIRE_CALL_VM_READ,
+  WIRE_CALL_VM_WRITE,
+  WIRE_CALL_BPF,
+  WIRE_CALL_UNSHARE,
+  WIRE_CALL_SETNS,
+  WIRE_CALL_CLONE,
+  WIRE_CALL_MOUNT,
+  WIRE_CALL_UMOUNT,
+  WIRE_CALL_MOVE_MOUNT,
+  WIRE_CALL_PIVOT_ROOT,
+  WIRE_CALL_CHROOT,
+  WIRE_CALL_SETUID,
+  WIRE_CALL_SETREUID,
+  WIRE_CALL_SETRESUID,
+  WIRE_CALL_SETGID,
+  WIRE_CALL_SETREGID,
+  WIRE_CALL_SETRESGID,
+  WIRE_CALL_CAPSET,
+  WIRE_CALLS
+};
+
+// A system call that has returned. What of it is set, and what the texts are, depends on the call.
+struct wire_call {
+  struct wire_event event;
+  __s64 result;
+  __u64 arguments[5];
+  struct wire_key target;
+  __u32 target_uid;
+  __u32 call;              // wire_call_name
+  struct wire_ids before;  // of a change of credentials
+  __u64 old_capabilities, capabilities;
+  __u32 program_id, program_type;
+  char program_name[16];
+  __u8 program_tag[8];
+  __u32 lengths[3];
+  __u32 reserved;
 };
 
 // Of the iterator, one after the other: path and control group follow, as in an exec.

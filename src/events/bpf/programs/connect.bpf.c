@@ -1,0 +1,54 @@
+// Connects over the network that end before the first packet: no route, no address, not allowed. The others are told by
+// inet_sock_set_state.bpf.c. Calls of 32-bit programs do not come by here.
+#include "events/bpf/programs/sockets.h"
+
+RING(network_ring);
+
+#define EPERM 1
+#define EACCES 13
+#define EADDRNOTAVAIL 99
+#define ENETUNREACH 101
+
+struct address {
+  __u16 family;
+  __be16 port;
+  __u8 v4[4];
+  __u8 v6[16];  // behind sin6_flowinfo, which lies where IPv4 has its address
+};
+
+SEC("tracepoint/syscalls/sys_exit_connect")
+int sys_exit_connect(const struct syscall_exit* context) {
+  const __s64 error = -context->result;
+  if (error != EPERM && error != EACCES && error != EADDRNOTAVAIL && error != ENETUNREACH) return 0;
+  struct task_struct* const task = bpf_get_current_task_btf();
+  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(task);
+  struct address address = {};
+  if (bpf_probe_read_user(&address, sizeof(address), (const void*)BPF_CORE_READ(registers, si)) &&
+      bpf_probe_read_user(&address, 8, (const void*)BPF_CORE_READ(registers, si)))
+    return 0;
+  if (address.family != AF_INET && address.family != AF_INET6) return 0;
+  struct sock* const sock = sock_of(task, BPF_CORE_READ(registers, di));
+  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_CONNECT);
+  if (!counts) return 0;
+  counts->seen++;
+  if (is_ours(task)) {
+    counts->filtered++;
+    return 0;
+  }
+  struct wire_socket record;
+  begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_CONNECT);
+  record.action = WIRE_CONNECT;
+  record.result = context->result;
+  read_socket(&record, sock);
+  record.remote_port = bpf_ntohs(address.port);
+  __builtin_memset(record.remote, 0, sizeof(record.remote));
+  if (address.family == AF_INET)
+    __builtin_memcpy(record.remote, address.v4, sizeof(address.v4));
+  else
+    __builtin_memcpy(record.remote, address.v6, sizeof(address.v6));
+  record.family = address.family;
+  SEND(network_ring, counts, record);
+  return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+
+#include "linux/yara/yara_engine.h"
+#include "tables/security/asked_rules.h"
+
+namespace osprey::tables {
+namespace {
+
+using linux::YaraReport;
+
+constexpr std::string_view kExample =
+    "SELECT pid, matches FROM yara_process WHERE pid = 1 AND sigfile = '/etc/osprey/yara/malware.yar'";
+
+struct Handle {
+  pid_t pid;
+  const AskedRules& rules;
+  YaraReport report;
+
+  // NULL where nothing was scanned.
+  template <auto member>
+  auto of() const -> std::optional<std::remove_cvref_t<decltype(report.*member)>> {
+    if (!report.scanned) return std::nullopt;
+    return report.*member;
+  }
+};
+
+Rows<Handle> scan(const Scan& scan) {
+  const auto rules = asked_rules(scan, kExample);
+  if (rules.empty()) co_return;
+  const linux::YaraScans scans{.scanner = linux::yara_engine().for_queries,
+                               .budget = scan.service<linux::IoBudget>(),
+                               .interrupt = scan.interrupt()};
+  ScanPace pace(scan);
+  for (const auto pid : scan.keys<pid_t>("pid", [] { return std::vector<pid_t>(); })) {
+    if (pid <= 0) continue;
+    for (const auto& one : rules) {
+      pace.wait();
+      if (scan.interrupted()) co_return;
+      // Before the row and not by column: a process that ends meanwhile has none.
+      auto report = scan.take(scan_process(scans, pid, one.sets));
+      if (!report) continue;
+      if (!report->skipped.empty()) scan.warn({0, fmt::format("process {}", pid), report->skipped});
+      Handle handle{pid, one, std::move(*report)};
+      co_yield handle;
+    }
+  }
+}
+
+}  // namespace
+
+Table yara_process() {
+  return table("yara_process", "Which YARA rules the memory of processes matches.", scan)
+      .column("pid", INTEGER, &Handle::pid, "Process id.", REQUIRED | INDEX)
+      .column("matches", TEXT, &Handle::of<&YaraReport::matches>, kMatchesHelp)
+      .column("count", INTEGER, &Handle::of<&YaraReport::count>, kCountHelp)
+      .column(
+          "sig_group", TEXT, [](const Handle& h) { return h.rules.group; }, kGroupHelp, ADDITIONAL)
+      .column(
+          "sigfile", TEXT, [](const Handle& h) { return h.rules.file; }, kFileHelp, ADDITIONAL)
+      .column(
+          "sigrule", TEXT, [](const Handle& h) { return h.rules.rule; }, kRuleHelp, ADDITIONAL | HIDDEN)
+      .column("strings", TEXT, &Handle::of<&YaraReport::strings>,
+              "Where the rules' strings were found: $name:address in hexadecimal, separated by commas.")
+      .column("tags", TEXT, &Handle::of<&YaraReport::tags>, kTagsHelp)
+      .column(
+          "sigurl", TEXT, [](const Handle& h) { return h.rules.url; }, kUrlHelp, ADDITIONAL | HIDDEN)
+      .in_mount_namespaces()
+      .column("scan_seconds", &Handle::of<&YaraReport::seconds>, kSecondsHelp, HIDDEN)
+      .column(
+          "skipped", [](const Handle& h) { return h.report.skipped; }, kSkippedHelp, HIDDEN)
+      .host_only()
+      .example(kExample)
+      .example(
+          "SELECT p.pid, p.name, y.matches FROM processes p JOIN yara_process y ON y.pid = p.pid "
+          "WHERE p.on_disk = 0 AND y.sig_group = 'implants'")
+      .note(
+          "Memory that the process has touched is read, and files of up to 64 MiB mapped into it, a gigabyte at most; "
+          "devices' memory is not. The process goes on meanwhile. As in yara_file for the rest.");
+}
+
+}  // namespace osprey::tables

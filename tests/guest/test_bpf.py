@@ -1,0 +1,149 @@
+"""The bpf source on Debian's kernel: the objects that the build machine's kernel takes load there too, and what that one
+lacks works: modules, all of cgroup v2, overlays. A minute; `python3 -m pytest tests/guest`."""
+
+import json
+import pathlib
+import re
+import sys
+
+import pytest
+
+from boot import BUILD, boot, kernel, libraries, need, with_modules
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from event_source import ACTOR, FIELDS, named  # noqa: E402
+
+DRIVER = BUILD / "test" / "event_driver"
+MODULE = BUILD / "lib" / "osprey" / "bpf.so"
+BUSYBOX = pathlib.Path("/bin/busybox")
+INIT = r"""#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /tmp
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mount -t tmpfs tmpfs /tmp
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+ifconfig lo up
+for module in MODULES; do insmod /modules/$module.ko; done
+mkdir -p /tmp/lower /tmp/upper /tmp/work /tmp/merged /sys/fs/cgroup/outer/inner
+cp /bin/busybox /tmp/lower/true
+mount -t overlay overlay -o lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work /tmp/merged
+acts() {
+  echo 'demand --kinds=process,process_exit,socket,dns,kernel_module,privilege,namespace,ptrace,bpf_load --execs --forks --kills'
+  sleep 20
+  /bin/true 'a b' "$(printf '\351')"
+  sh -c 'exit 3'
+  sh -c 'kill -9 $$'
+  /tmp/merged/true lower
+  cp /bin/busybox /tmp/merged/ls
+  /tmp/merged/ls upper
+  sh -c 'echo 0 > /sys/fs/cgroup/outer/inner/cgroup.procs; exec /bin/true grouped'
+  insmod /modules/dummy.ko
+  rmmod dummy
+  nc -l -p 7777 < /dev/null > /dev/null &
+  sleep 2
+  echo | nc 127.0.0.1 7777
+  timeout 8 nslookup host.example.org 127.0.0.1 > /dev/null 2>&1
+  mount -t tmpfs marked /tmp/work
+  chroot / /bin/true
+  /bin/nothing
+  sleep 8
+  echo counts
+  sleep 2
+}
+acts 2> /dev/null | /bin/event_driver bpf --kinds=process > /tmp/told 2> /tmp/trouble
+echo "@@ told"; cat /tmp/told; echo "@@ end"
+echo "@@ trouble"; cat /tmp/trouble; echo "@@ end"
+echo "@@ seed"; /bin/event_driver seed; echo "@@ end"
+poweroff -f
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    need("qemu-system-x86_64", "busybox")
+    if not DRIVER.exists() or not MODULE.exists():
+        pytest.skip("event_driver is not built")
+    folder = kernel()
+    files = {"bin/busybox": BUSYBOX.read_bytes(), "bin/event_driver": DRIVER.read_bytes(), "lib/osprey/bpf.so": MODULE.read_bytes(),
+             **libraries(DRIVER), **libraries(MODULE)}
+    order = with_modules(files, ["overlay"], folder)
+    with_modules(files, ["dummy"], folder)
+    files["init"] = INIT.replace("MODULES", " ".join(order)).encode()
+    console = boot(files, folder, tmp_path_factory.mktemp("guest"), ["-m", "1024", "-smp", "2"], timeout=300)
+    parts = {name: text for name, text in re.findall(r"@@ (\w+)\n(.*?)@@ end", console, re.S)}
+    assert "told" in parts, console[-4000:]
+    print(parts["trouble"])
+    said = [json.loads(line) for line in parts["told"].splitlines() if line.startswith("{")]
+    events = [{"event": one["family"], **named(one["fields"], FIELDS[one["family"]])} for one in said if "family" in one]
+    counts = [one["counts"] for one in said if "counts" in one]
+    seeded = [named(json.loads(line)["actor"], ACTOR) for line in parts["seed"].splitlines() if line.startswith("{")]
+    return events, counts, seeded
+
+
+def of(told, family, **values):
+    return [event for event in told[0] if event["event"] == family and all(event[name] == value for name, value in values.items())]
+
+
+def test_every_program_is_accepted_and_the_counters_add_up(told):
+    assert len(told[1]) == 2
+    for counts in told[1]:
+        assert counts["missing"] == []
+        assert counts["dropped"] == []
+        assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
+def test_processes(told):
+    run, = [event for event in of(told, "process") if event["arguments"][1:] == ["a b", "\xe9"]]
+    assert (run["filename"], run["actor"]["path"], run["syscall"]) == ("/bin/true", "/bin/busybox", "execve")
+    pid = run["actor"]["process"]
+    forked, = [event for event in of(told, "process") if event["target"] == pid]
+    assert forked["syscall"] in ("fork", "vfork", "clone")
+    ended, = [event for event in of(told, "process_exit") if event["actor"]["process"] == pid]
+    assert ended["exit_code"] == 0
+    assert len([event for event in of(told, "process_exit") if event["exit_code"] == 3]) == 1
+    assert [event["signal"] for event in of(told, "process_exit") if event["exit_code"] == 137] == [9]
+    keys = [tuple(event["actor"]["process"].values()) for event in of(told, "process_exit")]
+    assert len(set(keys)) == len(keys)
+    failed, = [event for event in of(told, "process", filename="/bin/nothing") if event["result"] < 0]
+    assert failed["result"] == -2
+
+
+def test_overlays_and_groups(told):
+    lower, = [event for event in of(told, "process") if event["arguments"][1:] == ["lower"]]
+    upper, = [event for event in of(told, "process") if event["arguments"][1:] == ["upper"]]
+    assert (lower["actor"]["path"], lower["executable_state"]) == ("/tmp/merged/true", "")
+    assert (upper["actor"]["path"], upper["executable_state"]) == ("/tmp/merged/ls", "upper")
+    grouped, = [event for event in of(told, "process") if event["arguments"][1:] == ["grouped"]]
+    assert grouped["actor"]["cgroup_path"] == "/outer/inner"
+    assert grouped["actor"]["cgroup_id"] > 1
+
+
+def test_modules_that_come_and_go(told):
+    """EVT-17, EVT-19."""
+    assert [(event["action"], event["name"]) for event in of(told, "kernel_module")] == [("load", "dummy"), ("unload", "dummy")]
+    assert of(told, "kernel_module")[0]["actor"]["name"] == "insmod"
+
+
+def test_sockets_and_names(told):
+    connected, = of(told, "socket", action="connect", remote_port=7777)
+    accepted, = of(told, "socket", action="accept")
+    assert connected["result"] == 0 and connected["local_port"] == accepted["remote_port"]
+    assert connected["cookie"] and accepted["cookie"]
+    asked = of(told, "dns", query="host.example.org")
+    assert asked and {event["response_code"] for event in asked} == {""}
+    assert {event["server_address"] for event in asked} == {"127.0.0.1"}
+
+
+def test_mounts_and_roots(told):
+    mounted, = of(told, "namespace", kind="mount")
+    assert (mounted["source_path"], mounted["target_path"], mounted["filesystem"]) == ("marked", "/tmp/work", "tmpfs")
+    rooted, = of(told, "namespace", kind="chroot")
+    assert (rooted["target_path"], rooted["result"]) == ("/", 0)
+
+
+def test_the_first_process_is_among_those_that_run(told):
+    first, = [actor for actor in told[2] if actor["process"]["pid"] == 1]
+    assert first["path"] == "/bin/busybox"

@@ -1,0 +1,73 @@
+"""File events through the agent: what a program did to watched files is in the tables, with its process and digests."""
+
+import hashlib
+import os
+import stat
+import subprocess
+
+import pytest
+
+
+def configuration(folder, **queries):
+    return {"schedule": {name: {"query": query, "interval": 1, "removed": False} for name, query in queries.items()},
+            "file_paths": {"kept": [f"{folder}/%%"]}, "exclude_paths": {"kept": [f"{folder}/cache/%%"]}}
+
+
+def rows_of(agent, name):
+    return [line["columns"] for line in agent.lines() if line["name"] == name]
+
+
+# EVT-08, EVT-47, FIL-09.
+@pytest.mark.parametrize("name", ["ospreyd", "osqueryd"])
+def test_what_happened_to_files_and_who_did_it(make_agent, tmp_path, name):
+    folder = tmp_path / "watched"
+    (folder / "cache").mkdir(parents=True)
+    agent = make_agent(name)
+    agent.configure(configuration(
+        folder, files="SELECT *, pid, exe FROM file_events",
+        access="SELECT action, target_path, old_path, pid, exe, cmdline, uid, inode, mode, size, sha256, hashed FROM file_access_events"))
+    flags = ["--disable_events=false", "--enable_file_events=true"] if name == "osqueryd" else []
+    agent.start(*flags)
+
+    # Captured once its own query has shown a row of it.
+    def captured():
+        (folder / "first").write_bytes(b"x")
+        return any(row["target_path"] == f"{folder}/first" for row in rows_of(agent, "files"))
+    agent.wait_for(captured, 60, "the first file event")
+
+    writer = subprocess.Popen(["/bin/sh", "-c", 'cd "$1" && printf content > new && chmod 640 new && echo x > cache/x && '
+                               "read line && mv new moved && rm moved && read line", "sh", folder], stdin=subprocess.PIPE)
+
+    def seen(path, action, query="files"):
+        return [row for row in rows_of(agent, query) if row["target_path"] == f"{folder}/{path}" and row["action"] == action]
+    agent.wait_for(lambda: seen("new", "UPDATED") and seen("new", "ATTRIBUTES_MODIFIED"))
+    info = os.stat(folder / "new")
+    writer.stdin.write(b"\n")
+    writer.stdin.flush()
+    agent.wait_for(lambda: seen("moved", "DELETED"))
+    writer.stdin.close()
+    writer.wait(10)
+
+    created = seen("new", "CREATED")[0]
+    assert created["category"] == "kept"
+    assert created["inode"] == str(info.st_ino)
+    assert created["uid"] == str(info.st_uid)
+    updated = seen("new", "UPDATED")[-1]
+    assert (updated["size"], updated["hashed"]) == ("7", "1")
+    assert updated["mode"] in ("0644", "0640")
+    for kind in ("md5", "sha1", "sha256"):
+        assert updated[kind] == hashlib.new(kind, b"content").hexdigest()
+    assert seen("new", "ATTRIBUTES_MODIFIED")[0]["mode"] == f"{stat.S_IMODE(info.st_mode):04o}"
+    assert seen("new", "MOVED_FROM")[0]["transaction_id"] == seen("moved", "MOVED_TO")[0]["transaction_id"] != "0"
+    assert not any("cache/" in row["target_path"] for row in rows_of(agent, "files"))
+    # The shell was there all the time.
+    assert created["pid"] == str(writer.pid)
+    assert os.path.realpath(created["exe"]) == os.path.realpath("/bin/sh")
+
+    if name == "ospreyd":
+        moved = agent.wait_for(lambda: seen("moved", "MOVED_TO", "access"))[0]
+        assert moved["old_path"] == f"{folder}/new"
+        made = seen("new", "CREATED", "access")[0]
+        assert (made["pid"], made["uid"]) == (str(writer.pid), str(os.getuid()))
+        assert made["cmdline"].startswith("/bin/sh -c")
+    assert agent.stop() == 0
