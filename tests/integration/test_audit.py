@@ -95,6 +95,9 @@ def test_every_exec_is_told_as_it_was_done(seat, tmp_path):
         assert event["arguments_size"] == sum(len(one) + 1 for one in arguments)
         assert (event["filename"], event["cwd"], event["parent"]) == (filename, cwd, os.getpid())
         assert event["path"] == os.path.realpath("/bin/sh" if filename.endswith("sh") else "/bin/true")
+        about = os.stat(event["path"])
+        assert (event["inode"], event["mode"], event["size"], event["mtime"]) == (
+            about.st_ino, about.st_mode, about.st_size, int(about.st_mtime))
         assert event["uid"] == os.getuid() and event["result"] == 0 and event["arch"] == os.uname().machine
         assert event["interpreter"] == (filename if filename.endswith("sh") else "")
     assert not [name for name in counts["dropped"] if not name.startswith("decode")]
@@ -142,6 +145,7 @@ def test_sockets_have_both_sides(seat):
         connected = next(event for event in events if event["action"] == "connect" and event["remote_port"] == port)
         assert connected["remote"] == "127.0.0.1" and connected["result"] == 0
         assert (connected["local"], connected["local_port"], connected["best_effort"]) == (*client.getsockname(), 1)
+        assert connected["protocol"] == socket.IPPROTO_TCP
         accepted = next(event for event in events if event["action"] == "accept")
         assert (accepted["remote"], accepted["remote_port"]) == client.getsockname()
         assert accepted["result"] == peer.fileno() and accepted["local_port"] == port
