@@ -11,6 +11,7 @@
 
 #include "agent/config/config_check.h"
 #include "agent/daemon/agent.h"
+#include "agent/events/event_switch.h"
 #include "agent/flags/command_line.h"
 #include "agent/flags/help.h"
 #include "agent/remote/enroll_secret.h"
@@ -116,9 +117,13 @@ int start(int argc, char** argv, sql::Registry& registry) {
   program.start_time = std::time(nullptr);
   const Arguments arguments(argv + (argc > 0), argv + argc);
 
-  const bool store = !program.osquery_compatible && !arguments.empty() && arguments[0] == std::string_view("store");
-  if (store && has_argument(arguments, {"help", "h"})) {
-    Output(STDOUT_FILENO).add(store_help(program.name, Flags(false)));
+  const auto begins_with = [&](std::string_view word) {
+    return !program.osquery_compatible && !arguments.empty() && arguments[0] == word;
+  };
+  const bool store = begins_with("store");
+  const bool events = begins_with("events");
+  if ((store || events) && has_argument(arguments, {"help", "h"})) {
+    Output(STDOUT_FILENO).add(store ? store_help(program.name, Flags(false)) : events_help(program.name));
     return 0;
   }
   if (has_argument(arguments, {"help", "h", "helpfull", "helpshort"})) {
@@ -135,10 +140,12 @@ int start(int argc, char** argv, sql::Registry& registry) {
   const auto line = read_flags(program, arguments, flags);
   hide_enroll_secret(argv, flags);
   if (!line.faults.empty()) return report_faults(line, program.osquery_compatible);
-  if (store || flags.boolean("database_dump")) {
+  if (store || events || flags.boolean("database_dump")) {
     Output output(STDOUT_FILENO);
-    return store ? run_store_command(program.name, std::span(line.positional).subspan(1), flags, output)
-                 : dump_database(flags, output);
+    if (!store && !events) return dump_database(flags, output);
+    const auto words = std::span(line.positional).subspan(1);
+    return store ? run_store_command(program.name, words, flags, output)
+                 : run_events_command(program.name, words, flags, output);
   }
   sql::Services services;
   services.provide(flags);

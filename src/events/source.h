@@ -61,6 +61,8 @@ struct SourceCounts {
   std::optional<std::uint64_t> filtered;
   std::vector<Drop> dropped;
   std::optional<std::uint64_t> lag;  // nanoseconds between the newest event and its being read
+  std::vector<Drop> partial;         // of what was kept: a part is missing
+  std::vector<std::string> missing;  // what the demand asks for and this host refuses, a sentence each
 };
 
 // Not thread-safe but for what is said below. What its kernel side holds is given back by close(), also the

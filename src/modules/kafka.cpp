@@ -6,6 +6,7 @@
 
 #include <array>
 #include <future>
+#include <map>
 #include <thread>
 
 #include "base/module_entry.h"
@@ -76,21 +77,22 @@ class Producer final : public KafkaProducer {
   }
 
   Result<void> send(const std::string& topic, std::string_view key, std::string_view value, std::uint64_t id) override {
-    // The number comes back with the delivery's report.  NOLINTNEXTLINE(performance-no-int-to-ptr)
-    void* const opaque = reinterpret_cast<void*>(static_cast<std::uintptr_t>(id));
-    const auto code =
-        rd_kafka_producev(kafka_, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_KEY(key.data(), key.size()),
-                          RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
-                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    if (outcome_of(code) != Outcome::too_large) return failure(topic, rd_kafka_err2str(code));
-    reports_.push_back({.id = id, .outcome = Outcome::too_large, .bytes = value.size(), .reason = {}});
-    return {};
+    const auto [at, first] = topics_.try_emplace(topic);
+    if (!first && !at->second.open) {
+      at->second.held.push_back({std::string(key), std::string(value), id});
+      return {};
+    }
+    return produce(topic, key, value, id);
   }
 
   std::vector<KafkaReport> reports(std::chrono::milliseconds timeout) override {
-    rd_kafka_poll(kafka_, reports_.empty() ? static_cast<int>(timeout.count()) : 0);
-    return std::exchange(reports_, {});
+    const auto end = std::chrono::steady_clock::now() + timeout;
+    for (auto left = timeout;;
+         left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now())) {
+      // Returns early for whatever the library has to say.
+      rd_kafka_poll(kafka_, reports_.empty() ? static_cast<int>(std::max(left, 0ms).count()) : 0);
+      if (!reports_.empty() || left <= 0ms) return std::exchange(reports_, {});
+    }
   }
 
   std::string trouble() override { return std::exchange(trouble_, {}); }
@@ -102,15 +104,56 @@ class Producer final : public KafkaProducer {
   }
 
  private:
+  struct Message {
+    std::string key, value;
+    std::uint64_t id = 0;
+  };
+
+  // A partition takes any sequence number from a producer that it has not heard of: were the first batch refused, those
+  // sent right behind it would be written, and their lines stand before the refused ones, which are sent again. So the
+  // first message of a topic goes alone. All have one key, and thus a topic means a partition.
+  struct Topic {
+    bool open = false;  // the first message has been reported
+    std::vector<Message> held;
+  };
+
+  Result<void> produce(const std::string& topic, std::string_view key, std::string_view value, std::uint64_t id) {
+    // The number comes back with the delivery's report.  NOLINTNEXTLINE(performance-no-int-to-ptr)
+    void* const opaque = reinterpret_cast<void*>(static_cast<std::uintptr_t>(id));
+    const auto code =
+        rd_kafka_producev(kafka_, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_KEY(key.data(), key.size()),
+                          RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
+                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    if (outcome_of(code) != Outcome::too_large) return failure(topic, rd_kafka_err2str(code));
+    reports_.push_back({.id = id, .outcome = Outcome::too_large, .bytes = value.size(), .reason = {}});
+    open(topic);
+    return {};
+  }
+
   void reported(const rd_kafka_message_t& message) {
+    // After a fatal error the library clears its queues, and tells so before it tells of the messages that led to it.
+    if (message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE) return;
     const auto outcome = outcome_of(message.err);
     reports_.push_back({.id = reinterpret_cast<std::uintptr_t>(message._private),
                         .outcome = outcome,
                         .bytes = message.len,
                         .reason = outcome == Outcome::failed ? rd_kafka_err2str(message.err) : ""});
+    if (outcome != Outcome::failed) open(rd_kafka_topic_name(message.rkt));
+  }
+
+  void open(const std::string& name) {
+    auto& topic = topics_[name];
+    topic.open = true;
+    for (const auto& message : std::exchange(topic.held, {}))
+      if (auto sent = produce(name, message.key, message.value, message.id); !sent) {
+        reports_.push_back({message.id, Outcome::failed, message.value.size(), sent.error().text()});
+        return;  // nothing may overtake it
+      }
   }
 
   rd_kafka_t* kafka_ = nullptr;
+  std::map<std::string, Topic, std::less<>> topics_;
   std::vector<KafkaReport> reports_;
   std::string trouble_;
 };

@@ -97,6 +97,8 @@ class Worker {
     if (const auto given = keep_capabilities(true); !given) status_.warning(given.error().text());
 
     if (const auto opened = open_store(); !opened) return fail(opened.error().text());
+    digests_.emplace(static_cast<std::size_t>(std::max<std::int64_t>(flags_.number("hash_cache_max"), 0)));
+    io_budget_.emplace(io_rates(flags_));
     if (const auto opened = open_events(); !opened) status_.error(fmt::format("no events: {}", opened.error().text()));
     if (const auto given = keep_capabilities(false); !given) status_.warning(given.error().text());
     start_services();
@@ -184,7 +186,10 @@ class Worker {
     events_ = TRY(EventCapture::open({.program = program_,
                                       .flags = flags_,
                                       .status = status_,
-                                      .sources = event_sources(flags_, program_.osquery_compatible)}));
+                                      .sources = event_sources(flags_, program_.osquery_compatible),
+                                      .digests = &*digests_,
+                                      .budget = &*io_budget_,
+                                      .largest_hashed = flags_.number("read_max")}));
     limits_.add([this] { return std::vector<Limit>{events_->limit()}; });
     return {};
   }
@@ -197,8 +202,6 @@ class Worker {
     losses_.emplace(*store_);
     if (events_) events_->count_losses(*losses_);
     identity_.emplace(*store_, Root::host());
-    digests_.emplace(static_cast<std::size_t>(std::max<std::int64_t>(flags_.number("hash_cache_max"), 0)));
-    io_budget_.emplace(io_rates(flags_));
     limits_.add([this] { return io_limits(*io_budget_); });
     limits_.add([this] { return std::vector<Limit>{disk_limit()}; });
     remote_.emplace(RemoteParts{.program = program_,
@@ -416,7 +419,7 @@ class Worker {
     services.provide<Remote>(*remote_);
     if (!flags_.boolean("disable_hash_cache")) services.provide(*digests_);
     if (carves_) carves_->provide(services);
-    if (events_) services.provide(*events_);
+    if (events_) events_->provide(services);
   }
 
   void apply(const ConfigurationPtr& configuration) {
@@ -522,10 +525,10 @@ class Worker {
   ScanErrors scan_errors_;
   std::unique_ptr<store::Store> store_;
   std::optional<Losses> losses_;
-  std::unique_ptr<EventCapture> events_;
   std::optional<HostIdentity> identity_;
   std::optional<linux::DigestCache> digests_;
   std::optional<linux::IoBudget> io_budget_;
+  std::unique_ptr<EventCapture> events_;
   std::optional<TlsRemote> remote_;
   std::optional<GroupMonitor> monitor_;
   std::optional<ConfigManager> configuration_;

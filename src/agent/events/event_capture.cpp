@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "agent/events/event_demand.h"
+#include "agent/events/event_switch.h"
 #include "linux/sandbox/capabilities.h"
 
 namespace osprey::agent {
@@ -85,6 +86,10 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   capture.begin = [&status = parts.status] {
     if (const auto kept = linux::keep_only_capabilities(kCapabilities); !kept) status.warning(kept.error().text());
   };
+  capture.hashing = events::FileHasher::Options{
+      .digests = parts.digests, .budget = parts.budget, .largest = parts.largest_hashed, .sha512 = true};
+  capture.halt = [events = EventSwitch(parts.flags.text("database_path"))] { return events.is_off(); };
+  capture.halted = [events = EventSwitch(parts.flags.text("database_path"))] { events.confirm_off(); };
   capture.tell = [&status = parts.status](const auto& text) { status.info(text); };
   capture.warn = [&status = parts.status](const auto& text) { status.warning(text); };
   capture.lost = [self = made.get()](std::string_view who, const events::SourceCounts::Drop& drop) {
@@ -100,7 +105,7 @@ void EventCapture::count_losses(Losses& losses) { losses_ = &losses; }
 void EventCapture::apply(const Configuration& configuration) {
   auto tables = active_event_tables(configuration, program_.osquery_compatible);
   capture_->expire_after(event_expiry(configuration));
-  capture_->demand(event_demand(configuration, tables));
+  capture_->demand(event_demand(configuration, tables, program_.osquery_compatible));
   const std::lock_guard lock(mutex_);
   active_ = std::move(tables);
 }
@@ -108,6 +113,11 @@ void EventCapture::apply(const Configuration& configuration) {
 void EventCapture::sync() { static_cast<void>(store_->sync()); }
 
 void EventCapture::stop() { capture_->stop(); }
+
+void EventCapture::provide(sql::Services& services) {
+  services.provide(*this);
+  services.provide(capture_->processes());
+}
 
 std::set<std::string_view> EventCapture::active() const {
   const std::lock_guard lock(mutex_);

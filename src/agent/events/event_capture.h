@@ -17,6 +17,7 @@
 #include "agent/program.h"
 #include "events/capture/capture.h"
 #include "events/journal/journal.h"
+#include "sql/scan.h"
 #include "store/fifo_store.h"
 
 namespace osprey::agent {
@@ -38,6 +39,9 @@ class EventCapture {
     const Flags& flags;
     StatusLog& status;
     std::vector<std::unique_ptr<events::Source>> sources;
+    linux::DigestCache* digests = nullptr;  // both may be null
+    linux::IoBudget* budget = nullptr;
+    std::int64_t largest_hashed = 50 << 20;  // bytes
   };
   // Opens the journal, anew where it was damaged. The thread on which sources run begins here, with the capabilities
   // that the caller has.
@@ -52,6 +56,8 @@ class EventCapture {
 
   const events::Journal& journal() const noexcept { return *journal_; }
   const events::Capture& capture() const noexcept { return *capture_; }
+  // Itself and the process tree, for tables.
+  void provide(sql::Services& services);
   // The tables that are filled.
   std::set<std::string_view> active() const;
   Limit limit() const;

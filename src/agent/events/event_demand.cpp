@@ -105,7 +105,8 @@ std::set<std::string_view> active_event_tables(const Configuration& configuratio
   return tables;
 }
 
-Demand event_demand(const Configuration& configuration, const std::set<std::string_view>& tables) {
+Demand event_demand(const Configuration& configuration, const std::set<std::string_view>& tables,
+                    bool osquery_compatible) {
   Demand demand;
   for (const auto name : tables) demand.kinds.set(table_named(name)->kind);
   demand.execs = demand.kinds.test(kKind<ProcessEvent>);
@@ -115,15 +116,17 @@ Demand event_demand(const Configuration& configuration, const std::set<std::stri
     if (const auto trimmed = trim(name); !trimmed.empty()) demand.environment.emplace_back(trimmed);
 
   const auto& files = configuration.files;
-  // osquery's exclude_paths hold for all categories, whatever their own name.
-  std::vector<std::string> excluded;
-  for (const auto& [category, patterns] : files.exclude_paths)
-    excluded.insert(excluded.end(), patterns.begin(), patterns.end());
-  for (const auto& [category, patterns] : files.paths)
-    demand.watched.push_back({.name = category,
-                              .patterns = patterns,
-                              .excluded = excluded,
-                              .accesses = std::ranges::find(files.accesses, category) != files.accesses.end()});
+  for (const auto& [category, patterns] : files.paths) {
+    WatchedCategory watched{.name = category,
+                            .patterns = patterns,
+                            .excluded = {},
+                            .accesses = std::ranges::find(files.accesses, category) != files.accesses.end()};
+    // osquery's hold for all categories, whatever their own name.
+    for (const auto& [of, excluded] : files.exclude_paths)
+      if (osquery_compatible || of == category)
+        watched.excluded.insert(watched.excluded.end(), excluded.begin(), excluded.end());
+    demand.watched.push_back(std::move(watched));
+  }
   return demand;
 }
 

@@ -16,7 +16,8 @@ namespace osprey::agent {
 // it.
 std::set<std::string_view> active_event_tables(const Configuration& configuration, bool osquery_compatible);
 
-events::Demand event_demand(const Configuration& configuration, const std::set<std::string_view>& tables);
+events::Demand event_demand(const Configuration& configuration, const std::set<std::string_view>& tables,
+                            bool osquery_compatible);
 
 // Seconds that rows are kept, by kind: --events_expiry, or three times the longest interval of a query on them, so that
 // each sees all. 0: for as long as there is room.

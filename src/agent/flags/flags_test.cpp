@@ -62,7 +62,7 @@ TEST(Flags, NumbersKeepToTheirType) {
 }
 
 TEST(Flags, WhatIsNotBuiltSaysSo) {
-  EXPECT_TRUE(described(*find_flag("disable_audit")).ends_with(" (not built yet)"));
+  EXPECT_TRUE(described(*find_flag("audit_debug")).ends_with(" (not built yet)"));
   EXPECT_FALSE(described(*find_flag("json")).contains("not built"));
 }
 

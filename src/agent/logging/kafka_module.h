@@ -42,7 +42,8 @@ class KafkaProducer {
   virtual std::vector<KafkaReport> reports(std::chrono::milliseconds timeout) = 0;
   // What the library last said of its brokers; forgotten then.
   virtual std::string trouble() = 0;
-  // Why it can send nothing any more and must be made anew.
+  // Why it can send nothing any more and must be made anew. The messages that this is about are still reported, those
+  // behind them are not.
   virtual std::optional<std::string> fatal() const = 0;
 };
 

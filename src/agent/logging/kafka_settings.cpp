@@ -65,6 +65,8 @@ Result<KafkaSettings> kafka_settings(const Flags& flags, const std::string& clie
       {"acks", std::string(acks)},
       {"enable.idempotence", idempotent ? "true" : "false"},
       {"max.in.flight.requests.per.connection", idempotent ? "5" : "1"},
+      // Where a batch is refused, no later one may be written before its lines are sent again.
+      {std::string(kKafkaGapless), idempotent ? "true" : "false"},
       {"compression.codec", std::string(compression)},
       // The log buffer waits, not the library: nothing is given up for its age.
       {"message.timeout.ms", "0"},

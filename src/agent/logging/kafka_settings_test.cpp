@@ -19,6 +19,7 @@ TEST(KafkaSettings, OsquerysDefaultsAreTheIdempotentProducer) {
   EXPECT_THAT(*settings, Contains(Pair("client.id", "host")));
   EXPECT_THAT(*settings, Contains(Pair("acks", "all")));
   EXPECT_THAT(*settings, Contains(Pair("enable.idempotence", "true")));
+  EXPECT_THAT(*settings, Contains(Pair(kKafkaGapless, "true")));
   EXPECT_THAT(*settings, Not(Contains(Key("security.protocol"))));
 }
 
@@ -28,6 +29,7 @@ TEST(KafkaSettings, FewerAcknowledgementsKeepTheOrder) {
   const auto settings = kafka_settings(flags, "host");
   ASSERT_TRUE(settings);
   EXPECT_THAT(*settings, Contains(Pair("enable.idempotence", "false")));
+  EXPECT_THAT(*settings, Contains(Pair(kKafkaGapless, "false"))) << "the library refuses it without idempotence";
   EXPECT_THAT(*settings, Contains(Pair("max.in.flight.requests.per.connection", "1")));
 }
 

@@ -8,12 +8,14 @@
 
 #include "agent/config/config_manager.h"
 #include "agent/config/yara_settings.h"
+#include "agent/events/journal_beside.h"
 #include "agent/flags/help.h"
 #include "agent/log.h"
 #include "agent/shell/interactive.h"
 #include "agent/shell/shell.h"
 #include "agent/sql_setup.h"
 #include "agent/watcher/watcher.h"
+#include "events/journal/event_rows.h"
 #include "linux/files/digest_cache.h"
 
 namespace osprey::agent::shell {
@@ -129,6 +131,10 @@ int run(const CommandLine& line, Flags& flags, Program& program, sql::Registry& 
   services.provide(yara);
   linux::DigestCache digests(static_cast<std::size_t>(std::max<std::int64_t>(flags.number("hash_cache_max"), 0)));
   if (!flags.boolean("disable_hash_cache")) services.provide(digests);
+
+  EventJournalBeside journal(flags, program);
+  events::EventReads reads([&] { return journal.open(); });
+  services.provide(reads);
 
   UniqueFd file;
   const std::string output_path(flags.text("output"));

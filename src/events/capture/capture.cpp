@@ -51,24 +51,38 @@ class Capture::Intake final : public EventSink {
  public:
   explicit Intake(Capture& capture) : capture_(capture), batch_(families_of(capture.parts_.journal)) {}
 
-  void begin(Place& place) {
-    place_ = &place;
-    boot_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME);
-  }
+  void begin(Place& place) { place_ = &place; }
+  void set_clock() { boot_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME); }
 
   void take(AnyEvent event) override {
-    if (!capture_.wanted_.kinds.test(event.index())) {
-      ++place_->discarded;
-      return;
-    }
     auto& header = header_of(event);
     header.origin = place_->source->origin();
     if (header.moment == 0) header.moment = static_cast<std::uint64_t>(nanoseconds(CLOCK_BOOTTIME));
+    if (!capture_.wanted_.kinds.test(event.index())) {
+      ++place_->discarded;
+      return capture_.enricher_.feed(event);
+    }
+    capture_.enricher_.complete(event);
+    if (auto* const* file = std::get_if<FileEvent*>(&event)) {
+      capture_.parts_.saw_file(**file);
+      if (capture_.hasher_ && capture_.hasher_->take(**file)) return;
+    }
+    journal(event);
+  }
+  // It is complete.
+  void journal(AnyEvent event) {
+    const auto& header = header_of(event);
     batch_.add(event, (boot_ + static_cast<std::int64_t>(header.moment)) / 1'000'000'000);
     if (batch_.bytes() >= kMostBytes) capture_.commit(batch_);
   }
-  void forked(const ProcessKey&, const ProcessKey&) override {}
-  void exited(const ProcessKey&) override {}
+  void forked(const ProcessKey& parent, const ProcessKey& child) override {
+    ++place_->discarded;
+    capture_.enricher_.forked(parent, child);
+  }
+  void exited(const ProcessKey& process) override {
+    ++place_->discarded;
+    capture_.enricher_.exited(process);
+  }
 
   Batch& batch() { return batch_; }
 
@@ -79,9 +93,13 @@ class Capture::Intake final : public EventSink {
   std::int64_t boot_ = 0;  // Unix nanoseconds
 };
 
-Capture::Capture(CaptureParts parts) : parts_(std::move(parts)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Capture::Capture(CaptureParts parts)
+    : parts_(std::move(parts)),
+      enricher_(parts_.root, tree_, parts_.enrichment),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (auto& source : parts_.sources) places_.emplace_back().source = std::move(source);
   intake_ = std::make_unique<Intake>(*this);
+  if (parts_.hashing) hasher_.emplace(*parts_.hashing);
   publish();
   thread_ = std::thread([this] { run(); });
 }
@@ -154,7 +172,13 @@ void Capture::run() {
     const auto now = Clock::now();
     if (demanded) wanted_ = std::move(*demanded);
     const auto is_due = [&](const Place& place) { return place.retry && *place.retry <= now; };
-    if (demanded || std::ranges::any_of(places_, is_due)) assign();
+    const bool halt = parts_.halt();
+    const bool turned = std::exchange(halted_, halt) != halt;
+    if (demanded || turned || std::ranges::any_of(places_, is_due)) assign();
+    if (turned && halt) {
+      parts_.warn("events are turned off: nothing is captured");
+      parts_.halted();
+    }
     more = drain();
     commit(intake_->batch());
     if (now >= next_chores_) {
@@ -168,6 +192,8 @@ void Capture::run() {
   }
   // What is there already is kept; what goes on happening would have no end.
   for (int i = 0; i < kLastRounds && drain(); ++i) commit(intake_->batch());
+  if (hasher_) hasher_->flush();
+  take_hashed();
   commit(intake_->batch());
   for (auto& place : places_)
     if (place.open) place.source->close();
@@ -180,6 +206,7 @@ void Capture::wait(std::chrono::milliseconds time) {
   std::vector<pollfd> ready{{wake_.get(), POLLIN, 0}};
   for (const auto& place : places_)
     if (place.open && place.source->descriptor() >= 0) ready.push_back({place.source->descriptor(), POLLIN, 0});
+  if (hasher_) ready.push_back({hasher_->descriptor(), POLLIN, 0});
   ::poll(ready.data(), ready.size(), static_cast<int>(time.count()));
   if (ready[0].revents == 0 && ready.size() > 1) ::poll(ready.data(), 1, static_cast<int>(kGap / 1ms));
   eventfd_t count = 0;
@@ -187,6 +214,10 @@ void Capture::wait(std::chrono::milliseconds time) {
 }
 
 void Capture::assign() {
+  if (halted_) {
+    for (auto& place : places_) close(place, "events are turned off");
+    return publish();
+  }
   const auto now = Clock::now();
   Kinds left = wanted_.kinds;
   bool has_tree = false;
@@ -200,12 +231,14 @@ void Capture::assign() {
       if (!std::exchange(has_tree, true)) demand.kinds |= kProcesses & place.source->offers();
       if (!try_open(place, demand)) mine.reset();
       left &= ~mine;
-    } else if (place.open) {
-      place.source->close();
-      place.open.reset();
-      place.reason = "nothing asks for what it tells of";
+    } else {
+      close(place, "nothing asks for what it tells of");
     }
   }
+  const auto is_open = [](const Place& place) { return place.open.has_value(); };
+  // Now, so that no process is missed between this and the first event.
+  if (std::ranges::any_of(places_, is_open) && !std::exchange(seeded_, true))
+    if (const auto seeded = enricher_.seed(); !seeded) parts_.warn(fmt::format("events: {}", seeded.error().text()));
   publish();
   if (left == std::exchange(unserved_, left) || left.none()) return;
   std::string names;
@@ -239,7 +272,24 @@ void Capture::fail(Place& place, const Error& error) {
   if (!known) parts_.warn(fmt::format("events: {} does not work: {}", name_of(place.source->origin()), place.reason));
 }
 
+// What it has seen already is kept.
+void Capture::close(Place& place, const std::string& why) {
+  place.reason = why;
+  if (!place.open) return;
+  intake_->set_clock();
+  intake_->begin(place);
+  static_cast<void>(place.source->next(*intake_, kMostEvents));
+  place.source->close();
+  place.open.reset();
+}
+
+void Capture::take_hashed() {
+  if (hasher_) hasher_->finished([this](FileEvent& event) { intake_->journal(&event); });
+}
+
 bool Capture::drain() {
+  intake_->set_clock();
+  take_hashed();
   bool more = false;
   bool failed = false;
   for (auto& place : places_) {

@@ -19,10 +19,14 @@
 #include <thread>
 #include <vector>
 
+#include "base/root.h"
 #include "base/unique_fd.h"
 #include "events/capture/batch.h"
+#include "events/enrich/enricher.h"
+#include "events/enrich/process_tree.h"
 #include "events/journal/journal.h"
 #include "events/source.h"
+#include "events/watch/file_hasher.h"
 
 namespace osprey::events {
 
@@ -38,8 +42,16 @@ struct SourceReport {
 struct CaptureParts {
   Journal& journal;
   std::vector<std::unique_ptr<Source>> sources;  // better ones first
+  Root root = Root::host();                      // whose processes, containers and users events are about
+  Enricher::Options enrichment = {};
+  std::optional<FileHasher::Options> hashing;  // of files that were created or changed
+  // On that thread, of each such event that is journaled: it must not wait.
+  std::function<void(const FileEvent&)> saw_file = [](const auto&) {};
   // Done first on the thread that all sources run on: giving away the capabilities that no source needs.
   std::function<void()> begin = [] {};
+  // Asked every round: nothing is to be captured, whatever is demanded. `halted` is told once that is so.
+  std::function<bool()> halt = [] { return false; };
+  std::function<void()> halted = [] {};
   // On that thread: what an administrator should read.
   std::function<void(const std::string&)> tell = [](const auto&) {};
   std::function<void(const std::string&)> warn = [](const auto&) {};
@@ -68,6 +80,8 @@ class Capture {
   void flush();
 
   std::vector<SourceReport> sources() const;
+  // For who asks after a process's ancestors.
+  ProcessTree& processes() noexcept { return tree_; }
   // Rows that went into the journal since the start, by kind.
   std::array<std::uint64_t, kKinds> journaled() const;
 
@@ -89,18 +103,25 @@ class Capture {
   void assign();
   bool try_open(Place& place, const Demand& demand);
   void fail(Place& place, const Error& error);
+  void close(Place& place, const std::string& why);
   // True: there is more.
   bool drain();
+  void take_hashed();
   void commit(Batch& batch);
   void tell_losses();
   void drop_old();
   void publish();
 
   CaptureParts parts_;
+  ProcessTree tree_;
+  std::optional<FileHasher> hasher_;
+  Enricher enricher_;    // of the thread
+  bool seeded_ = false;  // likewise
   UniqueFd wake_;
   std::deque<Place> places_;  // of the thread, but for the sources' counts and what is discarded
   Demand wanted_;             // of the thread
   Kinds unserved_;            // of what is wanted; likewise
+  bool halted_ = false;       // likewise
   std::unique_ptr<Intake> intake_;
   std::chrono::steady_clock::time_point next_chores_;
   bool journal_failed_ = false;  // and that has been told

@@ -3,9 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <set>
-
+#include "base/temporary_tree.h"
 #include "events/journal/record.h"
 
 namespace osprey::events {
@@ -71,21 +69,17 @@ class ScriptedSource final : public Source {
   Script& script_;
 };
 
-class CaptureTest : public testing::Test {
+class CaptureTest : public TemporaryTree {
  protected:
   CaptureTest() {
     std::vector<store::FifoFamily> families;
     for (const auto family : kFamilies) families.push_back({std::string(family), 1 << 20});
-    auto opened = store::open_fifo({folder_.string(), families});
+    auto opened = store::open_fifo({top / "journal", families});
     EXPECT_TRUE(opened) << opened.error().text();
     store_ = std::move(opened->store);
     journal_.emplace(*store_, std::vector<std::string>(kFamilies.begin(), kFamilies.end()));
     best_.offers = kinds({kKind<ProcessEvent>, kKind<SocketEvent>});
     other_.offers = kinds({kKind<ProcessEvent>, kKind<UserEvent>});
-  }
-  ~CaptureTest() override {
-    capture_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   void start() {
@@ -96,6 +90,8 @@ class CaptureTest : public testing::Test {
     parts.lost = [this](auto who, const auto& drop) {
       lost_.push_back(std::string(who) + " " + drop.reason + " " + std::to_string(drop.count));
     };
+    parts.halt = [this] { return halt_.load(); };
+    parts.halted = [this] { ++halted_; };
     parts.retry = std::chrono::seconds(0);
     capture_.emplace(std::move(parts));
   }
@@ -117,12 +113,12 @@ class CaptureTest : public testing::Test {
     return programs;
   }
 
-  const std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / ("capture_test" + std::to_string(getpid()));
   std::unique_ptr<store::FifoStore> store_;
   std::optional<Journal> journal_;
   Script best_, other_;
   std::vector<std::string> warnings_, lost_;
+  std::atomic<bool> halt_ = false;
+  std::atomic<int> halted_ = 0;
   std::optional<Capture> capture_;
 };
 
@@ -190,6 +186,24 @@ TEST_F(CaptureTest, WhatNothingAsksForIsClosed) {
   demand({});
   EXPECT_EQ(best_.closed, 1);
   EXPECT_TRUE(other_.opened.empty());
+}
+
+// EVT-23.
+TEST_F(CaptureTest, OneWordLetsGoOfEverythingAndAnotherTakesItUpAgain) {
+  start();
+  demand(kinds({kKind<ProcessEvent>, kKind<UserEvent>}));
+  halt_ = true;
+  capture_->flush();
+  EXPECT_EQ(best_.closed, 1);
+  EXPECT_EQ(other_.closed, 1);
+  EXPECT_EQ(halted_, 1);
+  EXPECT_EQ(capture_->sources()[0].reason, "events are turned off");
+  demand(kinds({kKind<ProcessEvent>}));
+  EXPECT_EQ(best_.opened.size(), 1) << "also when the configuration changes";
+  halt_ = false;
+  capture_->flush();
+  EXPECT_EQ(best_.opened.size(), 2);
+  EXPECT_EQ(halted_, 1);
 }
 
 TEST_F(CaptureTest, AFloodIsTakenInTurnsAndNothingIsLeftBehindByAStop) {

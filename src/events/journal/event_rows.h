@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,16 +21,20 @@ namespace osprey::events {
 // to one thread.
 class EventReads {
  public:
-  explicit EventReads(const Journal& journal) : journal_(journal) {}
+  explicit EventReads(const Journal& journal) : journal_(&journal) {}
+  // Opened by `open` when a query asks for rows first. What keeps it from being opened is that query's warning.
+  using Open = std::function<Result<const Journal*>()>;
+  explicit EventReads(Open open) : open_(std::move(open)) {}
 
   // From now on queries that do not ask for a time of their own go by these marks; null: all that is kept is read.
   void go_by(Marks* marks) noexcept { marks_ = marks; }
 
   // The rows that the scan asks for, by its constraints on `time`. Empty: there is no such family here.
-  std::optional<JournalCursor> read(const sql::Scan& scan, std::string_view family) const;
+  std::optional<JournalCursor> read(const sql::Scan& scan, std::string_view family);
 
  private:
-  const Journal& journal_;
+  Open open_;
+  const Journal* journal_ = nullptr;
   Marks* marks_ = nullptr;
 };
 
@@ -47,7 +52,7 @@ struct EventRow {
 // Rows of Event::kFamily that are wanted, oldest first. One that cannot be read is told and left out.
 template <class Event, bool (*wanted)(const Event&) = nullptr>
 sql::Rows<EventRow<Event>> event_rows(const sql::Scan& scan) {
-  const auto* reads = scan.service<EventReads>();
+  auto* reads = scan.service<EventReads>();
   if (!reads) co_return;
   auto cursor = reads->read(scan, Event::kFamily);
   if (!cursor) co_return;

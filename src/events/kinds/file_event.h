@@ -33,6 +33,7 @@ struct FileEvent {
   FileState file;                 // when the event was read
   std::string_view md5, sha1, sha256, sha512;
   int hashed = 0;          // 1 done, 0 not tried, -1 failed
+  bool to_hash = false;    // by whoever journals it; not kept
   bool coalesced = false;  // stands for several of the same
   std::optional<std::uint64_t> mount_id;
   std::string_view container_path;  // as the container sees it

@@ -54,6 +54,8 @@ struct ProcessEvent {
   std::optional<std::uint64_t> capabilities;  // effective, as CAP_ bits
   std::optional<std::uint64_t> pid_namespace, mount_namespace, network_namespace, user_namespace;  // inodes
 
+  std::string_view executable_sha256;  // filled by enrichment where it is asked for
+
   // Fork: the new process; kill: who was to get which signal.
   ProcessKey target;
   std::int64_t signal = 0;
@@ -63,7 +65,7 @@ struct ProcessEvent {
     field(header)(actor)(syscall)(result)(arch)(filename)(interpreter)(cwd)(arguments)(arguments_size);
     field(arguments_truncated)(environment)(environment_count)(environment_size)(executable)(executable_state);
     field(streams)(capabilities)(pid_namespace)(mount_namespace)(network_namespace)(user_namespace);
-    field(target)(signal);
+    field(target)(signal)(executable_sha256);
   }
 };
 

@@ -71,8 +71,17 @@ class KafkaSink final : public Sink {
   Result<void> exchange(std::span<const LineUnit>& units, const Interrupt& stop, std::size_t& taken) {
     keep_flights_of(units);
     if (!producer_) TRY(open());
-    for (const auto& unit : units.subspan(flights_.size())) TRY(send(unit));
-    auto result = wait(stop);
+    // What was reported since the last call is heard first: new lines must not overtake those that have failed.
+    auto result = hear(0ms);
+    if (result && !broken_) {
+      auto sent = send_all(units.subspan(flights_.size()));
+      // Where a fatal error cut it short, the reports tell what has arrived before it and why the rest has not.
+      result = sent || producer_->fatal() ? wait(stop) : hear(0ms);
+      if (!sent && !broken_) {
+        broken_ = true;
+        result = std::move(sent);
+      }
+    }
     for (; !flights_.empty() && flights_.front().open == 0; units = units.subspan(1)) land(taken);
     if (broken_) drop();
     return result;
@@ -90,11 +99,21 @@ class KafkaSink final : public Sink {
   Result<void> open() {
     if (!module_) module_ = TRY(open_module<KafkaModule>());
     auto settings = settings_;
-    if (one_by_one_) settings.emplace_back("batch.num.messages", "1");
+    if (one_by_one_) {
+      settings.emplace_back("batch.num.messages", "1");
+      // A message that is refused now is lost. Those after it may go on, and nothing is sent again.
+      settings.emplace_back(kKafkaGapless, "false");
+    }
     producer_ = TRY(module_->producer(settings));
     return {};
   }
 
+  Result<void> send_all(std::span<const LineUnit> units) {
+    for (const auto& unit : units) TRY(send(unit));
+    return {};
+  }
+
+  // After a failure the producer must go: what of the unit has been sent already is sent again.
   Result<void> send(const LineUnit& unit) {
     Flight flight{.next = unit.records.back().next, .records = unit.records.size()};
     flight.too_long.add(unit);
@@ -106,10 +125,7 @@ class KafkaSink final : public Sink {
         flight.homeless_bytes += line.size();
         continue;
       }
-      if (auto sent = producer_->send(topic, key_, line, id); !sent) {
-        drop();  // what of the unit has been sent already is sent again
-        return sent;
-      }
+      TRY(producer_->send(topic, key_, line, id));
       ++flight.open;
     }
     if (flight.homeless > 0 && told_.insert(unit.front().query).second)
@@ -125,13 +141,23 @@ class KafkaSink final : public Sink {
   Result<void> wait(const Interrupt& stop) {
     const auto flying = [](const Flight& flight) { return flight.open > 0; };
     while (std::ranges::any_of(flights_, flying) && !stop.requested()) {
-      for (const auto& report : producer_->reports(kLook)) {
-        TRY(note(report));
-        if (broken_) return {};
-      }
-      if (auto reason = producer_->fatal()) return broken(std::move(*reason));
+      TRY(hear(kLook));
+      if (broken_) return {};
       if (Interrupt::Clock::now() - heard_ >= kPatience) return waiting(producer_->trouble());
     }
+    return {};
+  }
+
+  // Notes what has been reported, until it is that the producer must go.
+  Result<void> hear(std::chrono::milliseconds timeout) {
+    // A fatal error is there before the report of the message that it is about, and that tells more.
+    auto fatal = producer_->fatal();
+    const auto reports = producer_->reports(fatal ? kLook : timeout);
+    for (const auto& report : reports) {
+      TRY(note(report));
+      if (broken_) return {};
+    }
+    if (fatal && reports.empty()) return broken(std::move(*fatal));
     return {};
   }
 

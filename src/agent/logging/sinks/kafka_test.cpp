@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/logging/kafka_settings.h"
 #include "agent/logging/sinks/sinks.h"
 #include "store/memory_store.h"
 
@@ -21,8 +22,8 @@ struct Brokers {
   std::vector<Message> sent;
   std::vector<KafkaSettings> producers;  // made so far
   std::size_t alive = 0;
-  std::vector<KafkaReport> reports;  // for the next call
-  std::optional<std::string> fatal;
+  std::vector<KafkaReport> reports;                              // for the next call
+  std::optional<std::string> fatal;                              // of the last producer
   std::function<std::optional<Outcome>(const Message&)> answer;  // at once; none: silence
 };
 Brokers* brokers = nullptr;
@@ -35,6 +36,7 @@ class FakeProducer final : public KafkaProducer {
   ~FakeProducer() override { --brokers->alive; }
 
   Result<void> send(const std::string& topic, std::string_view key, std::string_view value, std::uint64_t id) override {
+    if (brokers->fatal) return failure(topic, "fatal error");
     const Brokers::Message message{topic, std::string(key), std::string(value), id};
     brokers->sent.push_back(message);
     if (const auto outcome = brokers->answer(message))
@@ -48,6 +50,7 @@ class FakeProducer final : public KafkaProducer {
 
 Result<std::unique_ptr<KafkaProducer>> make_producer(const KafkaSettings& settings) {
   brokers->producers.push_back(settings);
+  brokers->fatal.reset();
   return std::make_unique<FakeProducer>();
 }
 
@@ -126,9 +129,26 @@ TEST_F(KafkaSinkTest, AFailureTakesWhatCameBeforeItAndStartsANewProducer) {
   EXPECT_THAT(values(), ElementsAre("a", "b", "c", "b", "c"));
 }
 
-TEST_F(KafkaSinkTest, AFatalErrorStartsANewProducer) {
+// What is offered anew must not overtake it.
+TEST_F(KafkaSinkTest, AFailureSinceTheLastCallIsHeardBeforeMoreIsSent) {
   all.answer = [](const auto&) { return std::nullopt; };
-  all.fatal = "out of order";
+  sink->deliver(std::vector{delivery(1, "a\n")}, Interrupt(Interrupt::Clock::now()));
+  all.reports = {{all.sent[0].id, Outcome::failed, 1, "topic is gone"}};
+  const auto taken = deliver({delivery(1, "a\n"), delivery(2, "b\n")});
+  EXPECT_EQ(taken.records, 0);
+  EXPECT_THAT(taken.error->text(), HasSubstr("topic is gone"));
+  EXPECT_THAT(values(), ElementsAre("a"));
+
+  all.answer = [](const auto&) { return Outcome::arrived; };
+  EXPECT_EQ(deliver({delivery(1, "a\n"), delivery(2, "b\n")}).records, 2);
+  EXPECT_THAT(values(), ElementsAre("a", "a", "b"));
+}
+
+TEST_F(KafkaSinkTest, AFatalErrorStartsANewProducer) {
+  all.answer = [&](const auto&) {
+    all.fatal = "out of order";
+    return std::nullopt;
+  };
   EXPECT_THAT(deliver({delivery(1, "a\n")}).error->text(), HasSubstr("out of order"));
   EXPECT_EQ(all.alive, 0);
 }
@@ -146,6 +166,25 @@ TEST_F(KafkaSinkTest, AMessageRefusedForItsSizeIsToldFromThoseInABatchWithIt) {
   ASSERT_EQ(losses.list().size(), 1);
   EXPECT_EQ(losses.list()[0].lost, 1);
   EXPECT_EQ(losses.list()[0].lost_bytes, 5);
+}
+
+// A refused batch ends the producer, so that no later one is written before it; what it tells is the refusal.
+TEST_F(KafkaSinkTest, ARefusedBatchIsToldFromTheFatalErrorThatItMakesAndWhatCameBeforeIsNotRepeated) {
+  const auto gapless = [](const KafkaSettings& settings) {
+    std::string last;
+    for (const auto& [name, value] : settings)
+      if (name == kKafkaGapless) last = value;
+    return last == "true";
+  };
+  all.answer = [&](const auto& message) -> std::optional<Outcome> {
+    if (message.value == "a" || !gapless(all.producers.back())) return Outcome::arrived;
+    all.fatal = "gap";
+    return Outcome::too_large;
+  };
+  const auto taken = deliver({delivery(1, "a\n"), delivery(2, "b\n"), delivery(3, "c\n")});
+  EXPECT_FALSE(taken.error);
+  EXPECT_EQ(taken.records, 3);
+  EXPECT_THAT(values(), ElementsAre("a", "b", "b", "c"));
 }
 
 TEST_F(KafkaSinkTest, TopicsOfQueriesGoBeforeTheOneForAll) {

@@ -1,0 +1,81 @@
+// storm exec COUNT PROGRAM: executes PROGRAM COUNT times, as fast as all processors together can.
+// storm connect COUNT: connects to itself over loopback COUNT times, likewise.
+// Prints how many seconds that took.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+namespace {
+
+void execute(long count, char* program) {
+  char* const arguments[] = {program, const_cast<char*>("--as"), const_cast<char*>("a storm does"), nullptr};
+  for (; count > 0; --count) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::execv(program, arguments);
+      ::_exit(127);
+    }
+    int status = 0;
+    if (child < 0 || ::waitpid(child, &status, 0) != child || status != 0) ::_exit(1);
+  }
+}
+
+// Closed by a reset, so that no port is left waiting.
+void reset(int socket) {
+  const linger none{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  ::close(socket);
+}
+
+void connect(long count) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const name = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(listener, name, size) != 0 || ::listen(listener, 128) != 0 || ::getsockname(listener, name, &size) != 0)
+    ::_exit(1);
+  for (; count > 0; --count) {
+    const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (::connect(client, name, size) != 0) ::_exit(1);
+    const int server = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    if (server < 0) ::_exit(1);
+    reset(client);
+    reset(server);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view what = argc > 2 ? argv[1] : "";
+  if (!((what == "exec" && argc == 4) || (what == "connect" && argc == 3))) {
+    std::fputs("usage: storm exec COUNT PROGRAM | storm connect COUNT\n", stderr);
+    return 2;
+  }
+  const long count = std::atol(argv[2]);
+  const long workers = ::sysconf(_SC_NPROCESSORS_ONLN);
+  const auto begin = std::chrono::steady_clock::now();
+  for (long worker = 0; worker < workers; ++worker) {
+    if (::fork() != 0) continue;
+    const long share = count / workers + (worker < count % workers ? 1 : 0);
+    what == "exec" ? execute(share, argv[3]) : connect(share);
+    ::_exit(0);
+  }
+  bool failed = false;
+  for (int status = 0; ::wait(&status) > 0;) failed |= status != 0;
+  if (failed) {
+    std::fputs("storm: a call failed\n", stderr);
+    return 1;
+  }
+  std::printf("%.6f\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+}

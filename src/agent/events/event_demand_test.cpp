@@ -1,0 +1,102 @@
+#include "agent/events/event_demand.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace osprey::agent {
+namespace {
+
+using namespace events;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+Configuration scheduled(const std::vector<std::string>& queries, std::uint64_t interval = 60) {
+  Configuration configuration;
+  protocol::Pack pack{.name = "main"};
+  for (const auto& sql : queries) pack.queries.push_back({.name = sql, .sql = sql, .interval = interval});
+  configuration.packs.push_back(pack);
+  return configuration;
+}
+
+TEST(EventDemand, TablesAreInTheOrderThatTheyAreLookedUpIn) {
+  EXPECT_TRUE(std::ranges::is_sorted(event_tables(), {}, &EventTable::name));
+}
+
+// EVT-37.
+TEST(EventDemand, ATableIsFilledWhileAQueryNamesIt) {
+  EXPECT_THAT(active_event_tables(scheduled({"SELECT * FROM processes"}), false), IsEmpty());
+  EXPECT_THAT(active_event_tables(scheduled({"select * from (SELECT pid FROM \"Process_Events\") p join dns_events",
+                                             "SELECT 1 FROM my_socket_events"}),
+                                  false),
+              UnorderedElementsAre("process_events", "dns_events"));
+}
+
+TEST(EventDemand, ViewsAndTheFlagNameTablesToo) {
+  auto configuration = scheduled({});
+  configuration.views["starts"] = "SELECT pid FROM process_events";
+  configuration.flags.set("events_tables", "dns_events, user_events");
+  EXPECT_THAT(active_event_tables(configuration, false),
+              UnorderedElementsAre("process_events", "dns_events", "user_events"));
+}
+
+TEST(EventDemand, UnderOsquerysNameFlagsDecide) {
+  auto configuration = scheduled({"SELECT * FROM process_events"});
+  EXPECT_THAT(active_event_tables(configuration, true), ElementsAre("hardware_events"));
+  configuration.flags.set("disable_audit", "false");
+  configuration.flags.set("audit_allow_sockets", "true");
+  EXPECT_THAT(active_event_tables(configuration, true),
+              UnorderedElementsAre("hardware_events", "process_events", "socket_events", "user_events"));
+  configuration.disabled_subscribers = {"user_events"};
+  configuration.enabled_subscribers = {"seccomp_events", "no_table"};
+  EXPECT_THAT(active_event_tables(configuration, true),
+              UnorderedElementsAre("hardware_events", "process_events", "socket_events", "seccomp_events"));
+  configuration.flags.set("disable_events", "true");
+  EXPECT_THAT(active_event_tables(configuration, true), IsEmpty());
+}
+
+TEST(EventDemand, ForksAndSignalsAreAskedForByTheirFlags) {
+  auto configuration = scheduled({});
+  auto demand = event_demand(configuration, {"process_events"}, false);
+  EXPECT_TRUE(demand.kinds.test(kKind<ProcessEvent>));
+  EXPECT_TRUE(demand.execs);
+  EXPECT_FALSE(demand.forks);
+  configuration.flags.set("audit_allow_fork_process_events", "true");
+  configuration.flags.set("events_environment", "LD_PRELOAD, PATH");
+  demand = event_demand(configuration, {"process_events"}, false);
+  EXPECT_TRUE(demand.forks);
+  EXPECT_FALSE(demand.kills);
+  EXPECT_THAT(demand.environment, ElementsAre("LD_PRELOAD", "PATH"));
+  EXPECT_FALSE(event_demand(configuration, {"dns_events"}, false).forks);
+}
+
+TEST(EventDemand, ExcludedPathsAreTheirCategorysOrAsInOsqueryEverybodys) {
+  auto configuration = scheduled({});
+  configuration.files.paths = {{"etc", {"/etc/%%"}}, {"home", {"/home/%%"}}};
+  configuration.files.exclude_paths = {{"etc", {"/etc/mtab"}}};
+  configuration.files.accesses = {"home"};
+  auto watched = event_demand(configuration, {"file_events"}, false).watched;
+  ASSERT_EQ(watched.size(), 2);
+  EXPECT_THAT(watched[0].excluded, ElementsAre("/etc/mtab"));
+  EXPECT_THAT(watched[1].excluded, IsEmpty());
+  EXPECT_FALSE(watched[0].accesses);
+  EXPECT_TRUE(watched[1].accesses);
+  watched = event_demand(configuration, {"file_events"}, true).watched;
+  EXPECT_THAT(watched[1].excluded, ElementsAre("/etc/mtab"));
+}
+
+// compat section 5.3.
+TEST(EventDemand, EventsAreKeptForThreeOfTheLongestIntervals) {
+  auto configuration = scheduled({"SELECT * FROM dns_events"}, 86'400);
+  configuration.flags.set("events_expiry", "600");
+  configuration.flags.set("syslog_events_expiry", "0");
+  const auto expiry = event_expiry(configuration);
+  EXPECT_EQ(expiry[kKind<ProcessEvent>], 600);
+  EXPECT_EQ(expiry[kKind<DnsEvent>], 3 * 86'400 + 60);
+  EXPECT_EQ(expiry[kKind<SyslogEvent>], 0);
+}
+
+}  // namespace
+}  // namespace osprey::agent

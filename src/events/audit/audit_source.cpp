@@ -1,0 +1,423 @@
+#include "events/audit/audit_source.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/audit.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+#include "base/text.h"
+#include "events/audit/rules.h"
+
+namespace osprey::events::audit {
+namespace {
+
+constexpr std::chrono::seconds kLook{1};
+constexpr std::uint32_t kSilent = 0;
+
+std::string own_executable() {
+  std::array<char, 4096> path{};
+  const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
+  return {path.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+}
+
+std::int64_t now_of(clockid_t clock) noexcept {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+bool is_ours(const linux::AuditRule& rule, std::string_view key) {
+  const auto keys = rule.keys();
+  return !keys.empty() && keys.front() == key;
+}
+
+// Datagrams that found no room in a netlink socket, by /proc/net/netlink.
+std::uint64_t drops_of(int socket) {
+  struct stat about{};
+  if (::fstat(socket, &about) != 0) return 0;
+  const auto table = Root::host().read("/proc/self/net/netlink");
+  if (!table) return 0;
+  const auto inode = std::to_string(about.st_ino);
+  for (const auto line : Lines(table->bytes)) {
+    const auto columns = fields(line);
+    if (columns.size() >= 10 && columns[9] == inode) return parse<std::uint64_t>(columns[8]).value_or(0);
+  }
+  return 0;
+}
+
+std::string boot_id() { return Root::host().read_trimmed("/proc/sys/kernel/random/boot_id").value_or("-"); }
+
+Lookups lookups_of(const AuditOptions& options, LocalPorts& ports) {
+  Lookups made;
+  made.is_thread = [](std::int64_t caller, std::int64_t child) -> std::optional<bool> {
+    const auto thread = fmt::format("/proc/{}/task/{}", caller, child);
+    if (::access(thread.c_str(), F_OK) == 0) return true;
+    const auto process = fmt::format("/proc/{}", child);
+    return ::access(process.c_str(), F_OK) == 0 ? std::optional(false) : std::nullopt;
+  };
+  if (options.local_ports)
+    made.local_side = [&ports](std::int64_t pid, std::int64_t descriptor, int family, std::string_view remote,
+                               std::uint16_t port,
+                               TextArena& arena) { return ports.find(pid, descriptor, family, remote, port, arena); };
+  made.descriptor_path = [](std::int64_t pid, std::int64_t descriptor, TextArena& arena) {
+    std::array<char, 4096> path{};
+    const auto size = ::readlink(fmt::format("/proc/{}/fd/{}", pid, descriptor).c_str(), path.data(), path.size());
+    if (size <= 0 || path[0] != '/') return std::string_view();
+    return arena.keep({path.data(), static_cast<std::size_t>(size)});
+  };
+  return made;
+}
+
+}  // namespace
+
+AuditSource::AuditSource(AuditOptions options)
+    : options_(std::move(options)),
+      own_executable_(own_executable()),
+      decoder_(options_, own_executable_, lookups_of(options_, ports_)),
+      reassembly_([this](const RecordGroup& group) {
+        if (sink_) decoder_.decode(group, *sink_);
+      }) {}
+
+AuditSource::~AuditSource() { close(); }
+
+Result<void> AuditSource::open(const Demand& demand) {
+  if (!open_) {
+    if (auto begun = begin(demand); !begun) {
+      close();
+      return begun;
+    }
+    open_ = true;
+  } else {
+    TRY(install(demand));
+  }
+  decoder_.demand(demand);
+  return {};
+}
+
+Result<void> AuditSource::begin(const Demand& demand) {
+  // A wrong rule of the configuration is told before anything is changed.
+  TRY(wanted_rules(options_, demand, own_executable_));
+  auto control = linux::AuditControl::open();
+  if (!control) {
+    // Whoever may not ask the kernel may still read a log.
+    if (options_.mode == Mode::log || options_.mode == Mode::dispatcher) return attach_lines(options_.mode);
+    return std::unexpected(control.error());
+  }
+  control_ = std::move(*control);
+  if (options_.mode == Mode::log || options_.mode == Mode::dispatcher) return attach_lines(options_.mode);
+  auto status = TRY(control_->status());
+  lost_then_ = status.lost;
+  TRY(attach(status));
+  if (!options_.allow_config) return {};
+  // What a predecessor that was killed has left.
+  remove_ours();
+  TRY(configure(status));
+  return install(demand);
+}
+
+Result<void> AuditSource::attach(const linux::AuditStatus& status) {
+  const bool taken = status.pid != 0 && (::kill(static_cast<pid_t>(status.pid), 0) == 0 || errno != ESRCH);
+  if (options_.mode == Mode::unicast || (options_.mode == Mode::automatic && !taken)) {
+    auto seated = attach_kernel(Mode::unicast);
+    // Somebody was quicker, or a daemon sits behind a pid that we do not see.
+    if (seated || options_.mode == Mode::unicast || seated.error().code != EEXIST) return seated;
+  }
+  auto joined = attach_kernel(Mode::multicast);
+  if (joined || options_.mode == Mode::multicast) return joined;
+  if (attach_lines(Mode::dispatcher) || attach_lines(Mode::log)) return {};
+  return joined;
+}
+
+Result<void> AuditSource::attach_kernel(Mode mode) {
+  auto receiver = mode == Mode::unicast ? linux::AuditReceiver::take_seat() : linux::AuditReceiver::join();
+  if (!receiver) return std::unexpected(receiver.error());
+  auto queue = RecordQueue::start(receiver->socket(), options_.waiting_bytes);
+  if (!queue) {
+    receiver->leave();
+    return std::unexpected(queue.error());
+  }
+  receiver_ = std::move(*receiver);
+  queue_ = std::move(*queue);
+  serials_.restart();
+  mode_ = mode;
+  return {};
+}
+
+Result<void> AuditSource::attach_lines(Mode mode) {
+  const auto path = options_.log_path.empty() ? audit_log_path(Root::host()) : options_.log_path;
+  auto reader = mode == Mode::dispatcher ? LogReader::connect(options_.dispatcher_path) : LogReader::follow(path);
+  if (!reader) return std::unexpected(reader.error());
+  lines_ = std::move(*reader);
+  mode_ = mode;
+  return {};
+}
+
+void AuditSource::detach() noexcept {
+  if (queue_ && receiver_) {
+    const auto counts = queue_->counts();
+    const std::lock_guard lock(mutex_);
+    queue_full_ += counts.full;
+    socket_drops_ += drops_of(receiver_->socket());
+  }
+  if (receiver_) {
+    queue_.reset();
+    receiver_->leave();
+    receiver_.reset();
+  }
+  queue_.reset();
+  lines_.reset();
+  mode_ = Mode::automatic;
+}
+
+Result<void> AuditSource::configure(const linux::AuditStatus& status) {
+  if (status.enabled == 2) return {};  // locked: install() says so where it matters
+  before_ = Before{status.enabled, status.failure, status.backlog_limit, status.backlog_wait_time};
+  if (!options_.state_path.empty()) {
+    // A predecessor that was killed knew better what was there before.
+    std::ifstream kept(options_.state_path);
+    std::string boot;
+    Before read;
+    std::int64_t wait = -1;
+    if (kept >> boot >> read.enabled >> read.failure >> read.backlog_limit >> wait && boot == boot_id()) {
+      if (wait >= 0) read.backlog_wait_time = static_cast<std::uint32_t>(wait);
+      before_ = read;
+    }
+    const auto beside = options_.state_path + ".new";
+    std::ofstream(beside) << fmt::format(
+        "{} {} {} {} {}\n", boot_id(), before_->enabled, before_->failure, before_->backlog_limit,
+        before_->backlog_wait_time ? static_cast<std::int64_t>(*before_->backlog_wait_time) : -1);
+    std::error_code ignored;
+    std::filesystem::rename(beside, options_.state_path, ignored);
+  }
+  linux::AuditChange change;
+  if (status.enabled == 0) change.enabled = 1;
+  if (mode_ == Mode::unicast) {
+    // Beside a daemon these are its own.
+    if (status.failure != kSilent) change.failure = kSilent;
+    change.backlog_limit = options_.backlog_limit;
+    if (status.backlog_wait_time) change.backlog_wait_time = options_.backlog_wait_time;
+  }
+  TRY(control_->set(change));
+  if (options_.force_reconfigure)
+    for (const auto& rule : TRY(control_->rules())) TRY(control_->remove(rule));
+  return {};
+}
+
+Result<void> AuditSource::install(const Demand& demand) {
+  if (!control_ || !options_.allow_config) return {};
+  auto wanted = TRY(wanted_rules(options_, demand, own_executable_));
+  if (wanted == installed_) return {};
+  std::vector<RuleState> states;
+  std::vector<linux::AuditRule> there;
+  std::optional<Error> refusal;
+  // Those that both have stay, as long as the order holds: rules are put at the end.
+  std::size_t same = 0;
+  while (same < installed_.size() && same < wanted.size() && installed_[same] == wanted[same]) ++same;
+  for (std::size_t i = 0; i < same; ++i) {
+    there.push_back(wanted[i]);
+    states.push_back({linux::text_of(wanted[i]), true, {}});
+  }
+  // The new ones are put there before the old ones go, so that nothing is missed meanwhile; a rule that is in both and
+  // stands in another place is taken out first.
+  std::vector<linux::AuditRule> old(installed_.begin() + static_cast<std::ptrdiff_t>(same), installed_.end());
+  for (std::size_t i = same; i < wanted.size(); ++i) {
+    if (std::ranges::find(old, wanted[i]) != old.end()) static_cast<void>(control_->remove(wanted[i]));
+    auto added = control_->add(wanted[i]);
+    if (!added && added.error().code == EEXIST) {
+      if (!options_.force_unconfigure) theirs_.push_back(wanted[i]);
+      added = {};
+    }
+    RuleState state{linux::text_of(wanted[i]), added.has_value(), added ? std::string() : added.error().message};
+    if (added)
+      there.push_back(wanted[i]);
+    else if (!refusal)
+      refusal = added.error();
+    states.push_back(std::move(state));
+  }
+  for (const auto& rule : old)
+    if (std::ranges::find(there, rule) == there.end()) static_cast<void>(control_->remove(rule));
+  installed_ = std::move(there);
+  const bool all_refused = refusal && installed_.empty();
+  {
+    const std::lock_guard lock(mutex_);
+    states_ = std::move(states);
+  }
+  if (all_refused) return std::unexpected(*refusal);
+  return {};
+}
+
+void AuditSource::remove_ours() noexcept {
+  if (!control_) return;
+  const auto rules = control_->rules();
+  if (!rules) return;
+  for (const auto& rule : *rules)
+    if (is_ours(rule, options_.key) && std::ranges::find(theirs_, rule) == theirs_.end())
+      static_cast<void>(control_->remove(rule));
+}
+
+void AuditSource::restore() noexcept {
+  if (!before_ || !control_) return;
+  linux::AuditChange change;
+  change.enabled = before_->enabled;
+  if (mode_ == Mode::unicast) {
+    change.failure = before_->failure;
+    change.backlog_limit = before_->backlog_limit;
+    change.backlog_wait_time = before_->backlog_wait_time;
+  }
+  static_cast<void>(control_->set(change));
+  before_.reset();
+  if (!options_.state_path.empty()) ::unlink(options_.state_path.c_str());
+}
+
+void AuditSource::close() noexcept {
+  if (control_ && options_.allow_config && mode_ != Mode::automatic) remove_ours();
+  restore();
+  detach();
+  control_.reset();
+  installed_.clear();
+  theirs_.clear();
+  batch_.clear();
+  reassembly_.flush();
+  open_ = false;
+  const std::lock_guard lock(mutex_);
+  states_.clear();
+}
+
+int AuditSource::descriptor() const noexcept {
+  if (queue_) return queue_->descriptor();
+  return lines_ ? lines_->descriptor() : -1;
+}
+
+// Once in a while: what the kernel lost, and whether the seat is still whose it was.
+void AuditSource::look_after() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - looked_ < kLook) return;
+  looked_ = now;
+  decoder_.boot_at(now_of(CLOCK_REALTIME) - now_of(CLOCK_BOOTTIME));
+  if (!control_ || !receiver_) return;
+  const auto status = control_->status();
+  if (!status) return;
+  {
+    const std::lock_guard lock(mutex_);
+    // Somebody may have set it to 0 (auditctl --reset-lost).
+    if (lost_then_ && status->lost >= *lost_then_) kernel_lost_ += status->lost - *lost_then_;
+    lost_then_ = status->lost;
+  }
+  const bool ours = status->pid == static_cast<std::uint32_t>(::getpid());
+  if (mode_ == Mode::unicast && !ours) {
+    if (options_.mode == Mode::automatic || options_.persist) {
+      const bool again = status->pid == 0 || options_.persist;
+      detach();
+      if (!again || !attach_kernel(Mode::unicast)) static_cast<void>(attach_kernel(Mode::multicast));
+    }
+  } else if (mode_ == Mode::multicast && options_.mode == Mode::automatic && status->pid == 0) {
+    // The daemon that had it is gone: records would fill the kernel's log.
+    detach();
+    if (!attach_kernel(Mode::unicast)) static_cast<void>(attach_kernel(Mode::multicast));
+  }
+}
+
+void AuditSource::took(const Record& record) {
+  newest_ = record.stamp.time;
+  // A log has what its daemon left out, and begins anew.
+  if (!lines_) serials_.see(record.stamp.serial);
+  reassembly_.add(record);
+}
+
+// One record into the reassembly; false: there is none now.
+Result<bool> AuditSource::next_record() {
+  if (lines_) {
+    const auto line = TRY(lines_->next());
+    if (line.empty()) return false;
+    if (const auto record = parse_log_line(line)) took(*record);
+    return true;
+  }
+  if (!queue_) return failure("audit", "the kernel's records are not to be had any more");
+  std::uint16_t type = 0;
+  std::string_view text;
+  if (!batch_.take(type, text)) {
+    queue_->recycle(std::move(batch_));
+    batch_ = queue_->take();
+    if (!batch_.take(type, text)) {
+      if (const int code = queue_->failed(); code != 0) return system_failure(code, "audit");
+      return false;
+    }
+  }
+  if (const auto record = parse_record(type, text)) took(*record);
+  return true;
+}
+
+Result<bool> AuditSource::next(EventSink& sink, std::size_t most) {
+  if (!open_) return failure("audit", "is not open");
+  look_after();
+  sink_ = &sink;
+  newest_ = 0;
+  const auto before = decoder_.kept();
+  Result<bool> more = true;
+  while (decoder_.kept() - before < most && (more = next_record()) && *more) continue;
+  const auto now = now_of(CLOCK_REALTIME);
+  if (more && !*more) reassembly_.expire(now / 1'000'000);
+  sink_ = nullptr;
+
+  const auto& gathered = reassembly_.counts();
+  const auto queued = queue_ ? queue_->counts() : RecordQueue::Counts();
+  SourceCounts counts;
+  counts.kept = decoder_.kept();
+  counts.filtered = decoder_.filtered();
+  const std::lock_guard lock(mutex_);
+  const auto drop = [&](std::string_view stage, std::string_view reason, std::uint64_t count, bool exact) {
+    if (count > 0) counts.dropped.push_back({std::string(stage), std::string(reason), count, exact});
+  };
+  const auto drops = receiver_ && queued.congested > 0 ? drops_of(receiver_->socket()) : 0;
+  drop("kernel", "backlog full", kernel_lost_, true);
+  drop("socket", "ENOBUFS", std::max(socket_drops_ + drops, queued.congested), drops >= queued.congested);
+  drop("queue", "full", queue_full_ + queued.full, true);
+  drop("reassembly", "too many at once", gathered.crowded_out, true);
+  drop("reassembly", "records cut off", gathered.cut, true);
+  drop("reassembly", "unfinished", gathered.unfinished, true);
+  drop("serials", "missing", serials_.missing(), false);
+  drop("decode", "process or thread", decoder_.unknown_forks(), true);
+  drop("decode", "damaged", decoder_.damaged(), true);
+  if (lines_) drop("log", "line too long", lines_->too_long(), true);
+  counts.lag = counts_.lag;
+  if (newest_ > 0) counts.lag = static_cast<std::uint64_t>(std::max<std::int64_t>(now - newest_ * 1'000'000, 0));
+  counts_ = std::move(counts);
+  return more;
+}
+
+SourceCounts AuditSource::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+std::string_view AuditSource::mode() const noexcept {
+  switch (mode_.load()) {
+    case Mode::unicast:
+      return "unicast";
+    case Mode::multicast:
+      return "multicast";
+    case Mode::dispatcher:
+      return "dispatcher";
+    case Mode::log:
+      return "log";
+    case Mode::automatic:
+      break;
+  }
+  return "none";
+}
+
+std::vector<RuleState> AuditSource::rules() const {
+  const std::lock_guard lock(mutex_);
+  return states_;
+}
+
+}  // namespace osprey::events::audit

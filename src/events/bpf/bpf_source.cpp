@@ -1,0 +1,401 @@
+#include "events/bpf/bpf_source.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <ctime>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/module.h"
+#include "base/mountinfo.h"
+#include "base/root.h"
+#include "base/unique_fd.h"
+#include "events/bpf/bpf_module.h"
+#include "events/bpf/decode.h"
+#include "events/bpf/programs/wire.h"
+#include "events/bpf/ring.h"
+
+namespace osprey::events::bpf {
+namespace {
+
+constexpr const char* kTypes = "/sys/kernel/btf/vmlinux";
+constexpr std::size_t kMost = 64;                   // records after which their room is given back
+constexpr std::uint64_t kPatience = 5'000'000'000;  // nanoseconds with the answer to a question
+
+// A program, in the order in which they are attached: who ends before who begins is never missed.
+struct ProgramEntry {
+  std::string_view name;
+  wire_program row;
+  bool (*wanted)(const Demand&);
+  bool needed = false;  // without it there is nothing; the others may be refused by a kernel and be told as missing
+};
+
+template <class... Events>
+Kinds kinds() {
+  Kinds all;
+  (all.set(kKind<Events>), ...);
+  return all;
+}
+
+const Kinds& offered() {
+  static const Kinds all = kinds<ProcessEvent, ExitEvent, SocketEvent, DnsEvent, KernelModuleEvent, PrivilegeEvent,
+                                 NamespaceEvent, PtraceEvent, BpfLoadEvent>();
+  return all;
+}
+
+// Whatever is told, is told of a process, which the process tree is to know.
+bool anything(const Demand& demand) { return (demand.kinds & offered()).any(); }
+
+template <class Event>
+bool of(const Demand& demand) {
+  return demand.kinds[kKind<Event>];
+}
+
+constexpr std::array kPrograms = {
+    ProgramEntry{"sched_process_exit", WIRE_PROGRAM_EXIT, anything, true},
+    ProgramEntry{"sched_process_fork", WIRE_PROGRAM_FORK, anything, true},
+    ProgramEntry{"sched_process_exec", WIRE_PROGRAM_EXEC, anything, true},
+    ProgramEntry{"exec_failed", WIRE_PROGRAM_EXEC_FAILED,
+                 [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.execs; }},
+    ProgramEntry{"signal_generate", WIRE_PROGRAM_SIGNAL,
+                 [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.kills; }},
+    ProgramEntry{"inet_sock_set_state", WIRE_PROGRAM_TCP, of<SocketEvent>},
+    ProgramEntry{"accept", WIRE_PROGRAM_ACCEPT, of<SocketEvent>},
+    ProgramEntry{"datagrams", WIRE_PROGRAM_DATAGRAMS, of<SocketEvent>},
+    ProgramEntry{"bind", WIRE_PROGRAM_BIND, of<SocketEvent>},
+    ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
+    ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
+    ProgramEntry{"modules", WIRE_PROGRAM_MODULE, of<KernelModuleEvent>},
+    ProgramEntry{"bpf_load", WIRE_PROGRAM_BPF_LOAD, of<BpfLoadEvent>},
+    ProgramEntry{"namespaces", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
+    ProgramEntry{"namespace_fork", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
+    ProgramEntry{"credentials", WIRE_PROGRAM_CREDENTIALS, of<PrivilegeEvent>},
+};
+
+// In the order in which they are read, so that a process is known before what it did.
+constexpr std::array<std::string_view, 3> kRings = {"process_ring", "network_ring", "security_ring"};
+
+std::uint64_t now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+// Where cgroup v2 begins; empty: it is mounted nowhere.
+UniqueFd root_group() {
+  const auto text = Root::host().read("/proc/self/mountinfo");
+  if (!text) return {};
+  const auto table = parse_mountinfo(text->bytes);
+  for (const auto& mount : table.mounts)
+    if (mount.type == "cgroup2" && mount.root == "/")
+      return UniqueFd(::open(mount.point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return {};
+}
+
+void add(wire_counters& to, const wire_counters& from) {
+  to.seen += from.seen;
+  to.sent += from.sent;
+  to.filtered += from.filtered;
+  to.ring_full += from.ring_full;
+  to.unread += from.unread;
+  to.arguments_cut += from.arguments_cut;
+  to.arguments_unread += from.arguments_unread;
+  to.path_cut += from.path_cut;
+  to.answers_lost += from.answers_lost;
+}
+
+class Opened final : public BpfSource {
+ public:
+  explicit Opened(const BpfOptions& options) : options_(options) {}
+  ~Opened() override { close(); }
+
+  Origin origin() const noexcept override { return Origin::bpf; }
+  Kinds offers() const override { return ::access(kTypes, R_OK) == 0 ? offered() : Kinds(); }
+  Result<void> open(const Demand& demand) override;
+  int descriptor() const noexcept override { return ready_.get(); }
+  Result<bool> next(EventSink& sink, std::size_t most) override;
+  SourceCounts counts() const override;
+  void close() noexcept override;
+  Result<void> seed(const std::function<void(const Actor&)>& visit) override;
+
+ private:
+  struct Reader {
+    UniqueFd map;
+    Ring ring;
+    bool ends = false;  // nothing writes to it any more: it goes once it is empty
+  };
+
+  Result<void> load(const ProgramEntry& entry);
+  void unload(const ProgramEntry& entry);
+  Result<void> adopt_maps(const BpfProgram& program);
+  void release_maps();
+  Result<void> configure(const Demand& demand);
+  std::uint32_t processors() const { return static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF))); }
+  int map(std::string_view name) const;
+  wire_counters read_counters(int fd, std::uint32_t row) const;
+
+  const BpfOptions options_;
+  const BpfModule* module_ = nullptr;
+  UniqueFd ready_;
+  UniqueFd groups_;  // the root of cgroup v2
+  std::array<std::optional<Reader>, kRings.size()> rings_;
+  Decoder decoder_;
+  // What counts() reads as well.
+  mutable std::mutex mutex_;
+  std::map<std::string_view, std::unique_ptr<BpfProgram>> programs_;
+  std::map<std::string, UniqueFd, std::less<>> maps_;
+  std::map<std::string_view, std::uint64_t> misses_;  // of programs that have been unloaded since
+  wire_counters past_[WIRE_PROGRAMS]{};               // of maps that are gone
+  std::uint64_t kept_ = 0;
+  std::uint64_t unknown_ = 0;  // records that the decoder refused
+  std::uint64_t left_ = 0;     // records that nobody had read when it was closed
+  std::optional<std::uint64_t> lag_;
+  std::vector<std::string> missing_;
+};
+
+int Opened::map(std::string_view name) const {
+  const auto found = maps_.find(name);
+  return found == maps_.end() ? -1 : found->second.get();
+}
+
+wire_counters Opened::read_counters(int fd, std::uint32_t row) const {
+  std::array<std::uint64_t, sizeof(wire_counters) / sizeof(std::uint64_t)> numbers{};
+  // A row that there is: it cannot fail.
+  static_cast<void>(module_->sum(fd, row, numbers.data(), numbers.size()));
+  return std::bit_cast<wire_counters>(numbers);
+}
+
+Result<void> Opened::open(const Demand& demand) {
+  module_ = TRY(open_module<BpfModule>());
+  if (!ready_) ready_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  if (!ready_) return system_failure("bpf");
+  if (!groups_) groups_ = root_group();
+  std::vector<const ProgramEntry*> added;
+  std::vector<std::string> missing;
+  for (const auto& entry : kPrograms) {
+    if (!entry.wanted(demand) || programs_.contains(entry.name)) continue;
+    auto loaded = load(entry);
+    if (!loaded && entry.needed) {
+      for (const auto* one : added) unload(*one);
+      return loaded;
+    }
+    if (loaded)
+      added.push_back(&entry);
+    else
+      missing.push_back(loaded.error().text());
+  }
+  for (const auto& entry : kPrograms)
+    if (!entry.wanted(demand)) unload(entry);
+  release_maps();
+  {
+    const std::scoped_lock lock(mutex_);
+    missing_ = std::move(missing);
+  }
+  return configure(demand);
+}
+
+Result<void> Opened::load(const ProgramEntry& entry) {
+  BpfLoad wish{.program = entry.name,
+               .maps = {},
+               .sizes = {{"process_ring", options_.process_ring},
+                         {"network_ring", options_.network_ring},
+                         {"security_ring", options_.security_ring},
+                         {"exec_scratch", processors()},
+                         {"call_scratch", processors()}},
+               .cgroup = groups_.get()};
+  for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
+  auto program = TRY(module_->load(wish));
+  const std::scoped_lock lock(mutex_);
+  TRY(adopt_maps(*program));
+  programs_.emplace(entry.name, std::move(program));
+  return {};
+}
+
+// What a program has made, the next ones share.
+Result<void> Opened::adopt_maps(const BpfProgram& program) {
+  for (const auto& [name, fd] : program.maps()) {
+    if (name.starts_with(".") || maps_.contains(name)) continue;
+    UniqueFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    if (!own) return system_failure("bpf map");
+    const auto ring = std::ranges::find(kRings, name);
+    if (ring != kRings.end()) {
+      const std::array sizes = {options_.process_ring, options_.network_ring, options_.security_ring};
+      const auto index = static_cast<std::size_t>(ring - kRings.begin());
+      auto mapped = TRY(Ring::map(fd, sizes[index]));
+      rings_[index].emplace(Reader{.map = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), .ring = std::move(mapped)});
+      // Only what wakes the descriptor makes it readable: any record would, if it were not for the edge.
+      epoll_event event{.events = EPOLLIN | EPOLLET, .data = {}};
+      if (::epoll_ctl(ready_.get(), EPOLL_CTL_ADD, rings_[index]->map.get(), &event) != 0)
+        return system_failure("bpf ring");
+    }
+    maps_.emplace(name, std::move(own));
+  }
+  return {};
+}
+
+void Opened::unload(const ProgramEntry& entry) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = programs_.find(entry.name);
+  if (found == programs_.end()) return;
+  misses_[entry.name] += found->second->recursion_misses();
+  programs_.erase(found);
+}
+
+// The maps that no program has any more; those that count stay, and rings until they have been read.
+void Opened::release_maps() {
+  std::set<std::string, std::less<>> used = {"counters", "settings"};
+  for (const auto& [name, program] : programs_)
+    for (const auto& [map, fd] : program->maps()) used.insert(map);
+  const std::scoped_lock lock(mutex_);
+  for (std::size_t i = 0; i < rings_.size(); ++i)
+    if (rings_[i]) rings_[i]->ends = !used.contains(kRings[i]);
+  std::erase_if(maps_, [&](const auto& map) {
+    return !used.contains(map.first) && std::ranges::find(kRings, map.first) == kRings.end();
+  });
+}
+
+Result<void> Opened::configure(const Demand& demand) {
+  decoder_.set(demand);
+  wire_settings settings{};
+  settings.self = static_cast<std::uint32_t>(::getpid());
+  settings.environment = !demand.environment.empty();
+  settings.kills = demand.kills && of<ProcessEvent>(demand);
+  if (const int fd = map("settings"); fd >= 0) return module_->set(fd, 0, &settings);
+  return {};
+}
+
+Result<bool> Opened::next(EventSink& sink, std::size_t most) {
+  std::array<epoll_event, kRings.size()> events;
+  ::epoll_wait(ready_.get(), events.data(), static_cast<int>(events.size()), 0);
+  // The positions in the other order than they are read in: what a process did is told after that it came to be.
+  std::array<std::uint64_t, kRings.size()> until{};
+  for (std::size_t i = rings_.size(); i-- > 0;)
+    if (rings_[i]) until[i] = rings_[i]->ring.produced();
+  std::size_t given = 0;
+  std::size_t refused = 0;
+  std::size_t read = 0;
+  bool more = false;
+  for (std::size_t i = 0; i < rings_.size() && !more; ++i) {
+    if (!rings_[i]) continue;
+    auto& ring = rings_[i]->ring;
+    while (const auto record = ring.next(until[i])) {
+      const auto events_of_it = decoder_.give(*record, sink);
+      given += events_of_it.value_or(0);
+      refused += !events_of_it;
+      if (given + refused >= most) {
+        more = true;
+        break;
+      }
+      if (++read % kMost == 0) ring.release();
+    }
+    ring.release();
+  }
+  const auto time = now();
+  if (!more) given += decoder_.give_unanswered(time - std::min(time, kPatience), sink);
+  const auto newest = decoder_.newest();
+  const std::scoped_lock lock(mutex_);
+  for (std::size_t i = 0; i < rings_.size(); ++i)
+    if (rings_[i] && rings_[i]->ends && !more) {
+      maps_.erase(maps_.find(kRings[i]));
+      rings_[i].reset();
+    }
+  kept_ += given;
+  unknown_ += refused;
+  if (read > 0) lag_ = time - std::min(time, newest);
+  return more;
+}
+
+SourceCounts Opened::counts() const {
+  const std::scoped_lock lock(mutex_);
+  SourceCounts all{
+      .seen = 0, .kept = kept_, .filtered = 0, .dropped = {}, .lag = lag_, .partial = {}, .missing = missing_};
+  std::uint64_t sent = 0;
+  const int fd = map("counters");
+  std::array<bool, WIRE_PROGRAMS> told{};
+  for (const auto& entry : kPrograms) {
+    std::uint64_t misses = 0;
+    if (const auto past = misses_.find(entry.name); past != misses_.end()) misses += past->second;
+    if (const auto loaded = programs_.find(entry.name); loaded != programs_.end())
+      misses += loaded->second->recursion_misses();
+    const auto tell = [&](std::vector<SourceCounts::Drop>& where, std::string_view reason, std::uint64_t count) {
+      if (count > 0) where.push_back({.stage = std::string(entry.name), .reason = std::string(reason), .count = count});
+    };
+    tell(all.dropped, "recursion", misses);
+    *all.seen += misses;
+    if (std::exchange(told[entry.row], true)) continue;
+    wire_counters row = past_[entry.row];
+    if (fd >= 0) add(row, read_counters(fd, entry.row));
+    *all.seen += row.seen;
+    *all.filtered += row.filtered;
+    sent += row.sent;
+    tell(all.dropped, "ring full", row.ring_full);
+    tell(all.dropped, "unreadable", row.unread);
+    tell(all.partial, "arguments cut", row.arguments_cut);
+    tell(all.partial, "arguments not resident", row.arguments_unread);
+    tell(all.partial, "path cut", row.path_cut);
+    tell(all.partial, "answer lost", row.answers_lost);
+  }
+  if (unknown_ > 0) all.dropped.push_back({.stage = "decoder", .reason = "malformed", .count = unknown_});
+  if (left_ > 0) all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_});
+  // What lies in the rings is not seen yet.
+  *all.seen -= sent - std::min(sent, kept_ + unknown_ + left_);
+  return all;
+}
+
+void Opened::close() noexcept {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [name, program] : programs_) misses_[name] += program->recursion_misses();
+  programs_.clear();
+  const int fd = map("counters");
+  std::uint64_t sent = 0;
+  for (std::uint32_t row = 0; row < WIRE_PROGRAMS; ++row) {
+    add(past_[row], fd >= 0 ? read_counters(fd, row) : wire_counters{});
+    sent += past_[row].sent;
+  }
+  left_ = sent - std::min(sent, kept_ + unknown_);
+  decoder_ = {};
+  for (auto& ring : rings_) ring.reset();
+  maps_.clear();
+  missing_.clear();
+  ready_.reset();
+  groups_.reset();
+}
+
+Result<void> Opened::seed(const std::function<void(const Actor&)>& visit) {
+  const BpfModule* const module = TRY(open_module<BpfModule>());
+  const auto program = TRY(module->load({.program = "tasks", .maps = {}, .sizes = {{"task_scratch", processors()}}}));
+  const auto iterator = TRY(program->iterate());
+  std::vector<std::byte> bytes;
+  constexpr std::size_t kStep = 64 << 10;
+  for (std::size_t end = 0;;) {
+    bytes.resize(end + kStep);
+    const auto got = ::read(iterator.get(), bytes.data() + end, kStep);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_failure("bpf iterator");
+    bytes.resize(end += static_cast<std::size_t>(got));
+    if (got == 0) break;
+  }
+  Decoder decoder;
+  Actor actor;
+  for (std::span<const std::byte> rest = bytes; !rest.empty();) {
+    if (!decoder.take_task(rest, actor)) return failure("bpf iterator", "wrote what is no process");
+    visit(actor);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<BpfSource> make_bpf_source(const BpfOptions& options) { return std::make_unique<Opened>(options); }
+
+}  // namespace osprey::events::bpf

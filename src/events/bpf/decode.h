@@ -1,0 +1,70 @@
+// From the records of the rings (programs/wire.h) to typed events.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "events/bpf/dns.h"
+#include "events/bpf/programs/wire.h"
+#include "events/source.h"
+
+namespace osprey::events::bpf {
+
+class Decoder {
+ public:
+  // What of the demand decides how a record is told: environment, forks, kinds.
+  void set(const Demand& demand);
+
+  // Gives what a record says to the sink. Empty: it is none of ours; else how many events were given. A question to a
+  // name server is kept until its answer comes.
+  std::optional<std::size_t> give(std::span<const std::byte> record, EventSink& sink);
+  // Gives the questions that nobody has answered before `moment`; how many there were.
+  std::size_t give_unanswered(std::uint64_t moment, EventSink& sink);
+  // Takes the first record off what the iterator over processes wrote; the actor's texts look into it and last until
+  // the next call. False: it is cut short.
+  bool take_task(std::span<const std::byte>& records, Actor& actor);
+
+  // CLOCK_BOOTTIME of the newest event, nanoseconds.
+  std::uint64_t newest() const noexcept { return newest_; }
+
+ private:
+  // A socket's cookie and the question's number.
+  using Asked = std::pair<std::uint64_t, std::uint16_t>;
+  struct Question {
+    wire_dns wire{};
+    std::string query, type;
+  };
+
+  std::size_t told(std::map<Asked, Question>::iterator question, const DnsMessage* answer, std::uint64_t moment,
+                   EventSink& sink);
+  std::optional<std::size_t> dns(std::span<const std::byte> record, EventSink& sink);
+  bool socket(std::span<const std::byte> record, EventSink& sink);
+  bool signal(std::span<const std::byte> record, EventSink& sink);
+  bool module(std::span<const std::byte> record, EventSink& sink);
+  bool call(std::span<const std::byte> record, EventSink& sink);
+  bool exec(std::span<const std::byte> record, EventSink& sink);
+  bool fork(std::span<const std::byte> record, EventSink& sink);
+  bool exit(std::span<const std::byte> record, EventSink& sink);
+
+  std::vector<std::string> environment_;  // "NAME="
+  bool forks_ = false;
+  bool exits_ = false;
+  std::uint64_t newest_ = 0;
+  wire_task task_{};
+  std::map<Asked, Question> questions_;
+  std::deque<std::pair<std::uint64_t, Asked>> asked_;  // by moment; also of those that have been answered since
+  // What the views of the event that is being given look into.
+  std::string path_, cwd_, cgroup_, cmdline_;
+  std::array<std::string, 3> peers_;
+};
+
+}  // namespace osprey::events::bpf

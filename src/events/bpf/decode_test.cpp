@@ -1,0 +1,192 @@
+#include "events/bpf/decode.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+
+#include "events/bpf/programs/wire.h"
+
+namespace osprey::events::bpf {
+namespace {
+
+using ::testing::ElementsAre;
+using namespace std::string_literals;
+
+// Keeps what it is told as text: the events' views do not last.
+struct Told : EventSink {
+  void take(AnyEvent event) override {
+    std::visit([this](auto* one) { heard(*one); }, event);
+  }
+  void forked(const ProcessKey& parent, const ProcessKey& child) override {
+    lines.push_back(std::to_string(parent.pid) + " forked " + std::to_string(child.pid));
+  }
+  void exited(const ProcessKey& process) override { lines.push_back(std::to_string(process.pid) + " exited"); }
+
+  void heard(const ProcessEvent& event) {
+    lines.push_back(std::string(event.syscall) + ' ' + std::string(event.actor.path));
+    if (check) check(event);
+  }
+  void heard(const ExitEvent& event) {
+    lines.push_back("exit " + std::to_string(event.exit_code) + ' ' + std::to_string(event.signal) + ' ' +
+                    std::to_string(event.core_dumped) + ' ' + std::to_string(event.lifetime));
+  }
+  template <class Event>
+  void heard(const Event&) {
+    ADD_FAILURE() << Event::kFamily;
+  }
+
+  std::vector<std::string> lines;
+  std::function<void(const ProcessEvent&)> check;
+};
+
+template <class Wire>
+std::vector<std::byte> bytes_of(const Wire& wire, std::string_view texts = {}) {
+  std::vector<std::byte> bytes(sizeof(wire) + texts.size());
+  std::memcpy(bytes.data(), &wire, sizeof(wire));
+  if (!texts.empty()) std::memcpy(bytes.data() + sizeof(wire), texts.data(), texts.size());
+  return bytes;
+}
+
+struct Exec {
+  std::string filename = "./run\0"s, path = "run\0bin\0"s, cwd, cgroup = "a.scope\0b.slice\0"s, arguments, environment;
+
+  std::vector<std::byte> bytes(wire_exec wire = {}) const {
+    wire.event.kind = WIRE_EXEC;
+    std::string all;
+    for (std::size_t i = 0; const auto* text : {&filename, &path, &cwd, &cgroup, &arguments, &environment}) {
+      wire.lengths[i++] = static_cast<__u32>(text->size());
+      all += *text;
+    }
+    return bytes_of(wire, all);
+  }
+};
+
+TEST(BpfDecoder, AnExecHasItsTextsAndItsPathsTheRightWayRound) {
+  Exec exec{.arguments = "./run\0\0a b\0\xff\0"s, .environment = "HOME=/root\0PATH=/bin\0PATHS=no\0"s};
+  wire_exec wire{};
+  wire.event.moment = 9;
+  wire.event.actor = {.process = {.start = 5, .pid = 7, .reserved = 0},
+                      .parent = {.start = 4, .pid = 1, .reserved = 0},
+                      .ids = {.uid = 1000, .login_uid = WIRE_UNSET, .session = 3},
+                      .tid = 8,
+                      .name = "run"};
+  wire.arguments_size = 12;
+  wire.file.device = 8U << 20 | 1;
+  Told told;
+  told.check = [](const ProcessEvent& event) {
+    EXPECT_EQ(event.header.moment, 9);
+    EXPECT_EQ(event.actor.process, (ProcessKey{7, 5}));
+    EXPECT_EQ(event.actor.parent, (ProcessKey{1, 4}));
+    EXPECT_EQ(event.actor.tid, 8);
+    EXPECT_EQ(event.actor.name, "run");
+    EXPECT_EQ(event.actor.ids.uid, 1000);
+    EXPECT_FALSE(event.actor.ids.login_uid);
+    EXPECT_EQ(event.actor.ids.session, 3);
+    EXPECT_EQ(event.actor.path, "/bin/run");
+    EXPECT_EQ(event.actor.cgroup_path, "/b.slice/a.scope");
+    EXPECT_EQ(event.cwd, "/");
+    EXPECT_EQ(event.filename, "./run");
+    EXPECT_EQ(event.interpreter, "");
+    EXPECT_THAT(event.arguments, ElementsAre("./run", "", "a b", "\xff"));
+    EXPECT_EQ(event.actor.cmdline, "./run  a b \xff");
+    EXPECT_THAT(event.environment, ElementsAre("PATH=/bin"));
+    EXPECT_FALSE(event.arguments_truncated);
+    EXPECT_EQ(event.executable.device, 0x801);
+  };
+  Decoder decoder;
+  Demand demand;
+  demand.environment = {"PATH"};
+  decoder.set(demand);
+  ASSERT_TRUE(decoder.give(exec.bytes(wire), told));
+  EXPECT_THAT(told.lines, ElementsAre("execve /bin/run"));
+  EXPECT_EQ(decoder.newest(), 9);
+}
+
+TEST(BpfDecoder, MarksOfAnExecAreTold) {
+  Told told;
+  Decoder decoder;
+  wire_exec wire{};
+  wire.event.flags = WIRE_DELETED | WIRE_UPPER | WIRE_ARGUMENTS_CUT | WIRE_PATH_CUT | WIRE_SCRIPT | WIRE_EXECVEAT;
+  wire.streams[0] = {
+      .mode = 0140777, .family = 10, .port = 443, .address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 1}};
+  wire.streams[1] = {.mode = 0140777, .family = 10, .port = 53, .address = {0x20, 1, 0xd, 0xb8}};
+  wire.streams[2] = {.mode = 020620, .device = 136U << 20};
+  told.check = [](const ProcessEvent& event) {
+    EXPECT_EQ(event.executable_state, "deleted");
+    EXPECT_TRUE(event.arguments_truncated);
+    EXPECT_EQ(event.actor.path, ".../bin/run");
+    EXPECT_EQ(event.interpreter, "./run");
+    EXPECT_EQ(event.streams.at(0).peer, "10.0.0.1:443");
+    EXPECT_EQ(event.streams.at(1).peer, "[2001:db8::]:53");
+    EXPECT_EQ(event.streams.at(2).kind, "tty");
+  };
+  ASSERT_TRUE(decoder.give(Exec().bytes(wire), told));
+  EXPECT_THAT(told.lines, ElementsAre("execveat .../bin/run"));
+}
+
+TEST(BpfDecoder, ForksAndExitsAreEventsOnlyWhereTheyAreWanted) {
+  wire_fork fork{};
+  fork.event.kind = WIRE_FORK;
+  fork.parent.pid = 3;
+  fork.child.pid = 4;
+  fork.call = 435;
+  wire_exit exit{};
+  exit.event.kind = WIRE_EXIT;
+  exit.event.actor.process = {.start = 10, .pid = 4, .reserved = 0};
+  exit.event.moment = 15;
+  exit.code = 0x80 | 11;
+  Told told;
+  Decoder decoder;
+  EXPECT_TRUE(decoder.give(bytes_of(fork), told));
+  EXPECT_TRUE(decoder.give(bytes_of(exit), told));
+  Demand demand;
+  demand.kinds.set(kKind<ProcessEvent>).set(kKind<ExitEvent>);
+  demand.forks = true;
+  decoder.set(demand);
+  EXPECT_TRUE(decoder.give(bytes_of(fork), told));
+  EXPECT_TRUE(decoder.give(bytes_of(exit), told));
+  exit.code = 3 << 8;
+  EXPECT_TRUE(decoder.give(bytes_of(exit), told));
+  EXPECT_THAT(told.lines, ElementsAre("3 forked 4", "4 exited", "clone3 ", "exit 139 11 1 5", "exit 3 0 0 5"));
+}
+
+TEST(BpfDecoder, ProcessesThatRunAreTakenOneAfterTheOther) {
+  wire_task task{};
+  task.event.actor.process.pid = 1;
+  task.path = 10;
+  task.cgroup = 2;
+  task.tty[0] = 't';
+  auto bytes = bytes_of(task, "init\0sbin\0g\0"s);
+  task.event.actor.process.pid = 2;
+  task.path = task.cgroup = 0;
+  const auto second = bytes_of(task);
+  bytes.insert(bytes.end(), second.begin(), second.end());
+  std::span<const std::byte> rest = bytes;
+  Decoder decoder;
+  Actor actor;
+  ASSERT_TRUE(decoder.take_task(rest, actor));
+  EXPECT_EQ(actor.process.pid, 1);
+  EXPECT_EQ(actor.path, "/sbin/init");
+  EXPECT_EQ(actor.cgroup_path, "/g");
+  EXPECT_EQ(actor.tty, "t");
+  ASSERT_TRUE(decoder.take_task(rest, actor));
+  EXPECT_EQ(actor.process.pid, 2);
+  EXPECT_EQ(actor.path, "");
+  EXPECT_EQ(actor.cgroup_path, "/");
+  EXPECT_FALSE(decoder.take_task(rest, actor));
+}
+
+TEST(BpfDecoder, WhatIsCutShortIsRefused) {
+  Told told;
+  Decoder decoder;
+  const auto whole = Exec{.arguments = "x\0"s}.bytes();
+  EXPECT_EQ(decoder.give(whole, told), 1);
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_FALSE(decoder.give(std::span(whole).first(size), told)) << size;
+  EXPECT_EQ(told.lines.size(), 1);
+}
+
+}  // namespace
+}  // namespace osprey::events::bpf

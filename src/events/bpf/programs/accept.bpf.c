@@ -1,0 +1,46 @@
+// Connections that processes take, by the ends of their calls: only there is known who. The 32-bit calls and io_uring
+// do not come by here: see inet_sock_set_state.bpf.c, which tells of what nobody was seen to take.
+#include "events/bpf/programs/sockets.h"
+
+RING(network_ring);
+
+struct syscall_exit {
+  __u64 common;
+  __s64 number;
+  __s64 result;
+};
+
+static __always_inline int accepted(const struct syscall_exit* context, __u16 action) {
+  if (context->result < 0) return 0;
+  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_ACCEPT);
+  if (!counts) return 0;
+  struct task_struct* const task = (void*)bpf_get_current_task();
+  struct file* file = NULL;
+  bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(task, files, fdt, fd) + context->result);
+  struct socket* const socket = BPF_CORE_READ(file, private_data);
+  struct sock* const sock = BPF_CORE_READ(socket, sk);
+  const __u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
+  if (family != AF_INET && family != AF_INET6) return 0;
+  const __u64 key = (__u64)(void*)sock;
+  bpf_map_delete_elem(&inbound, &key);
+  counts->seen++;
+  if (is_ours()) {
+    counts->filtered++;
+    return 0;
+  }
+  struct wire_socket record;
+  begin(&record.event, WIRE_SOCKET, WIRE_PROGRAM_ACCEPT, task);
+  record.action = action;
+  record.result = context->result;
+  read_socket(&record, sock);
+  SEND(network_ring, counts, record);
+  return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_accept")
+int sys_exit_accept(const struct syscall_exit* context) { return accepted(context, WIRE_ACCEPT); }
+
+SEC("tracepoint/syscalls/sys_exit_accept4")
+int sys_exit_accept4(const struct syscall_exit* context) { return accepted(context, WIRE_ACCEPT4); }
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,72 @@
+// Datagrams: sockets that are connected, and the first of what goes to an address otherwise. By programs of the root
+// control group, which every process's calls pass, however they were made. Always allowed: they return 1.
+#include "events/bpf/programs/sockets.h"
+
+RING(network_ring);
+
+struct flow {
+  __u64 cookie;
+  __u8 address[16];
+  __u32 port;
+  __u32 reserved;
+};
+
+// Where datagrams went not long ago.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 8192);
+  __type(key, struct flow);
+  __type(value, __u8);
+} flows SEC(".maps");
+
+static __always_inline int told(struct bpf_sock_addr* context, __u16 action, __u16 family) {
+  if (context->type != SOCK_DGRAM || !context->user_port) return 1;
+  struct flow flow = {.cookie = bpf_get_socket_cookie(context), .port = context->user_port};
+  if (family == AF_INET) {
+    *(__u32*)flow.address = context->user_ip4;
+  } else {
+    ((__u32*)flow.address)[0] = context->user_ip6[0];
+    ((__u32*)flow.address)[1] = context->user_ip6[1];
+    ((__u32*)flow.address)[2] = context->user_ip6[2];
+    ((__u32*)flow.address)[3] = context->user_ip6[3];
+  }
+  const __u8 yes = 1;
+  if (bpf_map_lookup_elem(&flows, &flow)) return 1;
+  bpf_map_update_elem(&flows, &flow, &yes, BPF_ANY);
+  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_DATAGRAMS);
+  if (!counts) return 1;
+  counts->seen++;
+  if (is_ours()) {
+    counts->filtered++;
+    return 1;
+  }
+  struct task_struct* const task = (void*)bpf_get_current_task();
+  struct wire_socket record = {};
+  begin(&record.event, WIRE_SOCKET, WIRE_PROGRAM_DATAGRAMS, task);
+  record.cookie = flow.cookie;
+  record.network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+  record.action = action;
+  record.family = family;
+  record.type = context->type;
+  record.protocol = context->protocol;
+  record.remote_port = bpf_ntohs(context->user_port);
+  __builtin_memcpy(record.remote, flow.address, sizeof(record.remote));
+  struct bpf_sock* const sock = context->sk;
+  if (sock) record.local_port = sock->src_port;
+  SEND(network_ring, counts, record);
+  return 1;
+}
+
+SEC("cgroup/connect4")
+int connect4(struct bpf_sock_addr* context) { return told(context, WIRE_CONNECT, AF_INET); }
+
+SEC("cgroup/connect6")
+int connect6(struct bpf_sock_addr* context) { return told(context, WIRE_CONNECT, AF_INET6); }
+
+SEC("cgroup/sendmsg4")
+int sendmsg4(struct bpf_sock_addr* context) { return told(context, WIRE_SEND, AF_INET); }
+
+SEC("cgroup/sendmsg6")
+int sendmsg6(struct bpf_sock_addr* context) { return told(context, WIRE_SEND, AF_INET6); }
+
+char LICENSE[] SEC("license") = "GPL";

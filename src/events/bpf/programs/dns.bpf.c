@@ -1,0 +1,89 @@
+// Questions to name servers and their answers, by packets to and from port 53 as they leave and reach sockets. Only on
+// the way out is the process at hand; the socket's cookie joins the two. Always allowed: they return 1.
+#include "events/bpf/programs/sockets.h"
+
+RING(network_ring);
+
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define DNS_HEADER 12
+
+static __always_inline int told(struct __sk_buff* packet, bool answer) {
+  __u8 version;
+  if (bpf_skb_load_bytes(packet, 0, &version, 1)) return 1;
+  const bool v4 = version >> 4 == 4;
+  __u8 protocol;
+  if (bpf_skb_load_bytes(packet, v4 ? 9 : 6, &protocol, 1)) return 1;
+  if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP) return 1;
+  // Extension headers of IPv6 are no part of what asks a name server.
+  __u32 at = v4 ? (version & 15) * 4 : 40;
+  __be16 ports[2];
+  if (bpf_skb_load_bytes(packet, at, ports, sizeof(ports))) return 1;
+  if (bpf_ntohs(ports[answer ? 0 : 1]) != 53) return 1;
+  if (protocol == IPPROTO_UDP) {
+    at += 8;
+  } else {
+    __u8 words;
+    if (bpf_skb_load_bytes(packet, at + 12, &words, 1)) return 1;
+    at += (words >> 4) * 4 + 2;  // a message over TCP has its length before it
+  }
+  if (packet->len < at + DNS_HEADER) return 1;
+  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_DNS);
+  if (!counts) return 1;
+  // What is counted is questions.
+  if (!answer) counts->seen++;
+  if (is_ours() && !answer) {
+    counts->filtered++;
+    return 1;
+  }
+  struct wire_dns* const record = bpf_ringbuf_reserve(&network_ring, sizeof(*record), 0);
+  if (!record) {
+    if (answer)
+      counts->answers_lost++;
+    else
+      counts->ring_full++;
+    return 1;
+  }
+  if (answer) {
+    __builtin_memset(&record->event, 0, sizeof(record->event));
+    record->event.kind = WIRE_DNS;
+    record->event.program = WIRE_PROGRAM_DNS;
+    record->event.moment = bpf_ktime_get_boot_ns();
+  } else {
+    begin(&record->event, WIRE_DNS, WIRE_PROGRAM_DNS, (void*)bpf_get_current_task());
+  }
+  record->cookie = bpf_get_socket_cookie(packet);
+  record->family = v4 ? AF_INET : AF_INET6;
+  record->protocol = protocol;
+  record->local_port = bpf_ntohs(ports[answer ? 1 : 0]);
+  record->answer = answer;
+  record->reserved = 0;
+  __builtin_memset(record->server, 0, sizeof(record->server));
+  if (v4)
+    bpf_skb_load_bytes(packet, answer ? 12 : 16, record->server, 4);
+  else
+    bpf_skb_load_bytes(packet, answer ? 8 : 24, record->server, 16);
+  record->size = packet->len - at;
+  __u64 size = record->size;
+  if (size > WIRE_DNS_MOST) size = WIRE_DNS_MOST;
+  barrier_var(size);
+  if (size == 0 || size > WIRE_DNS_MOST || bpf_skb_load_bytes(packet, at, record->message, size)) {
+    if (answer)
+      counts->answers_lost++;
+    else
+      counts->unread++;
+    bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+    return 1;
+  }
+  if (!answer) counts->sent++;
+  bpf_ringbuf_submit(record, wake_up(&network_ring));
+  return 1;
+}
+
+SEC("cgroup_skb/egress")
+int dns_out(struct __sk_buff* packet) { return told(packet, false); }
+
+SEC("cgroup_skb/ingress")
+int dns_in(struct __sk_buff* packet) { return told(packet, true); }
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,128 @@
+// TCP connections that this host asks for, and sockets that begin to listen.
+//
+// A connect is told when it is decided: only then has the socket its own port. That may be in an interrupt, so who
+// asked is remembered. Failures before the first packet (no route) never get here.
+#include "events/bpf/programs/sockets.h"
+
+RING(network_ring);
+
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
+#define ECANCELED 125
+
+// Sockets whose connect is under way.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 8192);
+  __type(key, __u64);
+  __type(value, struct wire_event);
+} connecting SEC(".maps");
+
+struct place {
+  __u32 network_namespace;
+  __u32 port;
+};
+
+// Who listens where.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 1024);
+  __type(key, struct place);
+  __type(value, struct wire_event);
+} listeners SEC(".maps");
+
+// Makes the socket's cookie, so that every later event has it.
+static __always_inline __u64 cookie_of(struct sock* sock) {
+  return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_socket_cookie) ? bpf_get_socket_cookie(sock) : 0;
+}
+
+static __always_inline struct place place_of(struct sock* sock) {
+  return (struct place){.network_namespace = BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum),
+                        .port = BPF_CORE_READ(sock, __sk_common.skc_num)};
+}
+
+// Ends an event: whose it is has been said.
+static __always_inline int tell(struct wire_socket* record, struct sock* sock, __u16 action, int result) {
+  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_TCP);
+  if (!counts) return 0;
+  counts->seen++;
+  const struct wire_settings* const wanted = our_settings();
+  if (wanted && wanted->self == record->event.actor.process.pid) {
+    counts->filtered++;
+    return 0;
+  }
+  record->action = action;
+  record->result = result;
+  read_socket(record, sock);
+  if (result) record->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock*)sock, inet_sport));
+  SEND(network_ring, counts, *record);
+  return 0;
+}
+
+static __always_inline int asked(struct sock* sock) {
+  const __u64 key = (__u64)(void*)sock;
+  struct wire_event event;
+  begin(&event, WIRE_SOCKET, WIRE_PROGRAM_TCP, (void*)bpf_get_current_task());
+  cookie_of(sock);
+  bpf_map_update_elem(&connecting, &key, &event, BPF_ANY);
+  return 0;
+}
+
+static __always_inline int decided(struct sock* sock, bool done) {
+  const __u64 key = (__u64)(void*)sock;
+  const struct wire_event* const who = bpf_map_lookup_elem(&connecting, &key);
+  if (!who) return 0;  // from before us
+  struct wire_socket record;
+  record.event = *who;
+  bpf_map_delete_elem(&connecting, &key);
+  const int error = done ? 0 : BPF_CORE_READ(sock, sk_err);
+  return tell(&record, sock, WIRE_CONNECT, done ? 0 : error ? -error : -ECANCELED);  // closed by who asked
+}
+
+static __always_inline int listens(struct sock* sock) {
+  struct wire_socket record;
+  begin(&record.event, WIRE_SOCKET, WIRE_PROGRAM_TCP, (void*)bpf_get_current_task());
+  const struct place place = place_of(sock);
+  bpf_map_update_elem(&listeners, &place, &record.event, BPF_ANY);
+  cookie_of(sock);
+  return tell(&record, sock, WIRE_LISTEN, 0);
+}
+
+static __always_inline int arrived(struct sock* sock) {
+  const __u64 key = (__u64)(void*)sock;
+  const __u8 yes = 1;
+  cookie_of(sock);
+  bpf_map_update_elem(&inbound, &key, &yes, BPF_ANY);
+  return 0;
+}
+
+// A connection from outside goes on or ends. If a process has it and no call was seen that took it, it is that of who
+// listens: told late rather than never.
+static __always_inline int goes_on(struct sock* sock, int to) {
+  const __u64 key = (__u64)(void*)sock;
+  if (!bpf_map_lookup_elem(&inbound, &key)) return 0;
+  const bool taken = BPF_CORE_READ(sock, sk_socket) != NULL;
+  if (taken || to == TCP_CLOSE) bpf_map_delete_elem(&inbound, &key);
+  if (!taken) return 0;
+  const struct place place = place_of(sock);
+  const struct wire_event* const who = bpf_map_lookup_elem(&listeners, &place);
+  if (!who) return 0;
+  struct wire_socket record;
+  record.event = *who;
+  record.event.moment = bpf_ktime_get_boot_ns();
+  return tell(&record, sock, WIRE_TAKEN, 0);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(inet_sock_set_state, struct sock* sock, int from, int to) {
+  if (from == TCP_CLOSE && to == TCP_SYN_SENT) return asked(sock);
+  if (from == TCP_SYN_SENT && (to == TCP_ESTABLISHED || to == TCP_CLOSE)) return decided(sock, to == TCP_ESTABLISHED);
+  if (from == TCP_CLOSE && to == TCP_LISTEN) return listens(sock);
+  if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) return arrived(sock);
+  return goes_on(sock, to);
+}
+
+char LICENSE[] SEC("license") = "GPL";

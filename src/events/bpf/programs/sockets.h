@@ -1,0 +1,38 @@
+// What a struct sock says of itself.
+#pragma once
+
+#include "events/bpf/programs/actor.h"
+
+// Connections from outside that no call has taken yet, by their struct sock.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, __u64);
+  __type(value, __u8);
+} inbound SEC(".maps");
+
+// Whose doings are not told.
+static __always_inline bool is_ours(void) {
+  const struct wire_settings* const wanted = our_settings();
+  return wanted && wanted->self == bpf_get_current_pid_tgid() >> 32;
+}
+
+static __always_inline void read_socket(struct wire_socket* record, struct sock* sock) {
+  record->cookie = BPF_CORE_READ(sock, __sk_common.skc_cookie.counter);
+  record->network_namespace = BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum);
+  record->family = BPF_CORE_READ(sock, __sk_common.skc_family);
+  record->type = BPF_CORE_READ(sock, sk_type);
+  record->protocol = BPF_CORE_READ(sock, sk_protocol);
+  record->local_port = BPF_CORE_READ(sock, __sk_common.skc_num);
+  record->remote_port = bpf_ntohs(BPF_CORE_READ(sock, __sk_common.skc_dport));
+  record->reserved = 0;
+  if (record->family == AF_INET) {
+    __builtin_memset(record->local, 0, sizeof(record->local));
+    __builtin_memset(record->remote, 0, sizeof(record->remote));
+    bpf_core_read(record->local, 4, &sock->__sk_common.skc_rcv_saddr);
+    bpf_core_read(record->remote, 4, &sock->__sk_common.skc_daddr);
+  } else {
+    bpf_core_read(record->local, 16, &sock->__sk_common.skc_v6_rcv_saddr);
+    bpf_core_read(record->remote, 16, &sock->__sk_common.skc_v6_daddr);
+  }
+}

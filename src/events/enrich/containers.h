@@ -1,0 +1,69 @@
+// Containers: what runs in a control group: the container with its name and image, the systemd unit.
+//
+// Names and images come from the files in which engines keep their state; no socket is touched.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/root.h"
+#include "base/unique_fd.h"
+#include "linux/containers/cgroup_path.h"
+
+namespace osprey::events {
+
+// Not for several threads.
+class Containers {
+ public:
+  explicit Containers(Root root) : root_(std::move(root)) {}
+
+  struct Facts {
+    linux::CgroupOwner owner;
+    std::string name, image;  // empty where no state file tells
+  };
+  // Of a path in the cgroup hierarchy, at a moment in nanoseconds: what is known is asked again after a minute, what is
+  // not (its file may be written later) after two seconds and then ever more seldom. Valid until the next call.
+  const Facts& of(std::string_view cgroup_path, std::uint64_t moment);
+
+  // The path of a group of the second version's hierarchy by its id (its inode); empty where it is gone. Needs
+  // CAP_DAC_READ_SEARCH. Valid until the next call.
+  std::string_view path_of(std::uint64_t cgroup_id);
+
+ private:
+  // So many groups are remembered, then all are forgotten.
+  static constexpr std::size_t kMost = 4096;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
+  };
+  struct Entry {
+    Facts facts;
+    std::uint64_t next = 0;  // moment from which it is looked for again
+    std::uint64_t wait = 0;
+  };
+  void look(std::string_view cgroup_path, Entry& entry, std::uint64_t moment) const;
+
+  Root root_;
+  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> groups_;
+  std::unordered_map<std::uint64_t, std::string> paths_;
+  std::optional<UniqueFd> hierarchy_;  // the second version's, once it was looked for
+  std::string mount_point_;
+};
+
+// Name and image as one engine's files have them. Empty: it does not know that container.
+struct ContainerName {
+  std::string name, image;
+};
+// Docker's containers/ID/config.v2.json.
+std::optional<ContainerName> parse_docker_config(std::string_view text);
+// containers.json of containers/storage (podman, CRI-O).
+std::optional<ContainerName> parse_storage_containers(std::string_view text, std::string_view id);
+// A bundle's config.json (the OCI runtime specification) with the annotations that containerd's CRI plugin, CRI-O and
+// nerdctl write.
+std::optional<ContainerName> parse_oci_annotations(std::string_view text);
+
+}  // namespace osprey::events

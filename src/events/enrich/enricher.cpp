@@ -1,0 +1,270 @@
+#include "events/enrich/enricher.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <ctime>
+#include <variant>
+
+namespace osprey::events {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kBetweenReaps = 60 * kSecond;
+constexpr std::uint64_t kBetweenRefusals = 5 * kSecond;  // when there is no room, sooner
+constexpr std::size_t kMostInVain = 4096;
+constexpr int kMostAbove = 8;  // ancestors looked at for one event
+constexpr off_t kLargestHashed = 64 << 20;
+
+std::uint64_t now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+bool is_exec(const ProcessEvent& event) { return event.syscall.starts_with("exec"); }
+
+void fill_text(std::string_view& text, std::string_view by) {
+  if (text.empty()) text = by;
+}
+
+void fill_ids(Credentials& ids, const Credentials& by) {
+  const auto one = [](std::optional<std::uint32_t>& id, std::optional<std::uint32_t> known) {
+    if (!id) id = known;
+  };
+  one(ids.uid, by.uid);
+  one(ids.euid, by.euid);
+  one(ids.suid, by.suid);
+  one(ids.fsuid, by.fsuid);
+  one(ids.gid, by.gid);
+  one(ids.egid, by.egid);
+  one(ids.sgid, by.sgid);
+  one(ids.fsgid, by.fsgid);
+  one(ids.login_uid, by.login_uid);
+  one(ids.session, by.session);
+}
+
+void join(const std::vector<std::string_view>& arguments, std::string& line) {
+  line.clear();
+  for (const auto argument : arguments) {
+    if (line.size() >= ProcessTree::kCommandLine) return;
+    if (!line.empty()) line += ' ';
+    line += argument;
+  }
+}
+
+}  // namespace
+
+Enricher::Enricher(Root root, ProcessTree& tree, const Options& options)
+    : root_(std::move(root)), tree_(tree), options_(options), users_(root_), containers_(root_) {
+  if (auto look = ProcessLook::open(root_)) look_.emplace(std::move(*look));
+}
+
+Result<std::size_t> Enricher::seed() {
+  if (!look_) return failure("/proc", "cannot be read: processes that run already have no ancestors");
+  const auto pids = TRY(look_->pids());
+  std::size_t found = 0;
+  for (const auto pid : pids) {
+    const auto process = look_->process(pid);
+    if (!process) continue;  // it has ended since
+    tree_.add(*process, now());
+    ++found;
+  }
+  return found;
+}
+
+void Enricher::feed(AnyEvent event) {
+  std::visit([this](auto* one) { tell(*one); }, event);
+}
+
+void Enricher::complete(AnyEvent event) {
+  std::visit(
+      [this]<class Event>(Event* one) {
+        tell(*one);
+        if constexpr (requires { one->actor; }) {
+          constexpr bool kProcess = std::is_same_v<Event, ProcessEvent>;
+          bool with_cmdline = true;
+          // The arguments are there.
+          if constexpr (kProcess) with_cmdline = one->arguments.empty();
+          fill(one->actor, one->header.moment, with_cmdline);
+          if constexpr (std::is_same_v<Event, ExitEvent>)
+            if (const auto start = one->actor.process.start; one->lifetime == 0 && start != 0)
+              one->lifetime = std::max(one->header.moment, start) - start;
+          if constexpr (kProcess)
+            if (options_.hash_executables && is_exec(*one) && one->result == 0) hash(*one);
+        }
+      },
+      event);
+}
+
+template <class Event>
+void Enricher::tell(Event& event) {
+  const auto moment = event.header.moment;
+  if (moment >= next_reap_) reap(moment);
+  if constexpr (std::is_same_v<Event, ProcessEvent>) {
+    if (event.result < 0) return;
+    if (is_exec(event)) return tell_exec(event);
+    if (event.target.pid <= 0 || event.signal != 0 || event.syscall.ends_with("kill")) return;
+    ProcessKey child = event.target;
+    if (child.start == 0) child.start = moment - moment % ProcessTree::kTick;
+    tree_.fork(event.actor.process, child);
+  } else if constexpr (std::is_same_v<Event, ExitEvent>) {
+    tree_.exit(event.actor.process, moment);
+  } else if constexpr (std::is_same_v<Event, PrivilegeEvent>) {
+    if (const auto before = tree_.find(event.actor.process, moment)) fill_ids(event.before, before->ids);
+    if (event.result == 0) tree_.change_ids(event.actor, moment);
+  }
+}
+
+// What the source does not know is asked while the process may still be there.
+void Enricher::tell_exec(ProcessEvent& event) {
+  Actor actor = event.actor;
+  const auto moment = event.header.moment;
+  const bool new_here = actor.process.start == 0 && !tree_.find(actor.process, moment);
+  const bool no_group = actor.cgroup_path.empty() && actor.cgroup_id == 0;
+  if ((new_here || no_group) && look_ && may_look(moment)) {
+    ++counts_.looks;
+    if (new_here) actor.process.start = look_->start(actor.process.pid).value_or(0);
+    // Whoever starts containers and services moves them into their groups before they run their program.
+    if (no_group) cgroup_ = look_->cgroup_path(actor.process).value_or("");
+    if (no_group) actor.cgroup_path = cgroup_;
+    if (actor.cgroup_path.empty() && actor.process.start == 0) ++counts_.gone;
+  }
+  if (actor.cmdline.empty()) {
+    join(event.arguments, cmdline_);
+    actor.cmdline = cmdline_;
+  }
+  tree_.exec(actor, moment);
+}
+
+bool Enricher::may_look(std::uint64_t moment) {
+  if (const auto second = moment / kSecond; second != second_) {
+    second_ = second;
+    looks_ = 0;
+  }
+  if (looks_ < options_.looks_per_second) return ++looks_, true;
+  ++counts_.looks_refused;
+  return false;
+}
+
+// Tells the tree of a process that it does not know, or knows nothing of; once for each.
+bool Enricher::look_at(const ProcessKey& process, std::uint64_t moment) {
+  if (!look_ || process.pid <= 0 || in_vain_.contains(process) || !may_look(moment)) return false;
+  ++counts_.looks;
+  const auto found = look_->process(process.pid);
+  // Another that has its pid now was started later.
+  const auto latest = (process.start != 0 ? process.start : moment) + 2 * ProcessTree::kTick;
+  const bool same = found && found->process.start <= latest;
+  if (!same) {
+    ++counts_.gone;
+    if (in_vain_.size() >= kMostInVain) in_vain_.clear();
+    if (process.start != 0) in_vain_.insert(process);
+    return false;
+  }
+  tree_.add(*found, now());
+  return true;
+}
+
+std::optional<ProcessTree::Known> Enricher::know(const ProcessKey& process, std::uint64_t moment) {
+  auto known = tree_.find(process, moment);
+  if (known && known->has_image) return known;
+  if (look_at(known ? known->process : process, moment)) return tree_.find(process, moment);
+  return known;
+}
+
+void Enricher::fill(Actor& actor, std::uint64_t moment, bool with_cmdline) {
+  if (actor.process.pid <= 0) return fill_outside(actor, moment);
+  auto known = know(actor.process, moment);
+  if (!known) return fill_outside(actor, moment);
+  actor.process = known->process;
+  // Up to init.
+  tree_.ancestors(*known, actor.ancestors);
+  for (int left = kMostAbove; left > 0; --left) {
+    const auto top = actor.ancestors.empty() ? ProcessKey{} : ProcessKey{actor.ancestors.back(), 0};
+    if (top.pid <= 2 || actor.ancestors.size() >= ProcessTree::kAncestors) break;
+    const auto above = tree_.find(top, known->process.start);
+    if (!above || above->has_image || !look_at(above->process, moment)) break;
+    known = tree_.find(actor.process, moment);
+    if (!known) return fill_outside(actor, moment);
+    tree_.ancestors(*known, actor.ancestors);
+  }
+  if (actor.parent.pid == 0 || actor.parent.pid == known->parent.pid)
+    actor.parent = known->parent;
+  else if (actor.parent.start == 0)
+    if (const auto parent = tree_.find(actor.parent, moment)) actor.parent = parent->process;
+  fill_text(actor.name, known->name);
+  fill_text(actor.path, known->path);
+  if (with_cmdline) fill_text(actor.cmdline, known->cmdline);
+  fill_text(actor.tty, known->tty);
+  if (actor.cgroup_id == 0 || !actor.cgroup_path.empty()) fill_text(actor.cgroup_path, known->cgroup_path);
+  fill_ids(actor.ids, known->ids);
+  fill_outside(actor, moment);
+}
+
+// What is not the process's own: the names of its user and of its group's container.
+void Enricher::fill_outside(Actor& actor, std::uint64_t moment) {
+  if (actor.ids.uid) fill_text(actor.user, users_.name(*actor.ids.uid, moment));
+  if (actor.cgroup_path.empty()) actor.cgroup_path = containers_.path_of(actor.cgroup_id);
+  if (actor.cgroup_path.empty()) return;
+  const auto& facts = containers_.of(actor.cgroup_path, moment);
+  fill_text(actor.container_id, facts.owner.container_id);
+  fill_text(actor.container_name, facts.name);
+  fill_text(actor.container_image, facts.image);
+  fill_text(actor.unit, facts.owner.unit);
+}
+
+void Enricher::hash(ProcessEvent& event) {
+  if (!options_.digests || !options_.budget || !root_.is_host()) return;
+  const auto link = fmt::format("/proc/{}/exe", event.actor.process.pid);
+  UniqueFd file(::open(link.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat facts{};
+  const auto is_it = [&] {
+    return file && ::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) &&
+           (!event.executable.inode || *event.executable.inode == facts.st_ino);
+  };
+  // It is gone, but for its file.
+  if (!is_it() && event.executable.inode) {
+    auto opened = root_.open(event.actor.path);
+    if (opened) file = std::move(*opened);
+  }
+  if (!is_it()) {
+    ++counts_.unhashed;
+    return;
+  }
+  linux::DigestSet kinds;
+  kinds.add(linux::DigestKind::sha256);
+  const auto version = linux::version_of(facts);
+  auto digests = options_.digests->find(version, kinds);
+  if (!digests) {
+    constexpr auto kAtOnce = [] { return true; };
+    const bool allowed = facts.st_size <= kLargestHashed && options_.budget->open(kAtOnce) &&
+                         options_.budget->read(static_cast<std::uint64_t>(facts.st_size), kAtOnce);
+    const std::atomic<bool> never = false;
+    if (allowed)
+      if (auto made = linux::digest_file(file.get(), kinds, never, event.actor.path)) digests = std::move(*made);
+    if (!digests) {
+      ++counts_.unhashed;
+      return;
+    }
+    options_.digests->insert(version, *digests);
+    ++counts_.hashed;
+  }
+  digest_ = (*digests)[linux::DigestKind::sha256];
+  event.executable_sha256 = digest_;
+}
+
+// A source that tells of no ends, or lost some, would leave the tree full of what is long gone.
+void Enricher::reap(std::uint64_t moment) {
+  next_reap_ = moment + kBetweenRefusals;
+  const auto refused = tree_.usage().refused;
+  if (!look_ || (refused == refused_ && moment < last_reap_ + kBetweenReaps)) return;
+  refused_ = refused;
+  last_reap_ = moment;
+  const auto when = now();
+  if (const auto pids = look_->pids()) tree_.reap(*pids, when);
+}
+
+}  // namespace osprey::events

@@ -1,0 +1,284 @@
+#include "events/enrich/enricher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <fstream>
+
+#include "base/temporary_tree.h"
+
+namespace osprey::events {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+std::uint64_t now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+// A captured host without processes.
+class EnricherTest : public TemporaryTree {
+ protected:
+  EnricherTest() {
+    write("etc/passwd", "root:x:0:0::/root:/bin/sh\njoe:x:1000:1000::/home/joe:/bin/sh\n");
+    write("proc/1/stat", "1 (init) S 0 1 1 0 -1 4194560 0 0 0 0 1 1 0 0 20 0 1 0 2 100 10\n");
+    write("proc/1/cmdline", std::string_view("/sbin/init\0splash\0", 18));
+    write("proc/1/cgroup", "1:cpu:/\n0::/init.scope\n");
+  }
+
+  ProcessEvent exec(ProcessKey process, std::string_view path) {
+    ProcessEvent event;
+    event.header.moment = process.start + 1000;
+    event.actor.process = process;
+    event.actor.path = path;
+    event.syscall = "execve";
+    return event;
+  }
+
+  ProcessTree tree;
+};
+
+// EVT-06, EVT-27, EVT-35, EVT-36: once, at the source.
+TEST_F(EnricherTest, EventsHaveAllThatIsKnownOfTheirProcess) {
+  Enricher enricher(root(), tree, {});
+  ASSERT_EQ(enricher.seed().value_or(0), 1U);
+  const ProcessKey shell{100, 5 * kSecond + 1};
+  const ProcessKey child{101, 6 * kSecond + 1};
+  enricher.forked({1, 0}, shell);
+  auto run = exec(shell, "/bin/sh");
+  run.actor.ids.uid = 1000;
+  run.arguments = {"sh", "-c", "true"};
+  const std::string group = "/system.slice/docker-" + std::string(64, 'a') + ".scope";
+  run.actor.cgroup_path = group;
+  enricher.complete(&run);
+  EXPECT_EQ(run.actor.user, "joe");
+  EXPECT_EQ(run.actor.container_id, std::string(64, 'a'));
+  EXPECT_THAT(run.actor.ancestors, ElementsAre(1));
+  EXPECT_EQ(run.actor.parent, (ProcessKey{1, 20'000'000}));
+  EXPECT_EQ(run.actor.cmdline, "");  // the arguments say it
+
+  enricher.forked(shell, child);
+  enricher.exited(shell);
+  SocketEvent connect;
+  connect.header.moment = 7 * kSecond;
+  connect.actor.process = {101, 0};
+  enricher.complete(&connect);
+  EXPECT_EQ(connect.actor.process, child);
+  EXPECT_EQ(connect.actor.parent, shell);
+  EXPECT_EQ(connect.actor.path, "/bin/sh");
+  EXPECT_EQ(connect.actor.cmdline, "sh -c true");
+  EXPECT_EQ(connect.actor.ids.uid, 1000U);
+  EXPECT_EQ(connect.actor.user, "joe");
+  EXPECT_EQ(connect.actor.container_id, std::string(64, 'a'));
+  EXPECT_THAT(connect.actor.ancestors, ElementsAre(100, 1));
+
+  ExitEvent exit;
+  exit.header.moment = 8 * kSecond;
+  exit.actor.process = child;
+  enricher.complete(&exit);
+  EXPECT_EQ(exit.actor.path, "/bin/sh");
+  EXPECT_EQ(tree.usage().exited, 2U);
+  EXPECT_EQ(enricher.counts().looks, 0U);
+}
+
+TEST_F(EnricherTest, WhatTheSourceKnowsStays) {
+  Enricher enricher(root(), tree, {});
+  const ProcessKey shell{100, 5 * kSecond + 1};
+  auto run = exec(shell, "/bin/sh");
+  run.actor.cgroup_path = "/a.service";
+  enricher.complete(&run);
+  PrivilegeEvent change;
+  change.header.moment = 6 * kSecond;
+  change.actor.process = shell;
+  change.actor.path = "/else";
+  change.actor.parent = {77, 5};
+  change.actor.ids.uid = 0;
+  enricher.complete(&change);
+  EXPECT_EQ(change.actor.path, "/else");
+  EXPECT_EQ(change.actor.parent, (ProcessKey{77, 5}));
+  EXPECT_EQ(change.actor.unit, "a.service");
+  EXPECT_EQ(change.actor.user, "root");
+  EXPECT_EQ(tree.find(shell, 7 * kSecond)->ids.uid, 0U);
+  EXPECT_EQ(tree.find(shell, 7 * kSecond)->path, "/bin/sh");
+}
+
+TEST_F(EnricherTest, OnlyWhatHappenedIsToldToTheTree) {
+  Enricher enricher(root(), tree, {});
+  const ProcessKey shell{100, 5 * kSecond + 1};
+  auto run = exec(shell, "/bin/sh");
+  enricher.feed(&run);
+  auto failed = exec(shell, "/bin/other");
+  failed.result = -2;
+  enricher.feed(&failed);
+  ProcessEvent kill = exec(shell, "/bin/sh");
+  kill.syscall = "kill";
+  kill.signal = 9;
+  kill.target = {55, 5};
+  enricher.feed(&kill);
+  ProcessEvent fork = exec(shell, "/bin/sh");
+  fork.syscall = "clone3";
+  fork.header.moment = 6 * kSecond + 5;
+  fork.target = {102, 0};
+  enricher.feed(&fork);
+  EXPECT_EQ(tree.find(shell, 0)->path, "/bin/sh");
+  EXPECT_FALSE(tree.find({55, 5}, 0));
+  EXPECT_EQ(tree.find({102, 0}, 7 * kSecond)->parent, shell);
+  EXPECT_EQ(tree.find({102, 0}, 7 * kSecond)->path, "/bin/sh");
+}
+
+TEST_F(EnricherTest, UnknownProcessesAreLookedAtOnceAndNoMoreThanAllowed) {
+  Enricher enricher(root(), tree, {.looks_per_second = 3});
+  SocketEvent event;
+  event.header.moment = kSecond;
+  event.actor.process = {1, 20'000'000};
+  enricher.complete(&event);
+  EXPECT_EQ(event.actor.cmdline, "/sbin/init splash");
+  EXPECT_EQ(event.actor.cgroup_path, "/init.scope");
+  EXPECT_EQ(enricher.counts().looks, 1U);
+  for (int i = 0; i < 5; ++i) {
+    SocketEvent unknown;
+    unknown.header.moment = kSecond;
+    unknown.actor.process = {50, 20'000'000};
+    enricher.complete(&unknown);
+  }
+  EXPECT_EQ(enricher.counts().looks, 2U);
+  EXPECT_EQ(enricher.counts().gone, 1U);
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    SocketEvent unknown;
+    unknown.header.moment = kSecond;
+    unknown.actor.process = {60, 20'000'000 * (i + 1)};
+    enricher.complete(&unknown);
+  }
+  EXPECT_EQ(enricher.counts().looks, 3U);
+  EXPECT_EQ(enricher.counts().looks_refused, 4U);
+}
+
+// A process that has the pid now is not the one that the event is about.
+TEST_F(EnricherTest, APidThatCameAgainIsNotMistaken) {
+  Enricher enricher(root(), tree, {});
+  SocketEvent event;
+  event.header.moment = kSecond;
+  event.actor.process = {1, 7 * kSecond + 5};
+  enricher.complete(&event);
+  EXPECT_EQ(event.actor.path, "");
+  EXPECT_EQ(event.actor.cmdline, "");
+}
+
+TEST_F(EnricherTest, UsersAreReadAgainWhenTheyChange) {
+  UserNames names(root());
+  EXPECT_EQ(names.name(1000, kSecond), "joe");
+  EXPECT_EQ(names.name(1001, kSecond), "");
+  write("etc/passwd", "root:x:0:0::/root:/bin/sh\nann:x:1001:1001::/home/ann:/bin/sh\n");
+  EXPECT_EQ(names.name(1001, kSecond + 1), "");
+  EXPECT_EQ(names.name(1001, 2 * kSecond), "ann");
+  EXPECT_EQ(names.name(1000, 2 * kSecond), "");
+}
+
+TEST(ProcessLook, TheTellingGroupIsTaken) {
+  const std::string id(64, 'c');
+  EXPECT_EQ(telling_cgroup_path("4:memory:/docker/" + id + "\n1:name=systemd:/a.service\n0::/\n"), "/docker/" + id);
+  EXPECT_EQ(telling_cgroup_path("4:memory:/x\n1:name=systemd:/system.slice/a.service\n0::/\n"),
+            "/system.slice/a.service");
+  EXPECT_EQ(telling_cgroup_path("4:memory:/x:y\n0::/\n"), "/x:y");
+  EXPECT_EQ(telling_cgroup_path("0::/\n"), "/");
+  EXPECT_EQ(telling_cgroup_path(""), "");
+}
+
+// The kernel's own /proc.
+class EnricherHere : public testing::Test {
+ protected:
+  // A child that waits until it is let go.
+  pid_t child() {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    children_.push_back(pid);
+    return pid;
+  }
+  ~EnricherHere() override {
+    for (const auto pid : children_) {
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, nullptr, 0);
+    }
+  }
+
+ private:
+  std::vector<pid_t> children_;
+};
+
+TEST_F(EnricherHere, SeedsFromProcAndFindsWhatIsUnknown) {
+  ProcessTree tree;
+  Enricher enricher(Root::host(), tree, {});
+  ASSERT_GT(enricher.seed().value_or(0), 1U);
+  const auto self = tree.find({::getpid(), 0}, now());
+  ASSERT_TRUE(self);
+  EXPECT_THAT(std::string(self->path), HasSubstr("events_test"));
+  EXPECT_EQ(self->parent.pid, ::getppid());
+  std::vector<std::int64_t> above;
+  tree.ancestors(*self, above);
+  ASSERT_FALSE(above.empty());
+  EXPECT_EQ(above.back(), 1);
+
+  // One that nobody told of, as audit would tell of it.
+  const pid_t pid = child();
+  ProcessEvent event;
+  event.header.moment = now();
+  event.actor.process.pid = pid;
+  event.actor.path = "/bin/told";
+  event.syscall = "execve";
+  enricher.complete(&event);
+  EXPECT_NE(event.actor.process.start, 0U);
+  EXPECT_EQ(event.actor.process.start % ProcessTree::kTick, 0U);
+  EXPECT_EQ(event.actor.path, "/bin/told");
+  SocketEvent next;
+  next.header.moment = now();
+  next.actor.process.pid = child();
+  enricher.complete(&next);
+  EXPECT_EQ(next.actor.parent.pid, ::getpid());
+  EXPECT_EQ(next.actor.ancestors.front(), ::getpid());
+  EXPECT_EQ(next.actor.ids.uid, ::getuid());
+  EXPECT_THAT(std::string(next.actor.path), HasSubstr("events_test"));
+}
+
+TEST_F(EnricherHere, HashesExecutablesOnceWithinTheBudget) {
+  linux::DigestCache digests(16);
+  linux::IoBudget budget({});
+  ProcessTree tree;
+  Enricher enricher(Root::host(), tree, {.hash_executables = true, .digests = &digests, .budget = &budget});
+  const pid_t pid = child();
+  for (int i = 0; i < 3; ++i) {
+    ProcessEvent event;
+    event.header.moment = now();
+    event.actor.process.pid = pid;
+    event.syscall = "execve";
+    enricher.complete(&event);
+    EXPECT_EQ(event.executable_sha256.size(), 64U);
+  }
+  EXPECT_EQ(enricher.counts().hashed + enricher.counts().unhashed, 1U);
+
+  linux::IoBudget tight({.bytes = 1, .opens = 1});
+  linux::DigestCache empty(16);
+  Enricher poor(Root::host(), tree, {.hash_executables = true, .digests = &empty, .budget = &tight});
+  for (int i = 0; i < 3; ++i) {
+    ProcessEvent event;
+    event.header.moment = now();
+    event.actor.process.pid = pid;
+    event.syscall = "execve";
+    poor.complete(&event);
+  }
+  EXPECT_GT(poor.counts().unhashed + poor.counts().hashed, 0U);
+}
+
+}  // namespace
+}  // namespace osprey::events

@@ -1,0 +1,97 @@
+#include "events/inotify/inotify_source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "events/inotify/inotify_tree.h"
+#include "events/watch/mount_watch.h"
+#include "events/watch/paced_poll.h"
+
+namespace osprey::events {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+class InotifySource final : public Source {
+ public:
+  explicit InotifySource(const InotifyOptions& options) : options_(options) {}
+  ~InotifySource() override { close(); }
+
+  Origin origin() const noexcept override { return Origin::inotify; }
+  Kinds offers() const override { return Kinds().set(kKind<FileEvent>); }
+  Result<void> open(const Demand& demand) override;
+  int descriptor() const noexcept override { return poll_.descriptor(); }
+  Result<bool> next(EventSink& sink, std::size_t most) override;
+  SourceCounts counts() const override { return reporter_.counts(); }
+  void close() noexcept override;
+
+ private:
+  Result<void> start();
+  InotifyTree::Scope scope() const;
+
+  const InotifyOptions options_;
+  FileReporter reporter_{Origin::inotify};
+  InotifyTree tree_{reporter_};
+  MountWatch mount_watch_;
+  PacedPoll poll_;
+  std::vector<Mount> mounts_;
+  std::unique_ptr<WatchPatterns> patterns_;
+  bool accesses_ = false;
+};
+
+Result<void> InotifySource::start() {
+  if (tree_.is_open()) return {};
+  auto opened = [&]() -> Result<void> {
+    TRY(tree_.open());
+    TRY(mount_watch_.open());
+    TRY(poll_.open(options_.pace));
+    TRY(poll_.add_paced(tree_.descriptor()));
+    return poll_.add(mount_watch_.descriptor());
+  }();
+  if (!opened) close();
+  return opened;
+}
+
+InotifyTree::Scope InotifySource::scope() const {
+  return {{"/"}, avoided_mounts(mounts_, patterns_->bases()), accesses_};
+}
+
+Result<void> InotifySource::open(const Demand& demand) {
+  TRY(start());
+  mounts_ = TRY(mount_watch_.read());
+  auto patterns = std::make_unique<WatchPatterns>(demand.watched, options_.meaning);
+  accesses_ = std::ranges::any_of(demand.watched, &WatchedCategory::accesses);
+  reporter_.watch(demand.watched);
+  std::swap(patterns_, patterns);
+  tree_.watch(*patterns_, scope());
+  return {};
+}
+
+Result<bool> InotifySource::next(EventSink& sink, std::size_t most) {
+  poll_.begin();
+  const auto before = reporter_.kept();
+  const auto more = TRY(tree_.next(sink, most));
+  if (mount_watch_.changed()) {
+    auto mounts = TRY(mount_watch_.read());
+    const auto points = changed_points(mounts_, mounts);
+    mounts_ = std::move(mounts);
+    tree_.avoid(avoided_mounts(mounts_, patterns_->bases()));
+    tree_.remounted(sink, points, wall_moment() - kSecond);
+  }
+  if (!more) poll_.end(reporter_.kept() != before);
+  return more;
+}
+
+void InotifySource::close() noexcept {
+  poll_.close();
+  mount_watch_.close();
+  tree_.close();
+}
+
+}  // namespace
+
+std::unique_ptr<Source> inotify_source(const InotifyOptions& options) {
+  return std::make_unique<InotifySource>(options);
+}
+
+}  // namespace osprey::events

@@ -1,0 +1,444 @@
+#include "events/inotify/inotify_tree.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace osprey::events {
+namespace {
+
+constexpr std::size_t kBuffer = 256 << 10;
+constexpr std::size_t kRescanPiece = 4096;     // entries between two looks at the queue
+constexpr std::size_t kMostToldEarly = 65536;  // names; the events of more are told twice
+constexpr std::int64_t kClockTick = 10'000'000;  // file times may be so old when they are taken
+
+constexpr std::uint32_t kChanges =
+    IN_MOVED_TO | IN_MOVED_FROM | IN_MODIFY | IN_DELETE | IN_CREATE | IN_CLOSE_WRITE | IN_ATTRIB;
+// Of directories that only lead to others.
+constexpr std::uint32_t kComings = IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE;
+constexpr std::uint32_t kAccesses = IN_OPEN | IN_ACCESS;
+
+std::optional<FileAction> action_of(std::uint32_t mask) noexcept {
+  if (mask & IN_CREATE) return FileAction::created;
+  if (mask & IN_DELETE) return FileAction::deleted;
+  if (mask & IN_MOVED_FROM) return FileAction::moved_from;
+  if (mask & IN_MOVED_TO) return FileAction::moved_to;
+  if (mask & (IN_MODIFY | IN_CLOSE_WRITE)) return FileAction::updated;
+  if (mask & IN_ATTRIB) return FileAction::attributes_modified;
+  if (mask & IN_OPEN) return FileAction::opened;
+  if (mask & IN_ACCESS) return FileAction::accessed;
+  return std::nullopt;
+}
+
+bool is_mount_root(int directory) noexcept {
+  struct statx info{};
+  return ::statx(directory, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &info) == 0 &&
+         (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+}  // namespace
+
+Result<void> InotifyTree::open() {
+  UniqueFd made(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!made)
+    return system_failure(errno == EMFILE ? "inotify (see fs.inotify.max_user_instances)" : "inotify");
+  inotify_ = std::move(made);
+  buffer_.resize(kBuffer);
+  drained_at_ = wall_moment();
+  return {};
+}
+
+void InotifyTree::close() noexcept {
+  tops_.clear();
+  moves_.clear();
+  displaced_.reset();
+  by_watch_.clear();
+  told_early_.clear();
+  rescan_.reset();
+  unread_ = {};
+  open_node_ = nullptr;
+  open_.reset();
+  inotify_.reset();
+}
+
+std::string InotifyTree::path_of(const Node& node) const {
+  return node.parent == nullptr ? node.name : entry_path(path_of(*node.parent), node.name);
+}
+
+InotifyTree::Node* InotifyTree::find(std::string_view path) const {
+  // The longest top that the path lies below.
+  Node* found = nullptr;
+  std::string_view rest;
+  for (const auto& [top, node] : tops_) {
+    const bool below = top == "/" || path == top || (path.starts_with(top) && path[top.size()] == '/');
+    if (!below || (found != nullptr && top.size() < found->name.size())) continue;
+    found = node.get();
+    rest = path.substr(std::min(path.size(), top.size()));
+  }
+  while (found != nullptr && !rest.empty()) {
+    if (rest.front() == '/') {
+      rest.remove_prefix(1);
+      continue;
+    }
+    const auto name = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(name.size());
+    const auto child = found->children.find(name);
+    found = child == found->children.end() ? nullptr : child->second.get();
+  }
+  return found;
+}
+
+int InotifyTree::add_watch(const WatchWalk::Directory& directory) {
+  std::array<char, 32> path{};
+  *fmt::format_to_n(path.data(), path.size() - 1, "/proc/self/fd/{}", directory.fd).out = '\0';
+  const bool leads = !patterns_->wants_entries(directory.place) && !is_mount_root(directory.fd);
+  // One directory may be seen in several places.
+  const auto mask = (leads ? kComings : mask_) | IN_ONLYDIR | IN_MASK_ADD;
+  const int watch = ::inotify_add_watch(inotify_.get(), path.data(), mask);
+  if (watch < 0 && errno == ENOSPC)
+    reporter_.lacking("watches", "fs.inotify.max_user_watches: directories that are not watched", ++unwatched_);
+  return watch;
+}
+
+InotifyTree::Node* InotifyTree::settle(const WatchWalk::Directory& directory) {
+  if (scope_.avoided.contains(directory.path)) return nullptr;
+  const int watch = add_watch(directory);
+  if (watch < 0) return nullptr;
+  auto* node = find(directory.path);
+  if (node != nullptr && node->watch != watch) {
+    // Another directory has come to where that was.
+    auto* parent = node->parent;
+    remove(*node);
+    if (parent == nullptr)
+      tops_.erase(directory.path);
+    else
+      parent->children.erase(directory.path.substr(directory.path.rfind('/') + 1));
+    node = nullptr;
+  }
+  if (node == nullptr) {
+    auto made = std::make_unique<Node>();
+    node = made.get();
+    node->watch = watch;
+    const bool is_top = std::ranges::find(scope_.tops, directory.path) != scope_.tops.end();
+    const auto slash = directory.path.rfind('/');
+    auto* parent = is_top ? nullptr : find(slash == 0 ? "/" : std::string_view(directory.path).substr(0, slash));
+    node->tells_itself = parent == nullptr || is_mount_root(directory.fd);
+    node->parent = parent;
+    node->name = parent == nullptr ? directory.path : directory.path.substr(slash + 1);
+    by_watch_.emplace(watch, node);
+    if (parent == nullptr)
+      tops_[node->name] = std::move(made);
+    else
+      parent->children[node->name] = std::move(made);
+  }
+  node->place = directory.place;
+  node->seen = true;
+  return node;
+}
+
+void InotifyTree::found(EventSink& sink, const WatchWalk::Directory& directory, const char* name, Tell tell,
+                        std::int64_t since) {
+  if (tell == Tell::changed) return reporter_.tell_changed(sink, *patterns_, directory, name, since);
+  WatchPatterns::Categories categories;
+  patterns_->match(directory.place, name, categories);
+  if (categories.empty()) return;
+  const auto path = entry_path(directory.path, name);
+  if (told_early_.size() < kMostToldEarly && !told_early_.insert(path).second) return;
+  FileEvent event;
+  event.action = FileAction::created;
+  event.path = path;
+  event.file = file_state(directory.fd, name);
+  reporter_.tell(sink, event, categories);
+}
+
+WatchWalk::Visitor InotifyTree::visitor(EventSink* sink, Tell tell, std::int64_t since) {
+  WatchWalk::Visitor visitor;
+  visitor.enter = [this](const WatchWalk::Directory& directory) { return settle(directory) != nullptr; };
+  if (sink != nullptr && tell != Tell::nothing)
+    visitor.entry = [this, sink, tell, since](const WatchWalk::Directory& directory, const char* name, unsigned char) {
+      found(*sink, directory, name, tell, since);
+    };
+  return visitor;
+}
+
+void InotifyTree::walk(EventSink* sink, const std::string& path, Tell tell, std::int64_t since) {
+  WatchWalk walk(*patterns_, visitor(sink, tell, since));
+  walk.add(path);
+  while (walk.go(kRescanPiece)) {
+  }
+}
+
+void InotifyTree::sync(EventSink* sink, const std::string& path, Tell tell, std::int64_t since) {
+  open_node_ = nullptr;
+  const UniqueFd directory(open_directory(AT_FDCWD, path, O_PATH));
+  if (auto* node = find(path); node != nullptr) {
+    if (directory && add_watch({path, node->place, directory.get()}) == node->watch && tell != Tell::all) return;
+    if (!directory) {
+      auto* parent = node->parent;
+      remove(*node);
+      if (parent == nullptr)
+        tops_.erase(path);
+      else
+        parent->children.erase(path.substr(path.rfind('/') + 1));
+    }
+  }
+  if (directory) walk(sink, path, tell, since);
+}
+
+void InotifyTree::forget_watch(const Node& node) {
+  const auto [first, last] = by_watch_.equal_range(node.watch);
+  for (auto it = first; it != last; ++it)
+    if (it->second == &node) {
+      by_watch_.erase(it);
+      return;
+    }
+}
+
+// Its children first; the node itself stays until its owner lets it go.
+void InotifyTree::forget(Node& node) {
+  for (auto& [name, child] : node.children) forget(*child);
+  node.children.clear();
+  forget_watch(node);
+  if (open_node_ == &node) open_node_ = nullptr;
+}
+
+void InotifyTree::remove(Node& node) {
+  for (auto& [name, child] : node.children) remove(*child);
+  node.children.clear();
+  forget_watch(node);
+  if (open_node_ == &node) open_node_ = nullptr;
+  if (!by_watch_.contains(node.watch)) ::inotify_rm_watch(inotify_.get(), node.watch);
+}
+
+// Lets go what the walk before has not come to.
+void InotifyTree::sweep(Node& node) {
+  for (auto it = node.children.begin(); it != node.children.end();) {
+    if (it->second->seen) {
+      sweep(*it->second);
+      ++it;
+    } else {
+      remove(*it->second);
+      it = node.children.erase(it);
+    }
+  }
+}
+
+void InotifyTree::watch(const WatchPatterns& patterns, Scope scope) {
+  patterns_ = &patterns;
+  scope_ = std::move(scope);
+  mask_ = kChanges | (scope_.accesses ? kAccesses : 0U);
+  unwatched_ = 0;
+  rescan_.reset();
+  for (auto& [watch, node] : by_watch_) node->seen = false;
+  for (const auto& top : scope_.tops) walk(nullptr, top, Tell::nothing, 0);
+  for (auto it = tops_.begin(); it != tops_.end();) {
+    if (it->second->seen) {
+      sweep(*it->second);
+      ++it;
+    } else {
+      remove(*it->second);
+      it = tops_.erase(it);
+    }
+  }
+}
+
+void InotifyTree::remounted(EventSink& sink, const std::vector<std::string>& points, std::int64_t since) {
+  for (const auto& point : points)
+    if (!patterns_->at(point).dead()) sync(&sink, point, Tell::changed, since);
+}
+
+Result<bool> InotifyTree::read_more() {
+  const auto size = ::read(inotify_.get(), buffer_.data(), buffer_.size());
+  if (size < 0 && errno != EAGAIN && errno != EINTR) return system_failure("inotify");
+  unread_ = {buffer_.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  return !unread_.empty();
+}
+
+void InotifyTree::drained() {
+  for (auto& [cookie, move] : moves_)
+    if (move.node) remove(*move.node);  // it has left what is watched
+  moves_.clear();
+  if (displaced_) remove(*displaced_);
+  displaced_.reset();
+  told_early_.clear();
+  open_node_ = nullptr;
+  open_.reset();
+  drained_at_ = wall_moment();
+}
+
+Result<bool> InotifyTree::next(EventSink& sink, std::size_t most) {
+  const auto before = reporter_.kept();
+  for (;;) {
+    if (unread_.empty() && !TRY(read_more())) break;
+    while (!unread_.empty()) {
+      if (reporter_.kept() - before >= most) return true;
+      const auto event = take_inotify_event(unread_);
+      if (!event) return std::unexpected(event.error());
+      handle(sink, *event);
+    }
+  }
+  if (rescan_) {
+    if (rescan_->go(kRescanPiece)) return true;
+    rescan_.reset();
+  }
+  drained();
+  return false;
+}
+
+void InotifyTree::handle(EventSink& sink, const InotifyEvent& event) {
+  if (event.mask & IN_Q_OVERFLOW) return overflowed(sink);
+  std::vector<Node*> nodes;
+  const auto [first, last] = by_watch_.equal_range(event.watch);
+  for (auto it = first; it != last; ++it) nodes.push_back(it->second);
+  if (event.mask & IN_IGNORED) {
+    for (auto* node : nodes) {
+      auto* parent = node->parent;
+      const auto name = node->name;
+      for (auto& [child, below] : node->children) remove(*below);
+      node->children.clear();
+      forget_watch(*node);
+      if (open_node_ == node) open_node_ = nullptr;
+      if (parent == nullptr && tops_.contains(name) && tops_.find(name)->second.get() == node)
+        tops_.erase(name);
+      else if (parent != nullptr && parent->children.contains(name) && parent->children.find(name)->second.get() == node)
+        parent->children.erase(name);
+      else if (displaced_.get() == node)
+        displaced_.reset();
+      else
+        for (auto& [cookie, move] : moves_)
+          if (move.node.get() == node) {
+            move.node.reset();
+            break;
+          }
+    }
+    return;
+  }
+  if (event.mask & IN_UNMOUNT) return;
+  if (nodes.empty()) reporter_.filtered();
+  for (auto* node : nodes) {
+    // What is done for one may end another.
+    const auto [begin, end] = by_watch_.equal_range(event.watch);
+    if (std::any_of(begin, end, [&](const auto& one) { return one.second == node; })) handle_entry(sink, *node, event);
+  }
+}
+
+void InotifyTree::handle_entry(EventSink& sink, Node& node, const InotifyEvent& event) {
+  const auto action = action_of(event.mask);
+  const bool directory = (event.mask & IN_ISDIR) != 0;
+  // A directory's being read by whoever walks, us too, is no access to a file.
+  const bool access = action == FileAction::opened || action == FileAction::accessed;
+  if (!action || (event.name.empty() && !node.tells_itself) || (directory && access)) return reporter_.filtered();
+  tell(sink, node, event, *action);
+  if (*action == FileAction::moved_from) return moved_away(node, event);
+  if (*action == FileAction::moved_to) return moved_here(sink, node, event);
+  if (!directory || event.name.empty()) return;
+  if (*action != FileAction::created && *action != FileAction::deleted) return;
+  if (patterns_->enter(node.place, event.name).dead()) return;
+  sync(&sink, entry_path(path_of(node), event.name), *action == FileAction::created ? Tell::all : Tell::changed,
+       drained_at_ - kClockTick);
+}
+
+void InotifyTree::tell(EventSink& sink, const Node& node, const InotifyEvent& event, FileAction action) {
+  WatchPatterns::Categories categories;
+  const auto directory = path_of(node);
+  if (event.name.empty()) {
+    const auto slash = directory.rfind('/');
+    patterns_->match(patterns_->at(std::string_view(directory).substr(0, slash)), directory.substr(slash + 1),
+                     categories);
+  } else {
+    patterns_->match(node.place, event.name, categories);
+  }
+  const auto path = entry_path(directory, event.name);
+  if (action == FileAction::created && told_early_.erase(path) > 0) return reporter_.filtered();
+  if (!reporter_.wanted(action, categories)) return;
+  FileEvent told;
+  told.action = action;
+  told.path = path;
+  told.transaction = event.cookie;
+  if (action == FileAction::moved_to)
+    if (const auto from = moves_.find(event.cookie); from != moves_.end()) told.old_path = from->second.path;
+  if (action != FileAction::deleted && action != FileAction::moved_from) {
+    if (open_node_ != &node) {
+      open_.reset(open_directory(AT_FDCWD, directory, O_PATH));
+      open_node_ = open_ ? &node : nullptr;
+    }
+    if (open_node_ != nullptr) told.file = file_state(open_.get(), std::string(event.name).c_str());
+  }
+  reporter_.tell(sink, told, categories);
+}
+
+void InotifyTree::moved_away(Node& parent, const InotifyEvent& event) {
+  auto& move = moves_[event.cookie];
+  move.path = entry_path(path_of(parent), event.name);
+  if ((event.mask & IN_ISDIR) == 0) return;
+  open_node_ = nullptr;
+  const auto child = parent.children.find(event.name);
+  if (child == parent.children.end()) return;
+  if (displaced_ && displaced_->parent == &parent && displaced_->name == event.name) {
+    move.node = std::move(displaced_);
+    return;
+  }
+  move.node = std::move(child->second);
+  parent.children.erase(child);
+}
+
+// Two that change places move one after the other.
+bool InotifyTree::is_about_to_move(const InotifyEvent& event) const {
+  auto rest = unread_;
+  if (rest.empty()) return false;
+  const auto next = take_inotify_event(rest);
+  return next && (next->mask & IN_MOVED_FROM) != 0 && next->watch == event.watch && next->name == event.name;
+}
+
+void InotifyTree::moved_here(EventSink& sink, Node& parent, const InotifyEvent& event) {
+  if ((event.mask & IN_ISDIR) == 0) return;
+  open_node_ = nullptr;
+  const auto path = entry_path(path_of(parent), event.name);
+  std::unique_ptr<Node> node;
+  if (const auto move = moves_.find(event.cookie); move != moves_.end()) node = std::move(move->second.node);
+  auto place = patterns_->enter(parent.place, event.name);
+  if (!node) {
+    if (!place.dead()) sync(&sink, path, Tell::changed, drained_at_ - kClockTick);
+    return;
+  }
+  if (place.dead()) return remove(*node);
+  if (const auto there = parent.children.find(event.name); there != parent.children.end()) {
+    if (there->second->watch != node->watch && is_about_to_move(event)) {
+      displaced_ = std::move(there->second);
+    } else {
+      forget(*there->second);  // a walk came to it already, or it was removed by the rename
+    }
+    parent.children.erase(there);
+  }
+  const bool same = place.wanted == node->place.wanted && place.excluded == node->place.excluded;
+  node->parent = &parent;
+  node->name = event.name;
+  node->place = std::move(place);
+  auto& moved = *(parent.children[node->name] = std::move(node));
+  if (same) return;
+  // What is wanted below has changed with the path.
+  const auto unsee = [](auto& self, Node& below) -> void {
+    below.seen = false;
+    for (auto& [name, child] : below.children) self(self, *child);
+  };
+  unsee(unsee, moved);
+  walk(nullptr, path, Tell::nothing, 0);
+  if (auto* now = find(path)) sweep(*now);
+}
+
+void InotifyTree::overflowed(EventSink& sink) {
+  reporter_.dropped("kernel queue", "fs.inotify.max_queued_events", 1, false);
+  reporter_.tell_gap(sink);
+  open_node_ = nullptr;
+  rescan_ = std::make_unique<WatchWalk>(*patterns_, visitor(&sink, Tell::changed, drained_at_ - kClockTick));
+  for (const auto& top : scope_.tops) rescan_->add(top);
+}
+
+}  // namespace osprey::events

@@ -1,0 +1,105 @@
+"""Drives a source of events through build/test/event_driver, and gives names to what it prints."""
+
+import itertools
+import json
+import subprocess
+import threading
+import time
+
+from conftest import BIN
+
+KEY = ("pid", "start")
+IDS = ("uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid", "login_uid", "session")
+HEADER = ("origin", "moment")
+FILE = ("mode", "uid", "gid", "size", "atime", "mtime", "ctime", "inode", "device")
+ACTOR = (("process", KEY), ("parent", KEY), "tid", ("ids", IDS), "name", "path", "cmdline", "tty", "cgroup_id", "cgroup_path",
+         "user", "container_id", "container_name", "container_image", "unit", "ancestors")
+# As the fields() of src/events/kinds list them.
+FIELDS = {
+    "process": (("header", HEADER), ("actor", ACTOR), "syscall", "result", "arch", "filename", "interpreter", "cwd", "arguments",
+                "arguments_size", "arguments_truncated", "environment", "environment_count", "environment_size",
+                ("executable", FILE), "executable_state", "streams", "capabilities", "pid_namespace", "mount_namespace",
+                "network_namespace", "user_namespace", ("target", KEY), "signal"),
+    "process_exit": (("header", HEADER), ("actor", ACTOR), "exit_code", "signal", "core_dumped", "lifetime", "cpu"),
+    "socket": (("header", HEADER), ("actor", ACTOR), "action", "syscall", "result", "descriptor", "family", "type", "protocol",
+               "local_address", "remote_address", "local_port", "remote_port", "local_is_best_effort", "socket", "cookie",
+               "network_namespace", "interface", "direction", "bytes_sent", "bytes_received", "duration"),
+    "dns": (("header", HEADER), ("actor", ACTOR), "query", "type", "server_address", "server_port", "local_port", "protocol",
+            "response_code", "answers", "ttl", "latency"),
+    "kernel_module": (("header", HEADER), ("actor", ACTOR), "action", "name", "path", "parameters", "method", "sha256", "taints",
+                      "is_signed", "result"),
+    "privilege": (("header", HEADER), ("actor", ACTOR), "kind", "syscall", ("before", IDS), "old_capabilities",
+                  "new_capabilities", "via_suid", "expected", "result"),
+    "namespace": (("header", HEADER), ("actor", ACTOR), "kind", "types", ("target", KEY), "source_path", "target_path",
+                  "filesystem", "flags", "result"),
+    "ptrace": (("header", HEADER), ("actor", ACTOR), "request", "method", ("target", KEY), "target_path", "target_uid", "result"),
+    "bpf_load": (("header", HEADER), ("actor", ACTOR), "action", "program_id", "program_type", "name", "tag", "attach_target",
+                 "helpers", "result"),
+}
+
+
+def named(values, names):
+    """What the driver printed as a list, by name."""
+    event = {}
+    for value, name in itertools.zip_longest(values, names):
+        if isinstance(name, tuple):
+            event[name[0]] = named(value, name[1])
+        else:
+            event[name] = value
+    return event
+
+
+class EventDriver:
+    """An open source; its events as dictionaries; `event` is the family. Texts are bytes as Latin-1."""
+
+    def __init__(self, source, *flags):
+        self.process = subprocess.Popen([BIN.parent / "test" / "event_driver", source, *flags], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.events, self.answers, self.others = [], [], []
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        self._answer("ready")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.reader.join(20)
+
+    def _read(self):
+        for line in self.process.stdout:
+            said = json.loads(line)
+            if "family" in said:
+                event = named(said["fields"], FIELDS[said["family"]])
+                self.events.append({"event": said["family"], **event})
+            elif "ready" in said or "counts" in said:
+                self.answers.append(said)
+            else:
+                self.others.append(said)
+
+    def _answer(self, name):
+        until = time.monotonic() + 20
+        while not self.answers:
+            assert self.process.poll() is None, self.process.stderr.read()
+            assert time.monotonic() < until, f"no answer: {name}"
+            time.sleep(0.005)
+        return self.answers.pop(0)[name]
+
+    def counts(self):
+        """The source's counters, once all that had happened has been read."""
+        self.process.stdin.write("counts\n")
+        self.process.stdin.flush()
+        return self._answer("counts")
+
+    def demand(self, *flags):
+        self.process.stdin.write("demand " + " ".join(flags) + "\n")
+        self.process.stdin.flush()
+        self._answer("ready")
+
+    def of(self, pid, family="process", **values):
+        """The events of a process, oldest first; all that has happened is among them."""
+        self.counts()
+        return [event for event in self.events if event["event"] == family and event["actor"]["process"]["pid"] == pid
+                and all(event[name] == value for name, value in values.items())]

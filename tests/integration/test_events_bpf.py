@@ -1,0 +1,387 @@
+"""The bpf source against what the acting programs know of themselves."""
+
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from conftest import BIN
+from event_source import ACTOR, EventDriver, named
+
+WITNESS = r"""
+#include <stdlib.h>
+int main(int argc, char** argv) { return argc > 1 ? atoi(argv[1]) : 0; }
+"""
+
+# Loads nothing of libc; int $0x80 is the 32-bit way into the kernel, from 64-bit code.
+INT80 = r"""
+static long call(long number, long a, long b, long c) {
+  long result;
+  __asm__ volatile("int $0x80" : "=a"(result) : "0"(number), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
+  return result;
+}
+static char path[] = PATH;
+static unsigned arguments[3], environment[1];
+void _start(void) {
+  arguments[0] = (unsigned)(long)path;
+  arguments[1] = (unsigned)(long)"7";
+  call(11, (long)path, (long)arguments, (long)environment);
+  call(1, 99, 0, 0);
+}
+"""
+
+
+def latin(text):
+    return os.fsencode(text).decode("latin-1")
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """A folder with a small static program and one that makes its exec by int 0x80."""
+    folder = tmp_path_factory.mktemp("programs")
+    (folder / "witness.c").write_text(WITNESS)
+    subprocess.run(["gcc", "-static", "-O1", "-o", folder / "witness", folder / "witness.c"], check=True)
+    (folder / "int80.c").write_text(INT80)
+    subprocess.run(["gcc", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-O1", f'-DPATH="{folder}/witness"', "-o", folder / "int80",
+                    folder / "int80.c"], check=True)
+    (folder / "script").write_text(f"#!{folder}/witness 5\n")
+    (folder / "script").chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source():
+    with EventDriver("bpf", "--kinds=process,process_exit", "--env=OSPREY_ONE,OSPREY_TWO", "--execs", "--forks") as driver:
+        yield driver
+
+
+def child(run):
+    """Runs a function in a child, which then must not come back. Its pid and status."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            run()
+        finally:
+            os._exit(98)
+    return pid, os.waitpid(pid, 0)[1]
+
+
+def random_argument(dice):
+    kind = dice.randrange(4)
+    if kind == 0:
+        return b""
+    if kind == 1:
+        return b" \"'\\\n\t" * dice.randrange(1, 4)
+    return bytes(dice.randrange(1, 256) for _ in range(dice.randrange(1, 60)))
+
+
+def test_random_execs_are_told_as_they_were(source, programs):
+    dice = random.Random(6)
+    folders = [str(programs), "/", "/usr/bin"]
+    actions = {}
+    before = os.getcwd()
+    try:
+        for number in range(10_000):
+            if number % 50 == 0:
+                os.chdir(dice.choice(folders))
+            code = dice.randrange(256)
+            absolute = dice.random() < 0.5
+            path = str(programs / "witness") if absolute else os.path.relpath(programs / "witness")
+            argv = [b"w", str(code).encode(), *(random_argument(dice) for _ in range(dice.randrange(6)))]
+            pid = os.posix_spawn(path, argv, {"OSPREY_ONE": str(number), "OTHER": "x"})
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
+            actions[pid] = (path, argv, os.getcwd(), code, number)
+    finally:
+        os.chdir(before)
+    counts = source.counts()
+    assert counts["dropped"] == []
+    assert counts["seen"] == counts["kept"] + counts["filtered"]
+    assert len(actions) > 9000, "pids came again"
+    execs = {e["actor"]["process"]["pid"]: e for e in source.events if e["event"] == "process" and e["syscall"] == "execve"}
+    forks = {e["target"]["pid"]: e for e in source.events if e["event"] == "process" and e["target"]["pid"]}
+    exits = {e["actor"]["process"]["pid"]: e for e in source.events if e["event"] == "process_exit"}
+    about = os.stat(programs / "witness")
+    for pid, (path, argv, cwd, code, number) in actions.items():
+        event = execs[pid]
+        assert event["filename"] == path
+        assert event["arguments"] == [argument.decode("latin-1") for argument in argv]
+        assert event["arguments_size"] == sum(len(argument) + 1 for argument in argv)
+        assert (event["cwd"], event["actor"]["path"]) == (cwd, str(programs / "witness"))
+        assert event["environment"] == [f"OSPREY_ONE={number}"]
+        assert (event["environment_count"], event["arguments_truncated"]) == (2, False)
+        assert event["actor"]["parent"]["pid"] == os.getpid()
+        assert event["executable"]["inode"] == about.st_ino
+        assert event["executable"]["device"] == about.st_dev
+        assert event["executable"]["mode"] == about.st_mode
+        assert event["executable"]["size"] == about.st_size
+        assert event["executable"]["mtime"] == int(about.st_mtime)
+        assert event["executable"]["ctime"] == int(about.st_ctime)
+        assert event["actor"]["process"] == exits[pid]["actor"]["process"] == forks[pid]["target"]
+        assert exits[pid]["exit_code"] == code
+        assert forks[pid]["actor"]["process"] == event["actor"]["parent"]
+        assert forks[pid]["header"]["moment"] <= event["header"]["moment"] <= exits[pid]["header"]["moment"]
+
+
+def test_who_it_is(source, programs):
+    def run():
+        os.setgroups([])
+        os.setresgid(1003, 1004, 1005)
+        os.setresuid(1000, 1001, 1002)
+        os.execve(programs / "witness", ["w", "3"], {})
+
+    programs.chmod(0o755)
+    for folder in programs.parents:
+        if os.stat(folder).st_mode & 0o5 != 0o5:
+            folder.chmod(0o755)
+    pid, status = child(run)
+    assert os.waitstatus_to_exitcode(status) == 3
+    event, = source.of(pid, syscall="execve")
+    # Saved ids follow the effective ones at an exec, and filesystem ids always.
+    assert [event["actor"]["ids"][name] for name in ("uid", "euid", "suid", "fsuid")] == [1000, 1001, 1001, 1001]
+    assert [event["actor"]["ids"][name] for name in ("gid", "egid", "sgid", "fsgid")] == [1003, 1004, 1004, 1004]
+    login = int(pathlib.Path("/proc/self/loginuid").read_text())
+    assert event["actor"]["ids"]["login_uid"] == (None if login == 2**32 - 1 else login)
+    for name in ("pid", "mnt", "net", "user"):
+        field = {"mnt": "mount", "net": "network"}.get(name, name) + "_namespace"
+        assert event[field] == os.stat(f"/proc/self/ns/{name}").st_ino
+    assert event["capabilities"] == 0
+    groups = dict(line.split(":", 1)[1].split(":", 1) for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines())
+    assert event["actor"]["cgroup_path"] == (groups.get("", "/") if groups.get("", "/") != "/" else groups.get("memory", "/"))
+
+
+def test_scripts_memory_and_deleted_files(source, programs):
+    pid, status = child(lambda: os.execve(programs / "script", ["script", "x y"], {}))
+    assert os.waitstatus_to_exitcode(status) == 5
+    event, = source.of(pid, syscall="execve")
+    assert event["filename"] == event["interpreter"] == str(programs / "script")
+    assert event["actor"]["path"] == str(programs / "witness")
+    assert event["arguments"] == [str(programs / "witness"), "5", str(programs / "script"), "x y"]
+
+    bytes_of = (programs / "witness").read_bytes()
+
+    def in_memory():
+        descriptor = os.memfd_create("hidden")
+        os.write(descriptor, bytes_of)
+        os.execve(descriptor, ["w", "4"], {})
+
+    pid, status = child(in_memory)
+    assert os.waitstatus_to_exitcode(status) == 4
+    event, = source.of(pid, syscall="execveat")
+    assert (event["executable_state"], event["actor"]["path"]) == ("memfd", "/memfd:hidden")
+
+    copy = programs / "copy"
+
+    def deleted():
+        copy.write_bytes(bytes_of)
+        copy.chmod(0o755)
+        descriptor = os.open(copy, os.O_RDONLY)
+        copy.unlink()
+        os.execve(descriptor, ["w", "6"], {})
+
+    pid, status = child(deleted)
+    assert os.waitstatus_to_exitcode(status) == 6
+    event, = source.of(pid, syscall="execveat")
+    assert (event["executable_state"], event["actor"]["path"]) == ("deleted", str(copy))
+
+
+def test_a_changed_root(source, programs):
+    inside = programs / "root" / "bin"
+    inside.mkdir(parents=True, exist_ok=True)
+    os.link(programs / "witness", inside / "w")
+
+    def run():
+        os.chroot(programs / "root")
+        os.chdir("/bin")
+        os.execve("./w", ["w", "8"], {})
+
+    pid, status = child(run)
+    assert os.waitstatus_to_exitcode(status) == 8
+    event, = source.of(pid, syscall="execve")
+    assert (event["filename"], event["cwd"], event["actor"]["path"]) == ("./w", "/bin", "/bin/w")
+
+
+def test_a_thread_that_execs_is_its_process(source, programs):
+    def run():
+        threading.Thread(target=lambda: os.execve(programs / "witness", ["w", "9"], {})).start()
+        signal.pause()
+
+    pid, status = child(run)
+    assert os.waitstatus_to_exitcode(status) == 9
+    event, = source.of(pid, syscall="execve")
+    assert event["actor"]["tid"] == pid
+    ended, = source.of(pid, "process_exit")
+    assert ended["exit_code"] == 9
+    assert ended["actor"]["process"] == event["actor"]["process"]
+
+
+def test_the_32_bit_way_into_the_kernel_is_seen(source, programs):
+    """EVT-05, EVT-13."""
+    pid, status = child(lambda: os.execve(programs / "int80", ["int80"], {}))
+    assert os.waitstatus_to_exitcode(status) == 7
+    first, second = source.of(pid, syscall="execve")
+    assert first["actor"]["path"] == str(programs / "int80")
+    assert second["filename"] == str(programs / "witness")
+    assert second["arguments"] == [str(programs / "witness"), "7"]
+
+
+def test_long_arguments_are_cut_and_say_so(source, programs):
+    pid, _ = child(lambda: os.execve(programs / "witness", ["w", "0"] + ["x" * 1000] * 100, {}))
+    event, = source.of(pid, syscall="execve")
+    assert event["arguments_size"] == 2 + 2 + 1001 * 100
+    assert event["arguments_truncated"]
+    assert sum(len(argument) + 1 for argument in event["arguments"][:-1]) + len(event["arguments"][-1]) == 32768
+
+
+def test_standard_streams_and_terminal(source, programs):
+    listener = socket.create_server(("127.0.0.1", 0))
+    peer = socket.create_connection(listener.getsockname())
+    taken, _ = listener.accept()
+    read, write = os.pipe()
+
+    def run():
+        os.dup2(taken.fileno(), 0)
+        os.dup2(write, 1)
+        os.close(2)
+        os.execve(programs / "witness", ["w"], {})
+
+    pid, _ = child(run)
+    event, = source.of(pid, syscall="execve")
+    host, port = peer.getsockname()
+    assert event["streams"] == [["socket", f"{host}:{port}"], ["pipe", ""], ["none", ""]]
+    for one in (listener, peer, taken):
+        one.close()
+    os.close(read)
+    os.close(write)
+
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(programs / "witness", ["w"], {})
+    # TIOCGPTN of ioctl_tty(2).
+    name = str(int.from_bytes(fcntl.ioctl(terminal, 0x80045430, bytes(4)), sys.byteorder))
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    event, = source.of(pid, syscall="execve")
+    assert event["actor"]["tty"] == "pts" + name
+    assert [stream[0] for stream in event["streams"]] == ["tty"] * 3
+
+
+def test_how_a_process_ends(source):
+    pid, status = child(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    event, = source.of(pid, "process_exit")
+    assert (event["exit_code"], event["signal"], event["core_dumped"]) == (128 + 9, 9, False)
+
+    def burn():
+        until = os.times().user + 0.2
+        while os.times().user < until:
+            pass
+        os._exit(0)
+
+    pid = os.fork()
+    if pid == 0:
+        burn()
+    _, _, usage = os.wait4(pid, 0)
+    event, = source.of(pid, "process_exit")
+    assert event["cpu"] / 1e9 == pytest.approx(usage.ru_utime + usage.ru_stime, abs=0.05)
+    assert event["lifetime"] >= event["cpu"] * 0.9
+
+
+def test_threads_end_once(source):
+    def run():
+        for _ in range(20):
+            threading.Thread(target=signal.pause, daemon=True).start()
+        os._exit(11)
+
+    pid, _ = child(run)
+    event, = source.of(pid, "process_exit")
+    assert event["exit_code"] == 11
+
+
+def test_what_is_asked_for_changes_while_it_runs(programs):
+    with EventDriver("bpf", "--kinds=process_exit") as driver:
+        pid, _ = child(lambda: os.execve(programs / "witness", ["w"], {}))
+        assert driver.of(pid, "process")[0]["environment"] == []
+        assert len(driver.of(pid, "process_exit")) == 1
+        driver.demand("--kinds=process", "--env=A")
+        pid, _ = child(lambda: os.execve(programs / "witness", ["w"], {"A": "b"}))
+        assert driver.of(pid)[0]["environment"] == ["A=b"]
+        assert driver.of(pid, "process_exit") == []
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"]
+        driver.demand("--kinds=syslog")
+        pid, _ = child(lambda: os.execve(programs / "witness", ["w"], {}))
+        assert driver.of(pid) == []
+
+
+def test_the_processes_that_run_are_told():
+    """Those of the iterator against /proc."""
+    sleeper = subprocess.Popen(["sleep", "60"], cwd="/")
+    try:
+        listed = {int(name) for name in os.listdir("/proc") if name.isdigit()}
+        done = subprocess.run([BIN.parent / "test" / "event_driver", "seed"], capture_output=True, text=True, check=True)
+        actors = [named(json.loads(line)["actor"], ACTOR) for line in done.stdout.splitlines()]
+        found = {actor["process"]["pid"]: actor for actor in actors}
+        assert len(found) == len(actors)
+        still = {int(name) for name in os.listdir("/proc") if name.isdigit()}
+        # This machine's kernel keeps the first process to itself.
+        assert (listed & still) - set(found) <= {1}
+        mine = found[sleeper.pid]
+        assert mine["path"] == os.path.realpath("/usr/bin/sleep")
+        assert (mine["parent"]["pid"], mine["name"], mine["ids"]["uid"]) == (os.getpid(), "sleep", 0)
+        ticks = int(pathlib.Path(f"/proc/{sleeper.pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+        assert mine["process"]["start"] // 10_000_000 == ticks
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+def test_what_does_not_fit_is_counted_exactly(programs):
+    """EVT-15, EVT-38: a reader that stands still loses events and knows how many."""
+    with EventDriver("bpf", "--kinds=process_exit", "--ring=65536") as driver:
+        os.kill(driver.process.pid, signal.SIGSTOP)
+        pids = set()
+        for _ in range(500):
+            pid = os.posix_spawn(programs / "witness", ["w"], {})
+            os.waitpid(pid, 0)
+            pids.add(pid)
+        os.kill(driver.process.pid, signal.SIGCONT)
+        counts = driver.counts()
+        lost = sum(drop[2] for drop in counts["dropped"])
+        assert {drop[1] for drop in counts["dropped"]} == {"ring full"}
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + lost
+        assert counts["seen"] >= 3 * len(pids)
+        assert counts["kept"] == len(driver.events) + len(driver.others)
+        # And it goes on.
+        pid, _ = child(lambda: os.execve(programs / "witness", ["w", "2"], {}))
+        assert driver.of(pid, "process_exit")[0]["exit_code"] == 2
+
+
+def test_what_is_not_asked_for_any_more_is_not_in_the_kernel():
+    def held(pid):
+        names = []
+        for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+            text = pathlib.Path(f"/proc/{pid}/fdinfo/{fd}").read_text()
+            names += [word for word in ("map_id", "link_type") if f"{word}:" in text]
+        return names.count("map_id"), names.count("link_type")
+
+    with EventDriver("bpf", "--kinds=socket,dns,ptrace,privilege,namespace,bpf_load") as driver:
+        most = held(driver.process.pid)
+        driver.demand("--kinds=process_exit")
+        driver.counts()
+        few = held(driver.process.pid)
+        assert few[0] < most[0] and few[1] == 3 < most[1]
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+        driver.demand("--kinds=socket")
+        assert driver.counts()["missing"] == []
+        driver.demand("--kinds=syslog")
+        driver.counts()
+        assert held(driver.process.pid)[1] == 0

@@ -1,0 +1,203 @@
+"""What the bpf source tells of sockets and name servers against what the acting programs know of them."""
+
+import ctypes
+import os
+import random
+import socket
+import struct
+import subprocess
+import time
+
+import pytest
+
+from event_source import EventDriver
+
+# A server that takes its one connection by the 32-bit call, and a client that connects by it: socketcall(2) through
+# int $0x80 from 64-bit code. Addresses below 4 GiB, as the call needs them.
+INT80 = r"""
+static long call(long number, long a, long b, long c) {
+  long result;
+  __asm__ volatile("int $0x80" : "=a"(result) : "0"(number), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
+  return result;
+}
+static unsigned words[3];
+static long sockets(long which, unsigned a, unsigned b, unsigned c) {
+  words[0] = a; words[1] = b; words[2] = c;
+  return call(102, which, (long)words, 0);
+}
+static unsigned char address[16] = {2, 0, PORT >> 8, PORT & 255, 127, 0, 0, 1};
+void _start(void) {
+  long s = sockets(1, 2, 1, 0);
+#ifdef SERVER
+  int one = 1;
+  sockets(2, s, (unsigned)(long)address, 16);
+  sockets(4, s, 1, 0);
+  long taken = sockets(5, s, 0, 0);
+  call(6, taken, 0, 0);
+  call(1, taken < 0, 0, 0);
+#else
+  call(1, sockets(3, s, (unsigned)(long)address, 16) < 0, 0, 0);
+#endif
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def source():
+    with EventDriver("bpf", "--kinds=socket,dns") as driver:
+        yield driver
+
+
+def mine(source, pid=None, **values):
+    return source.of(pid or os.getpid(), "socket", **values)
+
+
+def ends(event):
+    return (event["local_address"], event["local_port"], event["remote_address"], event["remote_port"])
+
+
+@pytest.mark.parametrize("family,address,seen", [
+    (socket.AF_INET, "127.0.0.1", "127.0.0.1"),
+    (socket.AF_INET6, "::1", "::1"),
+    (socket.AF_INET6, "::ffff:127.0.0.1", "127.0.0.1"),
+])
+def test_tcp_has_both_ends(source, family, address, seen):
+    """EVT-18, EVT-34: the source port too."""
+    expected = []
+    with socket.create_server((address, 0), family=family, dualstack_ipv6="ffff" in address) as listener:
+        for _ in range(300):
+            with socket.socket(family) as client:
+                client.connect(listener.getsockname())
+                taken, _ = listener.accept()
+                expected.append((seen, client.getsockname()[1], seen, listener.getsockname()[1], taken.fileno()))
+                taken.close()
+        port = listener.getsockname()[1]
+    connects = [event for event in mine(source, action="connect") if event["remote_port"] == port]
+    accepts = [event for event in mine(source, action="accept") if event["local_port"] == port]
+    assert [ends(event) for event in connects] == [one[:4] for one in expected]
+    assert [(*ends(event)[2:], *ends(event)[:2], event["descriptor"]) for event in accepts] == expected
+    assert {event["result"] for event in connects} == {0}
+    assert {(event["family"], event["type"], event["protocol"]) for event in connects + accepts} == {(int(family), 1, 6)}
+    cookies = [event["cookie"] for event in connects + accepts]
+    assert 0 not in cookies and len(set(cookies)) == len(cookies)
+    assert {event["network_namespace"] for event in connects} == {os.stat("/proc/self/ns/net").st_ino}
+    assert [event["local_port"] for event in mine(source, action="listen")].count(port) == 1
+    bound, = [event for event in mine(source, action="bind") if event["local_port"] == port]
+    assert bound["local_address"] == seen
+    counts = source.counts()
+    assert (counts["dropped"], counts["missing"]) == ([], [])
+    assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
+def test_refused_and_given_up(source):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        with socket.socket() as client, pytest.raises(ConnectionRefusedError):
+            client.connect(("127.0.0.1", port))
+    refused, = [event for event in mine(source, action="connect") if event["remote_port"] == port]
+    assert refused["result"] == -111
+    assert refused["local_port"]
+
+
+def test_a_connection_not_waited_for(source):
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+        client.setblocking(False)
+        client.connect_ex(listener.getsockname())
+        taken, _ = listener.accept()
+        taken.close()
+        event, = [event for event in mine(source, action="connect") if event["remote_port"] == listener.getsockname()[1]]
+        assert (event["result"], event["local_port"]) == (0, client.getsockname()[1])
+
+
+def test_datagrams_are_told_once_a_flow(source):
+    with socket.socket(type=socket.SOCK_DGRAM) as receiver, socket.socket(type=socket.SOCK_DGRAM) as sender:
+        receiver.bind(("127.0.0.1", 0))
+        for _ in range(20):
+            sender.sendto(b"x", receiver.getsockname())
+        port = receiver.getsockname()[1]
+        event, = [event for event in mine(source, action="send") if event["remote_port"] == port]
+        assert (event["remote_address"], event["family"], event["type"], event["protocol"]) == ("127.0.0.1", 2, 2, 17)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+        sender.connect(("::1", 9))
+        event, = [event for event in mine(source, action="connect") if event["remote_port"] == 9]
+        assert (event["remote_address"], event["family"]) == ("::1", 10)
+
+
+def test_the_32_bit_calls_are_seen(source, tmp_path):
+    """EVT-05: int 0x80 for connect and accept."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = tmp_path / "int80.c"
+    code.write_text(INT80)
+    build = ["gcc", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-O1", f"-DPORT={port}", code]
+    subprocess.run([*build, "-DSERVER", "-o", tmp_path / "server"], check=True)
+    subprocess.run([*build, "-o", tmp_path / "client"], check=True)
+    server = subprocess.Popen([tmp_path / "server"])
+    until = time.monotonic() + 10
+    client = subprocess.Popen([tmp_path / "client"])
+    while client.wait() != 0:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+        client = subprocess.Popen([tmp_path / "client"])
+    assert server.wait(10) == 0
+    connected, = mine(source, client.pid, action="connect")
+    assert (connected["remote_port"], connected["result"]) == (port, 0)
+    accepted, = mine(source, server.pid, action="accept")
+    assert ends(accepted) == (*ends(connected)[2:], *ends(connected)[:2])
+    assert [event["action"] for event in mine(source, server.pid)] == ["bind", "listen", "accept"]
+
+
+def question(number, name, kind=1):
+    labels = b"".join(bytes([len(label)]) + label for label in name.encode().split(b"."))
+    return struct.pack(">6H", number, 0x100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", kind, 1)
+
+
+@pytest.fixture
+def own_network():
+    """A loopback device of our own, so that port 53 is free."""
+    before = os.open("/proc/self/ns/net", os.O_RDONLY)
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.unshare(0x40000000) == 0
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    yield
+    assert libc.setns(before, 0x40000000) == 0
+    os.close(before)
+
+
+def test_names_asked_for(source, own_network):
+    dice = random.Random(53)
+    asked = {}
+    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
+        server.bind(("127.0.0.1", 53))
+        for number in range(200):
+            name = f"host{number}.example.org"
+            kind = dice.choice([1, 28])
+            client.sendto(question(number, name, kind), ("127.0.0.1", 53))
+            asked_for, back = server.recvfrom(2000)
+            code = dice.choice([0, 3])
+            data = bytes([10, 0, 0, number]) if kind == 1 else bytes(15) + bytes([number])
+            answer = b"" if code else b"\xc0\x0c" + struct.pack(">2HIH", kind, 1, 300, len(data)) + data
+            if number != 7:
+                server.sendto(asked_for[:2] + bytes([0x81, 0x80 | code]) + struct.pack(">4H", 1, 0 if code else 1, 0, 0)
+                              + asked_for[12:] + answer, back)
+                client.recv(2000)
+            text = socket.inet_ntop(socket.AF_INET if kind == 1 else socket.AF_INET6, data)
+            asked[name] = ("A" if kind == 1 else "AAAA", "NXDOMAIN" if code else "NOERROR", [] if code else [text],
+                           None if code else 300)
+        port = client.getsockname()[1]
+        until = time.monotonic() + 15
+        while len(told := source.of(os.getpid(), "dns", local_port=port)) < 200:
+            assert time.monotonic() < until, len(told)
+            time.sleep(0.2)
+    found = {event["query"]: event for event in told}
+    assert len(found) == 200
+    unanswered = found.pop("host7.example.org")
+    assert (unanswered["response_code"], unanswered["latency"]) == ("", None)
+    for name, event in found.items():
+        assert (event["type"], event["response_code"], event["answers"], event["ttl"]) == asked[name]
+        assert (event["server_address"], event["server_port"], event["protocol"]) == ("127.0.0.1", 53, "udp")
+        assert 0 < event["latency"] < 10**9
+    counts = source.counts()
+    assert counts["seen"] == counts["kept"] + counts["filtered"]

@@ -1,0 +1,180 @@
+"""What the bpf source tells of rights, namespaces and the like against what the acting programs did."""
+
+import ctypes
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from event_source import EventDriver
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+KINDS = "--kinds=process,ptrace,bpf_load,namespace,privilege"
+
+
+@pytest.fixture(scope="module")
+def source():
+    with EventDriver("bpf", KINDS, "--execs", "--kills") as driver:
+        yield driver
+
+
+def child(run):
+    """Runs a function in a child. Its pid and exit code."""
+    pid = os.fork()
+    if pid == 0:
+        code = 98
+        try:
+            code = run() or 0
+        finally:
+            os._exit(code)
+    return pid, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_execs_that_fail(source, tmp_path):
+    (tmp_path / "text").write_text("no program")
+    (tmp_path / "broken").write_text("no program")
+    (tmp_path / "broken").chmod(0o755)
+
+    def run():
+        os.chdir(tmp_path)
+        for path, argv in (("./none", ["a", "b c", "\n"]), ("./text", ["t"]), ("./broken", ["x" * 100] * 40)):
+            try:
+                os.execve(path, argv, {})
+            except OSError:
+                pass
+
+    pid, code = child(run)
+    assert code == 0
+    failed = [event for event in source.of(pid, syscall="execve") if event["result"] < 0]
+    assert [(event["filename"], event["result"]) for event in failed] == [("./none", -2), ("./text", -13), ("./broken", -8)]
+    assert {event["cwd"] for event in failed} == {str(tmp_path)}
+    assert failed[0]["arguments"] == ["a", "b c", "\n"]
+    assert failed[1]["arguments"] == ["t"]
+    assert (len(failed[2]["arguments"]), failed[2]["arguments_truncated"]) == (32, True)
+
+
+def test_signals_and_who_was_to_get_them(source):
+    target = subprocess.Popen(["sleep", "60"])
+    try:
+        pid, code = child(lambda: os.setuid(1000) or 0)
+        assert code == 0
+        sender, _ = child(lambda: os.kill(target.pid, signal.SIGUSR1))
+        assert target.wait() == -signal.SIGUSR1
+    finally:
+        target.kill()
+    event, = source.of(sender, syscall="kill")
+    assert (event["target"]["pid"], event["signal"]) == (target.pid, signal.SIGUSR1)
+    assert event["target"]["start"] > 0
+
+
+def test_ptrace(source):
+    target = subprocess.Popen(["sleep", "60"])
+
+    def run():
+        if LIBC.ptrace(16, target.pid, 0, 0):
+            return 1
+        os.waitpid(target.pid, 0)
+        return LIBC.ptrace(17, target.pid, 0, 0)
+
+    try:
+        tracer, code = child(run)
+        assert code == 0
+        refused, code = child(lambda: LIBC.ptrace(16, 2**22 + 1, 0, 0) != -1)
+        assert code == 0
+    finally:
+        target.kill()
+        target.wait()
+    event, = source.of(tracer, "ptrace")
+    assert (event["request"], event["method"], event["result"]) == ("PTRACE_ATTACH", "ptrace", 0)
+    assert (event["target"]["pid"], event["target_uid"]) == (target.pid, 0)
+    assert event["target"]["start"] > 0
+    event, = source.of(refused, "ptrace")
+    assert (event["result"], event["target"]["pid"], event["target_uid"]) == (-3, 2**22 + 1, None)
+
+
+def test_rights_that_change(source):
+    def run():
+        os.setresgid(1003, 1004, 1005)
+        os.setresuid(1000, 1000, 1000)
+        try:
+            os.setuid(0)
+        except PermissionError:
+            return 7
+
+    pid, code = child(run)
+    assert code == 7
+    group, user, refused = source.of(pid, "privilege")
+    assert (group["kind"], group["syscall"], group["result"]) == ("setgid", "setresgid", 0)
+    assert [group["before"][name] for name in ("gid", "egid", "sgid")] == [0, 0, 0]
+    assert [group["actor"]["ids"][name] for name in ("gid", "egid", "sgid")] == [1003, 1004, 1005]
+    assert (user["kind"], user["before"]["uid"], user["actor"]["ids"]["uid"]) == ("setuid", 0, 1000)
+    assert user["old_capabilities"] != 0 and user["new_capabilities"] == 0
+    assert (refused["result"], refused["actor"]["ids"]["euid"]) == (-1, 1000)
+
+
+def test_namespaces_and_mounts(source, tmp_path):
+    (tmp_path / "root").mkdir()
+
+    def run():
+        if LIBC.unshare(0x20000):
+            return 1
+        if LIBC.mount(b"none", b"/", None, 0x44000, None):
+            return 2
+        if LIBC.mount(b"here", os.fsencode(tmp_path / "root"), b"tmpfs", 6, None):
+            return 3
+        if LIBC.umount2(os.fsencode(tmp_path / "root"), 2):
+            return 4
+        os.chroot(tmp_path / "root")
+        inside = os.open("/", os.O_RDONLY)
+        return LIBC.setns(inside, 0x20000) != -1
+
+    pid, code = child(run)
+    assert code == 0
+    unshared, private, mounted, unmounted, rooted, refused = source.of(pid, "namespace")
+    assert (unshared["kind"], unshared["types"], unshared["result"]) == ("unshare", 0x20000, 0)
+    assert (private["kind"], private["target_path"], private["flags"]) == ("mount", "/", 0x44000)
+    assert (mounted["source_path"], mounted["target_path"], mounted["filesystem"], mounted["flags"]) == \
+        ("here", str(tmp_path / "root"), "tmpfs", 6)
+    assert (unmounted["kind"], unmounted["target_path"], unmounted["flags"]) == ("umount", str(tmp_path / "root"), 2)
+    assert (rooted["kind"], rooted["target_path"], rooted["result"]) == ("chroot", str(tmp_path / "root"), 0)
+    assert (refused["kind"], refused["types"], refused["result"]) == ("setns", 0x20000, -22)
+
+
+def test_processes_that_begin_in_namespaces_of_their_own(source):
+    # clone(2) with CLONE_NEWPID, CLONE_NEWUTS and SIGCHLD.
+    pid = LIBC.syscall(56, 0x20000000 | 0x04000000 | 17, 0, 0, 0, 0)
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    event, = [event for event in source.of(os.getpid(), "namespace", kind="clone") if event["target"]["pid"] == pid]
+    assert event["types"] == 0x24000000
+
+
+def test_programs_that_others_load(source):
+    """A second source: what it loads and attaches is told, under its names."""
+    with EventDriver("bpf", "--kinds=process") as other:
+        pid = other.process.pid
+        loaded = [event for event in source.of(pid, "bpf_load", action="load") if event["result"] >= 0]
+        for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+            text = pathlib.Path(f"/proc/{pid}/fdinfo/{fd}").read_text()
+            if "prog_id" not in text or "prog_tag" not in text or "link_type" in text:
+                continue
+            about = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+            event, = [event for event in loaded if event["program_id"] == int(about["prog_id"])]
+            assert event["tag"] == about["prog_tag"]
+            assert event["program_type"] == "tracing"
+        assert {"sched_process_e", "sched_process_f"} <= {event["name"] for event in loaded}
+        attached = source.of(pid, "bpf_load", action="attach")
+        assert {event["attach_target"] for event in attached} >= {"sched_process_exec", "sched_process_fork"}
+
+
+def test_what_the_kernel_lacks_is_said():
+    """This kernel loads no modules: the rest works, and the source says what is missing."""
+    with EventDriver("bpf", "--kinds=kernel_module,namespace") as driver:
+        missing = driver.counts()["missing"]
+        if pathlib.Path("/proc/modules").exists():
+            assert missing == []
+        else:
+            assert len(missing) == 1 and missing[0].startswith("bpf program modules: ")
