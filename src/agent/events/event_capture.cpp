@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "agent/events/event_demand.h"
+#include "agent/events/event_sources.h"
 #include "agent/events/event_switch.h"
 #include "linux/sandbox/capabilities.h"
 
@@ -19,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t kMegabyte = 1 << 20;
 constexpr int kOpenTries = 25;  // of a journal that the worker before may still hold
 constexpr auto kBetweenTries = 200ms;
+constexpr std::string_view kJournalCursor = "journald.cursor";
 
 // What sources need of root's powers: BPF, audit, fanotify and mounts' handles, netlink, other processes' links.
 constexpr std::array kCapabilities = {CAP_BPF,          CAP_PERFMON,   CAP_SYS_ADMIN,       CAP_AUDIT_CONTROL,
@@ -74,7 +76,7 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   const auto families = journal_families(parts.flags);
   std::uint64_t cap = store::kFifoOverhead;
   for (const auto& family : families) cap += family.cap_bytes;
-  std::unique_ptr<EventCapture> made(new EventCapture(parts.program, cap));
+  std::unique_ptr<EventCapture> made(new EventCapture(parts.program, parts.store, cap));
   auto opened = TRY(open_journal({journal_directory(parts.flags.text("database_path")), families}));
   if (!opened.reason.empty())
     parts.status.error(fmt::format("the event journal was damaged{}{}: {}",
@@ -82,7 +84,10 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
                                    opened.reason));
   made->store_ = std::move(opened.store);
   made->journal_.emplace(*made->store_, std::vector<std::string>(events::kFamilies.begin(), events::kFamilies.end()));
-  events::CaptureParts capture{.journal = *made->journal_, .sources = std::move(parts.sources)};
+  made->journal_cursor_ = TRY(parts.store.get(store::Family::events, kJournalCursor)).value_or("");
+  auto sources = event_sources(parts.flags, parts.program.osquery_compatible, made->journal_cursor_);
+  made->syslog_ = sources.syslog;
+  events::CaptureParts capture{.journal = *made->journal_, .sources = std::move(sources.list)};
   capture.begin = [&status = parts.status] {
     if (const auto kept = linux::keep_only_capabilities(kCapabilities); !kept) status.warning(kept.error().text());
   };
@@ -110,7 +115,14 @@ void EventCapture::apply(const Configuration& configuration) {
   active_ = std::move(tables);
 }
 
-void EventCapture::sync() { static_cast<void>(store_->sync()); }
+// The cursor after the events that it stands for: after a power cut some may be told again, none is left out.
+void EventCapture::sync() {
+  auto cursor = syslog_->cursor();
+  if (!store_->sync() || cursor == journal_cursor_) return;
+  store::Batch batch;
+  batch.put(store::Family::events, kJournalCursor, cursor);
+  if (state_.write(batch)) journal_cursor_ = std::move(cursor);
+}
 
 void EventCapture::stop() { capture_->stop(); }
 

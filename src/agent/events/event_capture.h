@@ -17,8 +17,10 @@
 #include "agent/program.h"
 #include "events/capture/capture.h"
 #include "events/journal/journal.h"
+#include "events/syslog/syslog_source.h"
 #include "sql/scan.h"
 #include "store/fifo_store.h"
+#include "store/store.h"
 
 namespace osprey::agent {
 
@@ -38,7 +40,7 @@ class EventCapture {
     const Program& program;
     const Flags& flags;
     StatusLog& status;
-    std::vector<std::unique_ptr<events::Source>> sources;
+    store::Store& store;                    // for what is to be known after a restart
     linux::DigestCache* digests = nullptr;  // both may be null
     linux::IoBudget* budget = nullptr;
     std::int64_t largest_hashed = 50 << 20;  // bytes
@@ -50,7 +52,7 @@ class EventCapture {
   // Losses are told to `losses` from here on.
   void count_losses(Losses& losses);
   void apply(const Configuration& configuration);
-  // What was written survives a power cut from here on.
+  // What was written survives a power cut from here on. From one thread.
   void sync();
   void stop();
 
@@ -63,13 +65,17 @@ class EventCapture {
   Limit limit() const;
 
  private:
-  EventCapture(const Program& program, std::uint64_t cap) : program_(program), cap_bytes_(cap) {}
+  EventCapture(const Program& program, store::Store& state, std::uint64_t cap)
+      : program_(program), state_(state), cap_bytes_(cap) {}
 
   const Program& program_;
+  store::Store& state_;
   const std::uint64_t cap_bytes_;
   std::unique_ptr<store::FifoStore> store_;
   std::optional<events::Journal> journal_;
   std::optional<events::Capture> capture_;
+  const events::SyslogSource* syslog_ = nullptr;
+  std::string journal_cursor_;  // as it is stored
   std::atomic<Losses*> losses_ = nullptr;
   mutable std::mutex mutex_;
   std::set<std::string_view> active_;

@@ -51,15 +51,28 @@ events::audit::AuditOptions audit_options(const Flags& flags, bool osquery_compa
   return options;
 }
 
+events::SyslogOptions syslog_options(const Flags& flags, bool osquery_compatible, std::string journal_cursor) {
+  events::SyslogOptions options{
+      .pipe = {},
+      .journal = !osquery_compatible,
+      .socket = std::string(flags.text("syslog_socket")),
+      .cursor = std::move(journal_cursor),
+      .journal_directory = {},
+      .rate_limit = static_cast<std::size_t>(std::max<std::int64_t>(flags.number("syslog_rate_limit"), 1))};
+  if (flags.boolean("enable_syslog")) options.pipe = flags.text("syslog_pipe_path");
+  return options;
+}
+
 }  // namespace
 
-std::vector<std::unique_ptr<events::Source>> event_sources(const Flags& flags, bool osquery_compatible) {
+EventSources event_sources(const Flags& flags, bool osquery_compatible, std::string journal_cursor) {
   // Under osquery's names each is turned on by its flag.
   const auto chosen = flags.text("events_source");
   const auto wants = [&](std::string_view name, bool by_flag) {
     return by_flag || (!osquery_compatible && (chosen == "auto" || chosen == name));
   };
-  std::vector<std::unique_ptr<events::Source>> sources;
+  EventSources made;
+  auto& sources = made.list;
   if (wants("bpf", flags.boolean("enable_bpf_events"))) sources.push_back(events::bpf::make_bpf_source());
   if (wants("audit", !flags.boolean("disable_audit")))
     sources.push_back(std::make_unique<events::audit::AuditSource>(audit_options(flags, osquery_compatible)));
@@ -71,7 +84,11 @@ std::vector<std::unique_ptr<events::Source>> event_sources(const Flags& flags, b
   sources.push_back(events::inotify_source({.meaning = meaning}));
   sources.push_back(
       std::make_unique<events::UdevSource>(Root::host(), std::string(flags.text("hardware_disabled_types"))));
-  return sources;
+  auto syslog =
+      std::make_unique<events::SyslogSource>(syslog_options(flags, osquery_compatible, std::move(journal_cursor)));
+  made.syslog = syslog.get();
+  sources.push_back(std::move(syslog));
+  return made;
 }
 
 }  // namespace osprey::agent
