@@ -7,6 +7,7 @@
 #include <numeric>
 #include <thread>
 
+#include "agent/config/yara_settings.h"
 #include "agent/events/event_demand.h"
 #include "agent/events/event_switch.h"
 #include "linux/sandbox/capabilities.h"
@@ -82,12 +83,20 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
                                    opened.reason));
   made->store_ = std::move(opened.store);
   made->journal_.emplace(*made->store_, std::vector<std::string>(events::kFamilies.begin(), events::kFamilies.end()));
+  auto yara = std::make_unique<events::YaraSource>(events::YaraSource::Options{
+      .engine = linux::yara_engine(),
+      .budget = parts.budget,
+      .tell_skipped = !parts.program.osquery_compatible,  // osquery has rows of matches only
+  });
+  made->yara_ = yara.get();
+  parts.sources.push_back(std::move(yara));
   events::CaptureParts capture{.journal = *made->journal_, .sources = std::move(parts.sources)};
   capture.begin = [&status = parts.status] {
     if (const auto kept = linux::keep_only_capabilities(kCapabilities); !kept) status.warning(kept.error().text());
   };
   capture.hashing = events::FileHasher::Options{
       .digests = parts.digests, .budget = parts.budget, .largest = parts.largest_hashed, .sha512 = true};
+  capture.saw_file = [yara = made->yara_](const events::FileEvent& event) { yara->saw(event); };
   capture.halt = [events = EventSwitch(parts.flags.text("database_path"))] { return events.is_off(); };
   capture.halted = [events = EventSwitch(parts.flags.text("database_path"))] { events.confirm_off(); };
   capture.tell = [&status = parts.status](const auto& text) { status.info(text); };
@@ -104,6 +113,7 @@ void EventCapture::count_losses(Losses& losses) { losses_ = &losses; }
 
 void EventCapture::apply(const Configuration& configuration) {
   auto tables = active_event_tables(configuration, program_.osquery_compatible);
+  yara_->configure(yara_settings(configuration, program_, nullptr));
   capture_->expire_after(event_expiry(configuration));
   capture_->demand(event_demand(configuration, tables, program_.osquery_compatible));
   const std::lock_guard lock(mutex_);

@@ -17,6 +17,7 @@
 #include "agent/program.h"
 #include "events/capture/capture.h"
 #include "events/journal/journal.h"
+#include "events/yara/yara_source.h"
 #include "sql/scan.h"
 #include "store/fifo_store.h"
 
@@ -68,6 +69,7 @@ class EventCapture {
   const Program& program_;
   const std::uint64_t cap_bytes_;
   std::unique_ptr<store::FifoStore> store_;
+  events::YaraSource* yara_ = nullptr;  // one of the sources that capture_ has
   std::optional<events::Journal> journal_;
   std::optional<events::Capture> capture_;
   std::atomic<Losses*> losses_ = nullptr;

@@ -11,7 +11,19 @@
 namespace osprey::events {
 
 // Who says so.
-enum class Origin : std::uint8_t { bpf, audit, fanotify, inotify, connector, udev, kernel, journal, syslog, utmp };
+enum class Origin : std::uint8_t {
+  bpf,
+  audit,
+  fanotify,
+  inotify,
+  connector,
+  udev,
+  kernel,
+  journal,
+  syslog,
+  utmp,
+  yara
+};
 
 std::string_view name_of(Origin origin) noexcept;
 
