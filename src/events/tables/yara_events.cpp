@@ -34,7 +34,7 @@ Table yara_events() {
       .column(
           "tags", TEXT, [](const Row& row) { return row.event.tags; },
           "Tags of the rules that match, separated by commas.")
-      .column("time", BIGINT, &Row::time, "When it was scanned, in Unix seconds.", ADDITIONAL)
+      .column("time", BIGINT, &Row::time, "When it was scanned, in Unix seconds.", PASSED)
       .column("eid", TEXT, &Row::eid, "Number of the event in its table.", HIDDEN)
       .column("scan_seconds", scan_seconds, "How long the scan took.", HIDDEN)
       .column(
