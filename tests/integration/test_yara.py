@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -127,3 +128,32 @@ def test_processes(osprey):
         assert rows == [{"pid": str(process.pid), "matches": "secret", "count": "1", "skipped": ""}]
         process.stdin.write("\n")
     assert osprey.query(f"SELECT pid FROM yara_process WHERE pid = {process.pid} AND sigrule = '{RULE}'") == []
+
+
+def test_files_that_change(tmp_path, osprey):
+    """EVT-46, SEC-08, SEC-09: the agent scans what the file events name."""
+    for folder in ("watched", "log", "etc"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "etc" / "mark.yar").write_text(RULE)
+    (tmp_path / "etc" / "osprey.conf").write_text(json.dumps({
+        "schedule": {"y": {"query": "SELECT target_path, action, matches, strings FROM yara_events", "interval": 1}},
+        "file_paths": {"w": [f"{tmp_path}/watched/%%"]},
+        "yara": {"signatures": {"g": [f"{tmp_path}/etc/mark.yar"]}, "file_paths": {"w": ["g"]}}}))
+    log = tmp_path / "log" / "ospreyd.results.log"
+    agent = subprocess.Popen([os.path.join(os.path.dirname(osprey.path), "ospreyd"), "--disable_watchdog",
+                              f"--config_path={tmp_path}/etc/osprey.conf", f"--database_path={tmp_path}/db",
+                              f"--logger_path={tmp_path}/log", f"--pidfile={tmp_path}/pid"],
+                             stderr=subprocess.DEVNULL)
+    try:
+        for i in range(60):
+            (tmp_path / "watched" / f"one{i}").write_text("..MARK")  # until somebody watches
+            (tmp_path / "watched" / f"two{i}").write_text("nothing")
+            if log.exists() and log.read_text():
+                break
+            time.sleep(0.5)
+    finally:
+        agent.terminate()
+        agent.wait(20)
+    rows = [json.loads(line)["columns"] for line in log.read_text().splitlines()]
+    assert rows and all(row["matches"] == "mark" and row["strings"] == "$a:2" for row in rows)
+    assert all(os.path.basename(row["target_path"]).startswith("one") for row in rows)
