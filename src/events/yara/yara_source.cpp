@@ -76,7 +76,11 @@ void YaraSource::close() noexcept {
   {
     const std::lock_guard lock(mutex_);
     open_ = false;
-    drop("queue", "closed", queue_.size() + findings_.size());
+    drop("queue", "closed", queue_.size());
+    // Those that were not scanned have been counted.
+    drop("findings", "closed", static_cast<std::uint64_t>(std::ranges::count_if(findings_, [](const Finding& finding) {
+           return finding.report.scanned;
+         })));
     queue_.clear();
     queued_.clear();
     queued_bytes_ = 0;
