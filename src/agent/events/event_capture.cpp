@@ -7,6 +7,7 @@
 #include <numeric>
 #include <thread>
 
+#include "agent/config/yara_settings.h"
 #include "agent/events/event_demand.h"
 #include "agent/events/event_sources.h"
 #include "agent/events/event_switch.h"
@@ -85,14 +86,20 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   made->store_ = std::move(opened.store);
   made->journal_.emplace(*made->store_, std::vector<std::string>(events::kFamilies.begin(), events::kFamilies.end()));
   made->journal_cursor_ = TRY(parts.store.get(store::Family::events, kJournalCursor)).value_or("");
-  auto sources = event_sources(parts.flags, parts.program.osquery_compatible, made->journal_cursor_);
+  auto sources = event_sources({.flags = parts.flags,
+                                .osquery_compatible = parts.program.osquery_compatible,
+                                .journal_cursor = made->journal_cursor_,
+                                .budget = parts.budget});
   made->syslog_ = sources.syslog;
+  made->yara_ = sources.yara;
+  if (sources.audit) made->audit_role_.mode = [audit = sources.audit] { return audit->mode(); };
   events::CaptureParts capture{.journal = *made->journal_, .sources = std::move(sources.list)};
   capture.begin = [&status = parts.status] {
     if (const auto kept = linux::keep_only_capabilities(kCapabilities); !kept) status.warning(kept.error().text());
   };
   capture.hashing = events::FileHasher::Options{
       .digests = parts.digests, .budget = parts.budget, .largest = parts.largest_hashed, .sha512 = true};
+  capture.saw_file = [yara = made->yara_](const events::FileEvent& event) { yara->saw(event); };
   capture.halt = [events = EventSwitch(parts.flags.text("database_path"))] { return events.is_off(); };
   capture.halted = [events = EventSwitch(parts.flags.text("database_path"))] { events.confirm_off(); };
   capture.tell = [&status = parts.status](const auto& text) { status.info(text); };
@@ -109,6 +116,7 @@ void EventCapture::count_losses(Losses& losses) { losses_ = &losses; }
 
 void EventCapture::apply(const Configuration& configuration) {
   auto tables = active_event_tables(configuration, program_.osquery_compatible);
+  yara_->configure(yara_settings(configuration, program_, nullptr));
   capture_->expire_after(event_expiry(configuration));
   capture_->demand(event_demand(configuration, tables, program_.osquery_compatible));
   const std::lock_guard lock(mutex_);
@@ -129,6 +137,7 @@ void EventCapture::stop() { capture_->stop(); }
 void EventCapture::provide(sql::Services& services) {
   services.provide(*this);
   services.provide(capture_->processes());
+  services.provide(audit_role_);
 }
 
 std::set<std::string_view> EventCapture::active() const {

@@ -11,13 +11,14 @@
 #include <string_view>
 
 #include "agent/config/configuration.h"
+#include "agent/events/event_sources.h"
 #include "agent/limits/limits.h"
 #include "agent/limits/losses.h"
 #include "agent/logging/status_log.h"
 #include "agent/program.h"
 #include "events/capture/capture.h"
 #include "events/journal/journal.h"
-#include "events/syslog/syslog_source.h"
+#include "linux/audit/role.h"
 #include "sql/scan.h"
 #include "store/fifo_store.h"
 #include "store/store.h"
@@ -58,7 +59,7 @@ class EventCapture {
 
   const events::Journal& journal() const noexcept { return *journal_; }
   const events::Capture& capture() const noexcept { return *capture_; }
-  // Itself and the process tree, for tables.
+  // What tables ask about events.
   void provide(sql::Services& services);
   // The tables that are filled.
   std::set<std::string_view> active() const;
@@ -74,7 +75,9 @@ class EventCapture {
   std::unique_ptr<store::FifoStore> store_;
   std::optional<events::Journal> journal_;
   std::optional<events::Capture> capture_;
-  const events::SyslogSource* syslog_ = nullptr;
+  const events::SyslogSource* syslog_ = nullptr;  // of the sources that capture_ has, as the next
+  events::YaraSource* yara_ = nullptr;
+  linux::AuditRole audit_role_{.mode = [] { return "none"; }};
   std::string journal_cursor_;  // as it is stored
   std::atomic<Losses*> losses_ = nullptr;
   mutable std::mutex mutex_;

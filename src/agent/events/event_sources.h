@@ -6,17 +6,28 @@
 #include <vector>
 
 #include "agent/flags/flags.h"
+#include "events/audit/audit_source.h"
 #include "events/source.h"
 #include "events/syslog/syslog_source.h"
+#include "events/yara/yara_source.h"
 
 namespace osprey::agent {
 
-struct EventSources {
-  std::vector<std::unique_ptr<events::Source>> list;  // better ones first (--events_source)
-  const events::SyslogSource* syslog = nullptr;       // of the list
+struct SourceSettings {
+  const Flags& flags;
+  bool osquery_compatible = false;
+  std::string journal_cursor;         // how far journald's journal was read before; empty: not at all
+  linux::IoBudget* budget = nullptr;  // may be null
 };
 
-// `journal_cursor`: how far the journal was read before; empty: not at all.
-EventSources event_sources(const Flags& flags, bool osquery_compatible, std::string journal_cursor);
+struct EventSources {
+  std::vector<std::unique_ptr<events::Source>> list;  // better ones first (--events_source)
+  // Of the list.
+  const events::SyslogSource* syslog = nullptr;
+  const events::audit::AuditSource* audit = nullptr;  // null where it is not wanted
+  events::YaraSource* yara = nullptr;
+};
+
+EventSources event_sources(SourceSettings settings);
 
 }  // namespace osprey::agent

@@ -22,7 +22,8 @@ enum class Origin : std::uint8_t {
   kernel,
   journal,
   syslog,
-  utmp
+  utmp,
+  yara
 };
 
 std::string_view name_of(Origin origin) noexcept;
