@@ -336,7 +336,7 @@ TEST_F(ConnectorWithPodman, RealContainersStartAreEnteredAndEnd) {
   std::thread acts([this] {
     run(podman + " run -d --network none --ulimit nofile=1024:1024 --ulimit nproc=500:500 --name " + kName +
         " localhost/osprey-connector-test:1 /bin/nap 60");
-    run(podman + " exec " + kName + " /bin/nap 0");
+    run(podman + " exec " + kName + " /bin/nap 1");
     run(podman + " kill -s KILL " + kName);
   });
   const bool ended = wait([&] { return actions().size() >= 3; });
@@ -346,7 +346,7 @@ TEST_F(ConnectorWithPodman, RealContainersStartAreEnteredAndEnd) {
   for (const auto& life : lives) {
     if (life.name != kName) continue;
     EXPECT_EQ(life.container.size(), 64U);
-    EXPECT_EQ(life.cmdline, life.action == "exec" ? "/bin/nap 0" : "/bin/nap 60");
+    EXPECT_EQ(life.cmdline, life.action == "exec" ? "/bin/nap 1" : "/bin/nap 60");
     EXPECT_EQ(life.image, "localhost/osprey-connector-test:1");
     EXPECT_EQ(life.engine, "podman");
     EXPECT_EQ(life.exit_code, life.action == "die" ? 128 + SIGKILL : -1);

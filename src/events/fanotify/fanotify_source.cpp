@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -29,7 +30,8 @@ namespace osprey::events {
 namespace {
 
 constexpr std::size_t kChunk = 128 << 10;
-constexpr std::size_t kMostChunks = 16;             // that are looked ahead
+constexpr std::size_t kMostChunks = 128;            // that are looked ahead
+constexpr std::size_t kKeptChunks = 16;             // afterwards
 constexpr std::size_t kRescanPiece = 4096;          // entries between two looks at the queue
 constexpr std::size_t kMostAfterLoss = 10'000'000;  // entries that are looked at, then
 constexpr std::size_t kMostAfterMove = 100'000;     // and below what was mounted or moved to where it is watched
@@ -37,6 +39,8 @@ constexpr std::size_t kMostRescans = 256;
 constexpr std::size_t kBusy = 32;           // events in a directory of no interest, for it to be ignored
 constexpr std::size_t kMostIgnored = 4096;  // directories
 constexpr std::size_t kDeepest = 256;       // directories above each other
+constexpr auto kRemovalTry = std::chrono::milliseconds(1);
+constexpr int kRemovalTries = 64;  // in one turn
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kClockTick = 10'000'000;  // file times may be so old when they are taken
 
@@ -168,6 +172,7 @@ class FanotifySource final : public Source {
   std::vector<std::unique_ptr<char[]>> chunks_;
   std::size_t chunks_used_ = 0;
   std::vector<Pending> pending_;
+  int removal_tries_ = 0;  // left in this turn
   std::size_t at_ = 0;
   std::unordered_map<std::int64_t, ProcessKey> processes_;           // of a chunk
   std::unordered_map<FileHandle, std::vector<std::size_t>> leaves_;  // directories that are renamed or removed
@@ -392,6 +397,7 @@ void FanotifySource::forget_pending() {
   leaves_.clear();
   at_ = 0;
   chunks_used_ = 0;
+  if (chunks_.size() > kKeptChunks) chunks_.resize(kKeptChunks);
   directory_renames_ = 0;
   exchanged_.reset();
 }
@@ -422,12 +428,17 @@ Directories::Directory* FanotifySource::locate(FileHandle handle, std::size_t de
   if (const auto* left = left_from(handle)) return locate_in(left->directory, left->name, handle, depth);
   const auto parent = directories_.ask_parent(handle);
   const auto path = parent ? std::nullopt : directories_.ask(handle);
-  // It may have been renamed or removed since the queue was read, which the queue tells by now.
-  [[maybe_unused]] const auto read = read_more();
-  if (const auto* left = left_from(handle)) return locate_in(left->directory, left->name, handle, depth);
-  if (parent) return locate_in(parent->handle, parent->name, handle, depth);
-  if (path) return &directories_.remember(handle, *path);
-  return nullptr;
+  // It may have been renamed or removed since the queue was read, which the queue tells by now; or, of a removal, in a
+  // moment: the directory is gone before that is queued (vfs_rmdir() of fs/namei.c).
+  for (;;) {
+    [[maybe_unused]] const auto read = read_more();
+    if (const auto* left = left_from(handle)) return locate_in(left->directory, left->name, handle, depth);
+    if (parent) return locate_in(parent->handle, parent->name, handle, depth);
+    if (path) return &directories_.remember(handle, *path);
+    if (removal_tries_ == 0) return nullptr;
+    --removal_tries_;
+    std::this_thread::sleep_for(kRemovalTry);
+  }
 }
 
 bool FanotifySource::tell(EventSink& sink, const Pending& pending, Directory& directory, std::string_view name,
@@ -684,6 +695,7 @@ Result<bool> FanotifySource::let_go_of_too_many(EventSink& sink) {
 
 Result<bool> FanotifySource::next(EventSink& sink, std::size_t most) {
   sink_ = &sink;
+  removal_tries_ = kRemovalTries;
   poll_.begin();
   if (mount_watch_.changed()) mounts_changed();
   TRY(let_go_of_too_many(sink));
