@@ -22,9 +22,11 @@ class TemporaryTree : public testing::Test {
   ~TemporaryTree() override { std::filesystem::remove_all(top); }
 
   // Makes the folders on the way, too.
+  // An absolute path is one below the top as well.
   void write(const std::filesystem::path& path, std::string_view bytes) {
-    std::filesystem::create_directories((top / path).parent_path());
-    std::ofstream(top / path, std::ios::binary) << bytes;
+    const auto place = top / path.relative_path();
+    std::filesystem::create_directories(place.parent_path());
+    std::ofstream(place, std::ios::binary) << bytes;
   }
   Root root() const { return *Root::at(top); }
 

@@ -16,9 +16,9 @@
 #include "agent/schedule/query_statistics.h"
 #include "base/root.h"
 #include "events/journal/event_rows.h"
+#include "linux/yara/yara_settings.h"
 #include "sql/connection.h"
 #include "sql/memory.h"
-#include "linux/yara/yara_settings.h"
 #include "tables/network/prometheus_targets.h"
 
 namespace osprey::agent {

@@ -31,7 +31,8 @@ struct HttpResponse {
 struct HttpModule {
   static constexpr std::string_view kName = "http";
 
-  // GETs a http or https URL, following redirects if wanted; an https server must be vouched for by the system's authorities.
+  // GETs a http or https URL, following redirects if wanted; an https server must be vouched for by the system's
+  // authorities.
   Result<HttpResponse> (*get)(const HttpRequest&, const Interrupt&);
 
   // The certificate (PEM) that a TLS server shows to whom calls it `host`, a name or an address (IPv6 in brackets).
