@@ -63,9 +63,11 @@ class EventCapture {
   Limit limit() const;
 
  private:
-  EventCapture(const Program& program, std::uint64_t cap) : program_(program), cap_bytes_(cap) {}
+  EventCapture(const Program& program, StatusLog& status, std::uint64_t cap)
+      : program_(program), status_(status), cap_bytes_(cap) {}
 
   const Program& program_;
+  StatusLog& status_;
   const std::uint64_t cap_bytes_;
   std::unique_ptr<store::FifoStore> store_;
   std::optional<events::Journal> journal_;
@@ -73,6 +75,9 @@ class EventCapture {
   std::atomic<Losses*> losses_ = nullptr;
   mutable std::mutex mutex_;
   std::set<std::string_view> active_;
+  // Of the last apply(), whose thread has them.
+  std::vector<events::Filter> configured_filters_;
+  std::shared_ptr<const events::Filters> filters_;
 };
 
 }  // namespace osprey::agent
