@@ -38,6 +38,7 @@ events::audit::AuditOptions audit_options(const Flags& flags, bool osquery_compa
       .unix_sockets = flags.boolean("audit_allow_unix"),
       .user_events = allows("audit_allow_user_events"),
       .file_events = allows("audit_allow_fim_events"),
+      .osquery_paths = osquery_compatible,
       .show_accesses = flags.boolean("audit_fim_show_accesses"),
       .show_partial = flags.boolean("audit_show_partial_fim_events"),
       .selinux_events = allows("audit_allow_selinux_events"),
