@@ -500,7 +500,10 @@ class Reader {
     if (!node) return;
     if (!node->is_array()) return note(*node, "is not a list of rules; ignored");
     const Path path(*this, "event_filters");
-    for (const auto& one : node->children) {
+    for (const auto& child : node->children) {
+      // Where an object begins in a list is not known, but where its first member is.
+      auto one = child;
+      if (!one.children.empty()) one.line = one.children.front().line;
       EventFilter filter;
       if (const auto* text = one.text()) {
         filter.rule = *text;

@@ -20,7 +20,9 @@ void add(Facts& facts, const ProcessEvent& event) {
   if (!event.syscall.starts_with("exec")) return;
   facts.permissions = AUDIT_PERM_EXEC;
   facts.file = &event.executable;
-  facts.add_path(event.actor.path);
+  // Of one that failed the actor is still what it was, and the file may not be there.
+  if (event.result >= 0) facts.add_path(event.actor.path);
+  if (event.result < 0 && !event.executable.inode) return;
   facts.add_path(event.filename);
   facts.add_path(event.interpreter);
 }

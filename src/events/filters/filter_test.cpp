@@ -122,6 +122,17 @@ TEST(Filters, EachOperatorComparesNumbersWithoutSign) {
   EXPECT_TRUE(keeps("-a never,exit -F exit<0", &event)) << "the kernel compares without sign";
 }
 
+// As the kernel, which knows no file that is not there.
+TEST(Filters, AFailedExecIsAboutTheFileThatItFound) {
+  auto event = compiler();
+  event.result = -13;
+  EXPECT_FALSE(keeps("-a never,exit -F path=/opt/cc", &event));
+  EXPECT_TRUE(keeps("-a never,exit -F path=/usr/bin/cc", &event)) << "who asked";
+  EXPECT_FALSE(keeps("-a never,exit -F exe=/usr/bin/cc", &event));
+  event.executable = {};
+  EXPECT_TRUE(keeps("-a never,exit -F dir=/opt", &event));
+}
+
 TEST(Filters, FieldsAreComparedWithEachOther) {
   auto event = compiler();
   EXPECT_FALSE(keeps("-a never,exit -C uid!=euid", &event));
