@@ -3,8 +3,8 @@
 // Writes {"ready": MODE} once it captures, then an event a line in JSON, texts as hexadecimal bytes, at last its
 // counters. KIND is execs, forks, kills, sockets, files, users, modules, privileges, namespaces, ptrace, bpf, selinux,
 // apparmor or seccomp. Options: mode, key, state, log, watch, rule, exclude_exe, failed, unix, null_accept, accesses,
-// partial, read_only, self, filter (a rule for the kernel), match (one that "keeps" of each event tells of), quiet (events
-// are counted only), limit (of the kernel's backlog).
+// partial, read_only, self, filter (a rule for the kernel), match (one that "keeps" of each event tells of), quiet
+// (events are counted only), limit (of the kernel's backlog).
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/resource.h>

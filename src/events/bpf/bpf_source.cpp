@@ -116,7 +116,8 @@ Result<wire_filter> socket_filter(const Filter& filter) {
   for (const auto& [field, op, value, text] : filter.rule.fields) {
     if (field == AUDIT_FILTERKEY) continue;
     constexpr std::array kFields = {AUDIT_UID, AUDIT_EUID, AUDIT_GID, AUDIT_LOGINUID};  // by wire_field
-    constexpr std::array kOperators = {AUDIT_EQUAL,        AUDIT_NOT_EQUAL,  AUDIT_LESS_THAN, AUDIT_LESS_THAN_OR_EQUAL,
+    constexpr std::array kOperators = {AUDIT_EQUAL,        AUDIT_NOT_EQUAL,
+                                       AUDIT_LESS_THAN,    AUDIT_LESS_THAN_OR_EQUAL,
                                        AUDIT_GREATER_THAN, AUDIT_GREATER_THAN_OR_EQUAL};  // by wire_operator
     const auto place = std::ranges::find(kFields, static_cast<int>(field));
     const auto sign = std::ranges::find(kOperators, static_cast<int>(op));
@@ -327,8 +328,7 @@ std::uint32_t Opened::push(const Demand& demand) {
     auto row = socket_filter(filter);
     if (row && !of<SocketEvent>(demand)) row = failure("filter", "nobody asks for sockets");
     if (row && !behind.empty()) row = failure("filter", fmt::format("it stands behind {}", behind));
-    if (row && rows.size() == WIRE_FILTERS)
-      row = failure("filter", fmt::format("the programs hold {}", WIRE_FILTERS));
+    if (row && rows.size() == WIRE_FILTERS) row = failure("filter", fmt::format("the programs hold {}", WIRE_FILTERS));
     if (row)
       if (const auto set = module_->set(fd, static_cast<std::uint32_t>(rows.size()), &*row); !set)
         row = std::unexpected(set.error());

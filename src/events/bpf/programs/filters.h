@@ -19,8 +19,10 @@ struct {
 
 static __always_inline bool condition_holds(const struct wire_condition* asked, __u32 uid, __u32 euid, __u32 gid,
                                             __u32 login_uid) {
-  const __u32 has = asked->field == WIRE_UID ? uid : asked->field == WIRE_EUID ? euid : asked->field == WIRE_GID ? gid
-                                                                                                                : login_uid;
+  const __u32 has = asked->field == WIRE_UID    ? uid
+                    : asked->field == WIRE_EUID ? euid
+                    : asked->field == WIRE_GID  ? gid
+                                                : login_uid;
   switch (asked->op) {
     case WIRE_EQUAL:
       return has == asked->value;
