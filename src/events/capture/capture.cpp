@@ -64,20 +64,29 @@ class Capture::Intake final : public EventSink {
 
   void take(AnyEvent event) override {
     auto& header = header_of(event);
-    header.origin = place_->source->origin();
+    if (header.origin == Origin::unset) header.origin = place_->source->origin();
     if (header.moment == 0) header.moment = static_cast<std::uint64_t>(nanoseconds(CLOCK_BOOTTIME));
-    if (!capture_.wanted_.kinds.test(event.index())) {
+    const bool wanted = is_wanted(event);
+    if (!is_asked(event))
       ++place_->discarded;
-      return capture_.enricher_.feed(event);
-    }
-    if (capture_.pressure_.drops(event)) {
+    else if (!wanted)
       ++place_->shed[event.index()];
-      return capture_.enricher_.feed(event);
+    if (hold_ && wanted) {
+      held_.add(event);
+      held_by_.push_back(place_);
+    } else if (wanted || may_be_about_containers(event)) {
+      complete(event);
+    } else {
+      capture_.enricher_.feed(event);
     }
-    hold_ ? held_.add(event) : complete(event);
   }
   void release() {
-    held_.release([this](AnyEvent event) { complete(event); });
+    std::size_t at = 0;
+    held_.release([&](AnyEvent event) {
+      place_ = held_by_[at++];
+      complete(event);
+    });
+    held_by_.clear();
   }
 
   // It is complete.
@@ -98,10 +107,21 @@ class Capture::Intake final : public EventSink {
   Batch& batch() { return batch_; }
 
  private:
+  bool is_asked(AnyEvent event) const { return capture_.wanted_.kinds.test(event.index()); }
+  bool is_wanted(AnyEvent event) const { return is_asked(event) && !capture_.pressure_.drops(event); }
+  bool may_be_about_containers(AnyEvent event) const {
+    return capture_.wanted_.kinds.test(kKind<ContainerEvent>) && kProcesses.test(event.index());
+  }
+
   void complete(AnyEvent event) {
     capture_.enricher_.complete(event);
-    if (const auto& filters = capture_.wanted_.filters; filters && !filters->keeps(event))
-      return capture_.discard(header_of(event).origin);
+    if (may_be_about_containers(event))
+      if (auto container = capture_.enricher_.container_event(event)) journal(&*container);
+    if (!is_wanted(event)) return;
+    if (const auto& filters = capture_.wanted_.filters; filters && !filters->keeps(event)) {
+      ++place_->discarded;
+      return;
+    }
     if (auto* const* file = std::get_if<FileEvent*>(&event)) {
       capture_.parts_.saw_file(**file);
       if (capture_.hasher_ && capture_.hasher_->take(**file)) return;
@@ -112,6 +132,7 @@ class Capture::Intake final : public EventSink {
   Capture& capture_;
   Batch batch_;
   HeldEvents held_;
+  std::vector<Place*> held_by_;  // who told of each
   Place* place_ = nullptr;
   bool hold_ = false;
   std::int64_t boot_ = 0;  // Unix nanoseconds
@@ -274,6 +295,9 @@ void Capture::assign() {
   const auto now = Clock::now();
   const auto wanted = pressure_.relieved(wanted_);
   Kinds left = wanted.kinds;
+  // Of containers the process tree tells.
+  const bool wants_tree = left.test(kKind<ContainerEvent>);
+  left.reset(kKind<ContainerEvent>);
   for (auto& place : places_) {
     if (place.retry && *place.retry > now) continue;
     const Kinds mine = left & place.source->offers();
@@ -281,7 +305,7 @@ void Capture::assign() {
     // or of BPF, which tells them for next to nothing.
     const bool cheap = wanted.kinds.any() && place.source->origin() == Origin::bpf;
     Kinds for_tree;
-    if (!tree_ && (mine.any() || cheap)) for_tree = kProcesses & place.source->offers();
+    if (!tree_ && (mine.any() || cheap || wants_tree)) for_tree = kProcesses & place.source->offers();
     if (mine.any() || for_tree.any()) {
       Demand demand = wanted;
       demand.kinds = mine | for_tree;
@@ -292,6 +316,7 @@ void Capture::assign() {
       close(place, "nothing asks for what it tells of");
     }
   }
+  if (wants_tree && !tree_) left.set(kKind<ContainerEvent>);
   const auto is_open = [](const Place& place) { return place.open.has_value(); };
   // Now, so that no process is missed between this and the first event.
   if (std::ranges::any_of(places_, is_open) && !std::exchange(seeded_, true))
@@ -445,11 +470,6 @@ void Capture::publish() {
   const std::lock_guard lock(mutex_);
   reports_ = std::move(reports);
   filters_ = wanted_.filters;
-}
-
-void Capture::discard(Origin origin) {
-  for (auto& place : places_)
-    if (place.source->origin() == origin) ++place.discarded;
 }
 
 }  // namespace osprey::events

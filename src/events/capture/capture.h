@@ -120,7 +120,6 @@ class Capture {
   void feel_pressure();
   void tell_losses();
   void drop_old();
-  void discard(Origin origin);
   void publish();
 
   CaptureParts parts_;

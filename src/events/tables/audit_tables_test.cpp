@@ -5,8 +5,7 @@
 #include "base/text.h"
 #include "events/audit/decode.h"
 #include "events/journal/event_rows.h"
-#include "sql/connection.h"
-#include "sql/registry.h"
+#include "events/tables/testing.h"
 #include "store/fifo_store.h"
 
 namespace osprey::events::tables {
@@ -64,25 +63,7 @@ class AuditTables : public TemporaryTree, public EventSink {
     reassembly.flush();
   }
 
-  // Rows with a | between the columns.
-  std::vector<std::string> ask(const std::string& sql) {
-    sql::Connection connection({.registry = &registry_, .services = &services_});
-    connection.begin({});
-    std::string_view text = sql;
-    auto statement = connection.prepare(text);
-    EXPECT_TRUE(statement) << statement.error().message;
-    std::vector<std::string> rows;
-    for (;;) {
-      const auto row = (*statement)->step();
-      if (!row) rows.push_back("error: " + row.error().message);
-      if (!row || !*row) break;
-      std::string line;
-      for (std::size_t i = 0; i < (*statement)->size(); ++i)
-        line += (i > 0 ? "|" : "") + std::string((*statement)->text(i));
-      rows.push_back(line);
-    }
-    return rows;
-  }
+  std::vector<std::string> ask(std::string_view sql) { return testing::rows_of(registry_, &services_, sql); }
 
  private:
   std::unique_ptr<store::FifoStore> store_;
