@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "events/filters/filter.h"
 #include "events/kinds/kinds.h"
 
 namespace osprey::events {
@@ -41,9 +42,10 @@ struct Demand {
   Kinds kinds;
   std::vector<std::string> environment;  // names of variables that an exec event is to have
   std::vector<WatchedCategory> watched;
-  bool execs = false;  // of ProcessEvent
-  bool forks = false;  // likewise
-  bool kills = false;  // likewise
+  bool execs = false;                                // of ProcessEvent
+  bool forks = false;                                // likewise
+  bool kills = false;                                // likewise
+  std::shared_ptr<const Filters> filters = nullptr;  // what they match need not be told of; null: none
 
   bool operator==(const Demand&) const = default;
 };
@@ -87,6 +89,8 @@ class Source {
   // Any thread may ask.
   virtual SourceCounts counts() const = 0;
   virtual void close() noexcept = 0;
+  // Those of the demand's filters that the kernel was given, or that it has refused. Any thread may ask.
+  virtual std::vector<PushedFilter> pushed() const { return {}; }
 };
 
 }  // namespace osprey::events

@@ -24,19 +24,13 @@ constexpr auto kNoPriority = std::numeric_limits<std::uint64_t>::max();
 using Names = std::vector<std::string_view>;
 
 const Names& settings_keys() {
-  static const Names names{"options",
-                           "decorators",
-                           "file_paths",
-                           "file_paths_query",
-                           "file_accesses",
-                           "exclude_paths",
-                           "yara",
-                           "events",
-                           "auto_table_construction",
-                           "views",
-                           "prometheus_targets",
-                           "kafka_topics",
-                           "feature_vectors",
+  static const Names names{"options",       "decorators",
+                           "file_paths",    "file_paths_query",
+                           "file_accesses", "exclude_paths",
+                           "yara",          "events",
+                           "event_filters", "auto_table_construction",
+                           "views",         "prometheus_targets",
+                           "kafka_topics",  "feature_vectors",
                            "logger"};
   return names;
 }
@@ -426,6 +420,7 @@ class Reader {
     read_files(root, settings.files);
     read_json(root, "yara", settings.yara);
     read_events(root, settings);
+    read_event_filters(root, settings.event_filters);
     for_section(root, "auto_table_construction", [&](const ConfigNode& node) {
       if (auto table = read_auto_table(node)) settings.auto_tables.push_back(std::move(*table));
     });
@@ -496,6 +491,35 @@ class Reader {
     check_keys(*node, keys);
     if (const auto* enabled = node->member(keys[0])) settings.enabled_subscribers = texts(*enabled);
     if (const auto* disabled = node->member(keys[1])) settings.disabled_subscribers = texts(*disabled);
+  }
+
+  // A list of rules, each a text or an object with "rule".
+  void read_event_filters(const ConfigNode& root, std::vector<EventFilter>& filters) {
+    static const Names keys{"rule", "id", "tables", "description"};
+    const auto* node = section(root, "event_filters");
+    if (!node) return;
+    if (!node->is_array()) return note(*node, "is not a list of rules; ignored");
+    const Path path(*this, "event_filters");
+    for (const auto& child : node->children) {
+      // Where an object begins in a list is not known, but where its first member is.
+      auto one = child;
+      if (!one.children.empty()) one.line = one.children.front().line;
+      EventFilter filter;
+      if (const auto* text = one.text()) {
+        filter.rule = *text;
+      } else if (one.is_object()) {
+        check_keys(one, keys);
+        filter.rule = text_member(one, "rule");
+        filter.id = text_member(one, "id");
+        if (const auto* tables = one.member("tables")) filter.tables = texts(*tables);
+      }
+      if (filter.rule.empty()) {
+        note(one, "is neither a rule nor an object that has a \"rule\"; left out");
+        continue;
+      }
+      if (filter.id.empty()) filter.id = fmt::format("{}:{}", file_, one.line);
+      filters.push_back(std::move(filter));
+    }
   }
 
   std::optional<AutoTable> read_auto_table(const ConfigNode& node) {

@@ -60,6 +60,15 @@ struct FileMonitoring {
   bool operator==(const FileMonitoring&) const = default;
 };
 
+// Events that are not to be kept: our own key, which osquery passes over.
+struct EventFilter {
+  std::string id;                   // as written, or "SOURCE:line" of one that has none
+  std::string rule;                 // auditctl(8)'s words
+  std::vector<std::string> tables;  // that it is about; empty: those that its list is
+
+  bool operator==(const EventFilter&) const = default;
+};
+
 struct PrometheusTargets {
   std::vector<std::string> urls;
   double timeout_s = 1;
@@ -83,6 +92,7 @@ struct Settings {
   std::string yara;  // JSON object, for the events that need it; empty: none
   std::vector<std::string> enabled_subscribers;
   std::vector<std::string> disabled_subscribers;
+  std::vector<EventFilter> event_filters;
   std::vector<AutoTable> auto_tables;
   std::map<std::string, std::string, std::less<>> views;
   std::optional<PrometheusTargets> prometheus;

@@ -245,6 +245,23 @@ TEST(Document, TheOtherKeys) {
                                                      EndsWith("views.no: is not SQL; ignored")));
 }
 
+// CFG-14
+TEST(Document, EventFilters) {
+  const auto document = read(
+      "{\"event_filters\": [\"-a never,exit -F uid=0\",\n"
+      "{\"id\": \"b\", \"rule\": \"-a never,exit\", \"tables\": [\"dns_events\"]},\n"
+      "{\"id\": \"c\", \"rules\": \"x\"}, 5]}");
+  ASSERT_TRUE(document);
+  EXPECT_THAT(document->event_filters, ElementsAre(EventFilter{"/c.conf:1", "-a never,exit -F uid=0", {}},
+                                                   EventFilter{"b", "-a never,exit", {"dns_events"}}));
+  EXPECT_THAT(notes(*document),
+              ElementsAre("/c.conf:3: event_filters.rules: unknown key, ignored; did you mean rule?",
+                          "/c.conf:3: event_filters: is neither a rule nor an object that has a \"rule\"; left out",
+                          "/c.conf:3: event_filters: is neither a rule nor an object that has a \"rule\"; left out"));
+  EXPECT_THAT(notes(*read(R"({"event_filters": {"a": "-a never,exit"}})")),
+              ElementsAre("/c.conf:1: event_filters: is not a list of rules; ignored"));
+}
+
 // Weakness 12 of compat section 13.
 TEST(Document, UnknownKeysAreToldWithTheirLineAndTheNearestRightWord) {
   const auto document = read(

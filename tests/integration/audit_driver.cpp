@@ -3,7 +3,8 @@
 // Writes {"ready": MODE} once it captures, then an event a line in JSON, texts as hexadecimal bytes, at last its
 // counters. KIND is execs, forks, kills, sockets, files, users, modules, privileges, namespaces, ptrace, bpf, selinux,
 // apparmor or seccomp. Options: mode, key, state, log, watch, rule, exclude_exe, failed, unix, null_accept, accesses,
-// partial, read_only, self, quiet (events are counted only), limit (of the kernel's backlog).
+// partial, read_only, self, filter (a rule for the kernel), match (one that "keeps" of each event tells of), quiet
+// (events are counted only), limit (of the kernel's backlog).
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -65,10 +66,11 @@ class Line {
 
 class Printer final : public EventSink {
  public:
-  explicit Printer(bool quiet) : quiet_(quiet) {}
+  Printer(bool quiet, std::vector<Filter> filters) : quiet_(quiet), filters_(std::move(filters)) {}
   void take(AnyEvent event) override {
     ++taken_;
-    if (!quiet_) std::visit([this](auto* one) { print(*one); }, event);
+    const bool keeps = filters_.keeps(event);
+    if (!quiet_) std::visit([&](auto* one) { print(*one, keeps); }, event);
   }
   void forked(const ProcessKey&, const ProcessKey&) override {}
   void exited(const ProcessKey&) override {}
@@ -76,8 +78,9 @@ class Printer final : public EventSink {
 
  private:
   template <class Event>
-  void print(const Event& event) {
+  void print(const Event& event, bool keeps) {
     Line line(Event::kFamily);
+    line.number("keeps", keeps);
     if constexpr (requires { event.actor; }) line.actor(event.actor);
     line.number("moment", static_cast<std::int64_t>(event.header.moment));
     if constexpr (requires { event.result; }) line.number("result", event.result);
@@ -154,6 +157,7 @@ class Printer final : public EventSink {
   static void say(Line&, const Event&) {}
 
   const bool quiet_;
+  const Filters filters_;
   std::uint64_t taken_ = 0;
 };
 
@@ -165,8 +169,15 @@ class Printer final : public EventSink {
 struct Orders {
   audit::AuditOptions options;
   Demand demand;
+  std::vector<Filter> pushed, asked;  // filters
   bool quiet = false;
 };
+
+Filter filter_of(const std::string& rule) {
+  auto filter = parse_filter(rule);
+  if (!filter) leave(filter.error().text());
+  return *filter;
+}
 
 Orders orders_of(std::span<char*> arguments) {
   Orders orders;
@@ -198,6 +209,10 @@ Orders orders_of(std::span<char*> arguments) {
         demand.watched.push_back({"test", {value}, {}, false});
       else if (name == "rule")
         options.rules.push_back(value);
+      else if (name == "filter")
+        orders.pushed.push_back(filter_of(value));
+      else if (name == "match")
+        orders.asked.push_back(filter_of(value));
       else if (name == "exclude_exe")
         options.exclude_exe.push_back(value);
       else if (name == "limit")
@@ -261,13 +276,14 @@ int main(int argc, char** argv) {
   ::sigaction(SIGTERM, &action, nullptr);
   ::sigaction(SIGINT, &action, nullptr);
 
+  if (!orders.pushed.empty()) orders.demand.filters = std::make_shared<const Filters>(std::move(orders.pushed));
   audit::AuditSource source(orders.options);
   if (auto opened = source.open(orders.demand); !opened) leave(opened.error().text());
   std::cout << fmt::format("{{\"ready\": \"{}\"}}", source.mode()) << std::endl;
   for (const auto& rule : source.rules())
     if (!rule.installed) std::cerr << rule.text << ": " << rule.reason << '\n';
 
-  Printer printer(orders.quiet);
+  Printer printer(orders.quiet, std::move(orders.asked));
   // What was there when the order came is told too.
   for (int rounds_left = 3; rounds_left > 0; rounds_left -= ordered_to_stop ? 1 : 0) {
     pollfd one{source.descriptor(), POLLIN, 0};

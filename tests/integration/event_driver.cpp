@@ -1,5 +1,5 @@
-// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--quiet] [--ring=BYTES]: opens a
-// source of events and tells on standard output, a JSON object a line, what it says.
+// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--filters=RULE;…] [--quiet]
+// [--ring=BYTES]: opens a source of events and tells on standard output, a JSON object a line, what it says.
 //
 // Each event is {"family":…, its fields in the order of its fields()}; texts have bytes above 0x7f as U+0080 to U+00FF,
 // so that they can be compared byte by byte. {"ready":true} comes once the source is open. A line on standard input is
@@ -135,6 +135,19 @@ struct Options {
   std::uint32_t ring = 0;  // bytes of bpf's; 0: as it likes
 };
 
+// Rules with a semicolon between, and an underscore for each space.
+std::shared_ptr<const Filters> filters_of(std::string_view rules) {
+  std::vector<Filter> filters;
+  for (const auto rule : split(rules, ';')) {
+    std::string text(rule);
+    std::ranges::replace(text, '_', ' ');
+    auto filter = parse_filter(text);
+    if (!filter) leave(filter.error().text());
+    filters.push_back(std::move(*filter));
+  }
+  return std::make_shared<const Filters>(std::move(filters));
+}
+
 Options options_of(const std::vector<std::string_view>& arguments) {
   Options options;
   for (auto argument : arguments) {
@@ -153,6 +166,8 @@ Options options_of(const std::vector<std::string_view>& arguments) {
       options.demand.forks = true;
     else if (name == "--kills")
       options.demand.kills = true;
+    else if (name == "--filters")
+      options.demand.filters = filters_of(argument);
     else if (name == "--quiet")
       options.quiet = true;
     else if (name == "--ring")
@@ -180,7 +195,11 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-std::string told(const SourceCounts& counts) {
+std::string told(const SourceCounts& counts, const std::vector<PushedFilter>& filters) {
+  std::string pushed;
+  for (const auto& one : filters)
+    pushed += fmt::format("{}[{},{}]", pushed.empty() ? "" : ",", one.installed ? 1 : 0, one.hits.value_or(0));
+
   const auto number = [](const std::optional<std::uint64_t>& value) { return value ? std::to_string(*value) : "null"; };
   const auto list = [](const std::vector<SourceCounts::Drop>& drops) {
     std::string text;
@@ -192,9 +211,9 @@ std::string told(const SourceCounts& counts) {
   Json json(missing);
   json(counts.missing);
   return fmt::format(
-      R"({{"counts":{{"seen":{},"kept":{},"filtered":{},"dropped":[{}],"partial":[{}],"missing":{},"lag":{},"cpu":{:.6f}}}}})",
+      R"({{"counts":{{"seen":{},"kept":{},"filtered":{},"dropped":[{}],"partial":[{}],"missing":{},"lag":{},"filters":[{}],"cpu":{:.6f}}}}})",
       number(counts.seen), counts.kept, number(counts.filtered), list(counts.dropped), list(counts.partial), missing,
-      number(counts.lag), cpu_seconds());
+      number(counts.lag), pushed, cpu_seconds());
 }
 
 void drain(Source& source, Printer& printer) {
@@ -209,7 +228,7 @@ void drain(Source& source, Printer& printer) {
 void answer(Source& source, Printer& printer, const std::string& line) {
   if (line == "counts") {
     drain(source, printer);
-    printer.line(told(source.counts()));
+    printer.line(told(source.counts(), source.pushed()));
   } else if (line == "act") {
     const UniqueFd own(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const sockaddr_in any{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
@@ -268,6 +287,6 @@ int main(int argc, char** argv) {
   printer.flush();
   serve(*source, printer);
   drain(*source, printer);
-  printer.line(told(source->counts()));
+  printer.line(told(source->counts(), source->pushed()));
   printer.flush();
 }

@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include "agent/config/yara_settings.h"
+#include "agent/events/event_demand.h"
 #include "agent/program.h"
 #include "base/text.h"
 
@@ -75,6 +76,7 @@ class Builder {
     made_.feature_vectors = merged_json(made_.feature_vectors, settings.feature_vectors);
     append_missing(made_.enabled_subscribers, settings.enabled_subscribers);
     append_missing(made_.disabled_subscribers, settings.disabled_subscribers);
+    add_event_filters(settings.event_filters);
     add_auto_tables(settings.auto_tables);
     for (const auto& [name, sql] : settings.views) {
       const auto [at, fresh] = made_.views.insert_or_assign(name, sql);
@@ -147,6 +149,40 @@ class Builder {
     read_yara(yara, wrong);
     for (auto& [where, what] : wrong) note(where, std::move(what));
     made_.yara = merged_json(made_.yara, yara);
+  }
+
+  void add_event_filters(const std::vector<protocol::EventFilter>& filters) {
+    constexpr std::size_t kMostFilters = 256;
+    for (const auto& one : filters) {
+      const auto key = fmt::format("event_filters.{}", one.id);
+      auto filter = events::parse_filter(one.rule);
+      if (!filter) {
+        note(key, fmt::format("{}; left out", filter.error().message));
+      } else if (made_.event_filters.size() == kMostFilters) {
+        note(key, fmt::format("there are {} filters, which is the most; left out", kMostFilters));
+      } else if (limit(*filter, one.tables, key)) {
+        filter->id = one.id;
+        filter->source = source_;
+        made_.event_filters.push_back(std::move(*filter));
+      }
+    }
+  }
+
+  // To some tables. False: there is none of them.
+  bool limit(events::Filter& filter, const std::vector<std::string>& tables, const std::string& key) {
+    if (tables.empty()) return true;
+    events::Kinds kinds;
+    for (const auto& name : tables) {
+      const auto table = std::ranges::find(event_tables(), name, &EventTable::name);
+      if (table == event_tables().end())
+        note(key, fmt::format("{} is no table of events", name));
+      else
+        kinds.set(table->kind);
+    }
+    if (kinds.none()) note(key, "has no table that it could be about; left out");
+    filter.limited = kinds != filter.kinds;
+    filter.kinds = kinds;
+    return kinds.any();
   }
 
   void add_auto_tables(const std::vector<protocol::AutoTable>& tables) {
@@ -261,6 +297,7 @@ std::string describe_change(const Configuration& before, const Configuration& af
   differ("file_paths", before.files != after.files);
   differ("events", before.enabled_subscribers != after.enabled_subscribers ||
                        before.disabled_subscribers != after.disabled_subscribers);
+  differ("event_filters", before.event_filters != after.event_filters);
   differ("yara", before.yara != after.yara);
   differ("prometheus_targets", before.prometheus != after.prometheus);
   differ("kafka_topics", before.kafka_topics != after.kafka_topics);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/flags/flags.h"
+#include "events/filters/filter.h"
 #include "protocol/configuration.h"
 
 namespace osprey::agent {
@@ -42,6 +43,7 @@ struct Configuration {
   protocol::Categories kafka_topics;
   std::vector<std::string> enabled_subscribers;
   std::vector<std::string> disabled_subscribers;
+  std::vector<events::Filter> event_filters;
   std::string yara;
   std::string feature_vectors;
 

@@ -106,6 +106,29 @@ TEST(Configuration, ActivePacksBringWhatElseTheyHold) {
   EXPECT_EQ(after.configuration.decorators.size(), 1u);
 }
 
+// CFG-14, EVT-28
+TEST(Configuration, EventFiltersOfAllSourcesAndWhatIsWrongWithThem) {
+  const auto made = make({document("a", R"({"event_filters": ["-a never,exit -F exe=/usr/bin/make",
+                                  {"id": "n", "rule": "-a never,exit -F uid=0", "tables": ["dns_events", "no_events"]}]})"),
+                          document("b", R"({"event_filters": [{"id": "x", "rule": "-a never,exit -F uuid=0"},
+                                  {"id": "y", "rule": "-a never,exit", "tables": ["no"]}]})")});
+  const auto& filters = made.configuration.event_filters;
+  ASSERT_EQ(filters.size(), 2);
+  EXPECT_EQ(filters[0].id, "a:1");
+  EXPECT_EQ(filters[0].source, "a");
+  EXPECT_FALSE(filters[0].limited);
+  EXPECT_TRUE(filters[1].limited);
+  EXPECT_EQ(filters[1].kinds.count(), 1);
+  EXPECT_TRUE(filters[1].kinds.test(events::kKind<events::DnsEvent>));
+  std::vector<std::string> notes;
+  for (const auto& note : made.notes) notes.push_back(note.where + ": " + note.text);
+  EXPECT_THAT(notes, ElementsAre("a: event_filters.n: no_events is no table of events",
+                                 "b: event_filters.x: 'uuid' is no field of a rule: 'auid' is; left out",
+                                 "b: event_filters.y: no is no table of events",
+                                 "b: event_filters.y: has no table that it could be about; left out"));
+  EXPECT_EQ(describe_change({}, made.configuration), "event_filters changed");
+}
+
 // Weakness 8 of compat section 13: osquery keeps the last source's only.
 TEST(Configuration, SourcesAreMergedByName) {
   const auto made =

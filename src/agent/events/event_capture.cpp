@@ -77,7 +77,7 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   const auto families = journal_families(parts.flags);
   std::uint64_t cap = store::kFifoOverhead;
   for (const auto& family : families) cap += family.cap_bytes;
-  std::unique_ptr<EventCapture> made(new EventCapture(parts.program, parts.store, cap));
+  std::unique_ptr<EventCapture> made(new EventCapture(parts.program, parts.status, parts.store, cap));
   auto opened = TRY(open_journal({journal_directory(parts.flags.text("database_path")), families}));
   if (!opened.reason.empty())
     parts.status.error(fmt::format("the event journal was damaged{}{}: {}",
@@ -118,7 +118,17 @@ void EventCapture::apply(const Configuration& configuration) {
   auto tables = active_event_tables(configuration, program_.osquery_compatible);
   yara_->configure(yara_settings(configuration, program_, nullptr));
   capture_->expire_after(event_expiry(configuration));
-  capture_->demand(event_demand(configuration, tables, program_.osquery_compatible));
+  std::vector<std::string> wrong;
+  capture_->limit(event_pressure(configuration, tables, wrong));
+  for (const auto& name : wrong) status_.warning(fmt::format("events_shed_order: {} is no table of events", name));
+  auto demand = event_demand(configuration, tables, program_.osquery_compatible);
+  // The same filters go on counting.
+  if (configuration.event_filters != configured_filters_) {
+    configured_filters_ = configuration.event_filters;
+    filters_ = configured_filters_.empty() ? nullptr : std::make_shared<const events::Filters>(configured_filters_);
+  }
+  demand.filters = filters_;
+  capture_->demand(std::move(demand));
   const std::lock_guard lock(mutex_);
   active_ = std::move(tables);
 }

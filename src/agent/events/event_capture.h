@@ -66,10 +66,11 @@ class EventCapture {
   Limit limit() const;
 
  private:
-  EventCapture(const Program& program, store::Store& state, std::uint64_t cap)
-      : program_(program), state_(state), cap_bytes_(cap) {}
+  EventCapture(const Program& program, StatusLog& status, store::Store& state, std::uint64_t cap)
+      : program_(program), status_(status), state_(state), cap_bytes_(cap) {}
 
   const Program& program_;
+  StatusLog& status_;
   store::Store& state_;
   const std::uint64_t cap_bytes_;
   std::unique_ptr<store::FifoStore> store_;
@@ -82,6 +83,9 @@ class EventCapture {
   std::atomic<Losses*> losses_ = nullptr;
   mutable std::mutex mutex_;
   std::set<std::string_view> active_;
+  // Of the last apply(), whose thread has them.
+  std::vector<events::Filter> configured_filters_;
+  std::shared_ptr<const events::Filters> filters_;
 };
 
 }  // namespace osprey::agent

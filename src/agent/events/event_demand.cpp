@@ -131,6 +131,24 @@ Demand event_demand(const Configuration& configuration, const std::set<std::stri
   return demand;
 }
 
+PressureOptions event_pressure(const Configuration& configuration, const std::set<std::string_view>& tables,
+                               std::vector<std::string>& wrong) {
+  PressureOptions options;
+  const auto percent = configuration.flags.number("events_cpu_percent");
+  options.cpu_percent = static_cast<unsigned>(std::clamp<std::int64_t>(percent, 0, 100));
+  for (const auto name : split(configuration.flags.text("events_shed_order"), ',')) {
+    const auto trimmed = trim(name);
+    if (trimmed.empty()) continue;
+    const auto* table = table_named(trimmed);
+    if (!table)
+      wrong.emplace_back(trimmed);
+    else if (tables.contains(table->name))
+      options.order.push_back(
+          {.name = std::string(trimmed), .kind = table->kind, .accesses = trimmed == "file_access_events"});
+  }
+  return options;
+}
+
 std::array<std::uint64_t, kKinds> event_expiry(const Configuration& configuration) {
   const auto seconds = [&](FlagName flag) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(configuration.flags.number(flag), 0));

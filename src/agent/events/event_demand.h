@@ -4,9 +4,12 @@
 #include <array>
 #include <cstdint>
 #include <set>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/config/configuration.h"
+#include "events/capture/pressure.h"
 #include "events/source.h"
 
 namespace osprey::agent {
@@ -22,6 +25,10 @@ events::Demand event_demand(const Configuration& configuration, const std::set<s
 // Seconds that rows are kept, by kind: --events_expiry, or three times the longest interval of a query on them, so that
 // each sees all. 0: for as long as there is room.
 std::array<std::uint64_t, events::kKinds> event_expiry(const Configuration& configuration);
+
+// --events_cpu_percent, and of --events_shed_order those of `tables`. What is no table of events is put into `wrong`.
+events::PressureOptions event_pressure(const Configuration& configuration, const std::set<std::string_view>& tables,
+                                       std::vector<std::string>& wrong);
 
 // Every event table, and the publisher that it listens to in osquery.
 struct EventTable {

@@ -87,6 +87,23 @@ TEST(EventDemand, ExcludedPathsAreTheirCategorysOrAsInOsqueryEverybodys) {
   EXPECT_THAT(watched[1].excluded, ElementsAre("/etc/mtab"));
 }
 
+// EVT-25: what nobody reads cannot be given up.
+TEST(EventDemand, WhatIsGivenUpUnderPressureIsOfTheTablesThatAreFilled) {
+  auto configuration = scheduled({});
+  std::vector<std::string> wrong;
+  auto pressure = event_pressure(configuration, {"process_events", "dns_events", "socket_events"}, wrong);
+  EXPECT_EQ(pressure.cpu_percent, 15) << "below cgroup_cpu_percent";
+  EXPECT_THAT(pressure.order, ElementsAre(Sheddable{"dns_events", kKind<DnsEvent>, false},
+                                          Sheddable{"socket_events", kKind<SocketEvent>, false}));
+  EXPECT_THAT(wrong, IsEmpty());
+  configuration.flags.set("events_shed_order", "process_events, socket_event");
+  configuration.flags.set("events_cpu_percent", "0");
+  pressure = event_pressure(configuration, {"process_events", "socket_events"}, wrong);
+  EXPECT_EQ(pressure.cpu_percent, 0);
+  EXPECT_THAT(pressure.order, ElementsAre(Sheddable{"process_events", kKind<ProcessEvent>, false}));
+  EXPECT_THAT(wrong, ElementsAre("socket_event"));
+}
+
 // compat section 5.3.
 TEST(EventDemand, EventsAreKeptForThreeOfTheLongestIntervals) {
   auto configuration = scheduled({"SELECT * FROM dns_events"}, 86'400);

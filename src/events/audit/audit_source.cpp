@@ -55,6 +55,23 @@ std::uint64_t drops_of(int socket) {
   return 0;
 }
 
+// Installed is what is so in every architecture.
+std::vector<PushedFilter> pushed_of(const std::vector<FilterRules>& filters, const std::vector<RuleState>& states) {
+  std::vector<PushedFilter> pushed;
+  for (const auto& filter : filters) {
+    PushedFilter one{
+        .rule = filter.filter, .installed = !filter.rules.empty(), .reason = filter.reason, .hits = std::nullopt};
+    for (const auto& rule : filter.rules) {
+      const auto state = std::ranges::find(states, linux::text_of(rule), &RuleState::text);
+      if (state != states.end() && state->installed) continue;
+      one.installed = false;
+      if (state != states.end() && one.reason.empty()) one.reason = state->reason;
+    }
+    pushed.push_back(std::move(one));
+  }
+  return pushed;
+}
+
 std::string boot_id() { return Root::host().read_trimmed("/proc/sys/kernel/random/boot_id").value_or("-"); }
 
 // What stat(2) says of executables; of one that is run again within a second it is not asked again.
@@ -254,8 +271,14 @@ Result<void> AuditSource::configure(const linux::AuditStatus& status) {
 Result<void> AuditSource::install(const Demand& demand) {
   if (!control_ || !options_.allow_config) return {};
   auto wanted = TRY(wanted_rules(options_, demand, own_executable_));
-  if (wanted == installed_) return {};
+  const auto filters = filter_rules(options_, demand);
+  if (wanted == installed_) {
+    const std::lock_guard lock(mutex_);
+    pushed_ = pushed_of(filters, states_);
+    return {};
+  }
   std::vector<RuleState> states;
+  bool exempts = true;  // filters that keep events could be had so far
   std::vector<linux::AuditRule> there;
   std::optional<Error> refusal;
   // Those that both have stay, as long as the order holds: rules are put at the end.
@@ -270,15 +293,20 @@ Result<void> AuditSource::install(const Demand& demand) {
   std::vector<linux::AuditRule> old(installed_.begin() + static_cast<std::ptrdiff_t>(same), installed_.end());
   for (std::size_t i = same; i < wanted.size(); ++i) {
     if (std::ranges::find(old, wanted[i]) != old.end()) static_cast<void>(control_->remove(wanted[i]));
-    auto added = control_->add(wanted[i]);
+    const bool filter = std::ranges::any_of(
+        filters, [&](const FilterRules& one) { return std::ranges::find(one.rules, wanted[i]) != one.rules.end(); });
+    auto added = filter && !exempts && wanted[i].action == AUDIT_NEVER
+                     ? failure("audit rule", "one before it that keeps events was refused")
+                     : control_->add(wanted[i]);
     if (!added && added.error().code == EEXIST) {
       if (!options_.force_unconfigure) theirs_.push_back(wanted[i]);
       added = {};
     }
     RuleState state{linux::text_of(wanted[i]), added.has_value(), added ? std::string() : added.error().message};
+    if (filter && !added) exempts &= wanted[i].action == AUDIT_NEVER;
     if (added)
       there.push_back(wanted[i]);
-    else if (!refusal)
+    else if (!refusal && !filter)
       refusal = added.error();
     states.push_back(std::move(state));
   }
@@ -291,6 +319,7 @@ Result<void> AuditSource::install(const Demand& demand) {
     if (std::ranges::find(there, rule) == there.end()) static_cast<void>(control_->remove(rule));
   installed_ = std::move(there);
   const std::lock_guard lock(mutex_);
+  pushed_ = pushed_of(filters, states);
   states_ = std::move(states);
   return {};
 }
@@ -330,6 +359,7 @@ void AuditSource::close() noexcept {
   open_ = false;
   const std::lock_guard lock(mutex_);
   states_.clear();
+  pushed_.clear();
 }
 
 int AuditSource::descriptor() const noexcept {
@@ -453,6 +483,11 @@ std::string_view AuditSource::mode() const noexcept {
       break;
   }
   return "none";
+}
+
+std::vector<PushedFilter> AuditSource::pushed() const {
+  const std::lock_guard lock(mutex_);
+  return pushed_;
 }
 
 std::vector<RuleState> AuditSource::rules() const {

@@ -54,6 +54,7 @@ class AuditSource final : public Source {
   // "unicast", "multicast", "dispatcher", "log"; "none" while it is closed. Any thread, as the next.
   std::string_view mode() const noexcept;
   std::vector<RuleState> rules() const;
+  std::vector<PushedFilter> pushed() const override;
 
  private:
   // What was in the kernel before it was changed.
@@ -99,6 +100,7 @@ class AuditSource final : public Source {
 
   mutable std::mutex mutex_;  // of what follows: asked by other threads
   std::vector<RuleState> states_;
+  std::vector<PushedFilter> pushed_;
   SourceCounts counts_;
   std::uint64_t kernel_lost_ = 0, socket_drops_ = 0, queue_full_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "events/audit/rules.h"
 
+#include <fmt/format.h>
 #include <linux/audit.h>
 #include <linux/net.h>
 #include <linux/sched.h>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "events/audit/calls.h"
 #include "events/audit/decode.h"
@@ -186,18 +188,97 @@ void add_for(std::vector<AuditRule>& rules, const Wishes& wishes, AuditArch arch
   }
 }
 
+std::vector<AuditArch> known_archs() {
+  std::vector<AuditArch> archs;
+  for (const auto arch : {linux::native_arch(), linux::compat_arch()})
+    if (arch) archs.push_back(*arch);
+  return archs;
+}
+
+std::vector<AuditRule> asked_rules(const AuditOptions& options, const Demand& demand) {
+  std::vector<AuditRule> asked;
+  const Wishes wishes(options, demand);
+  for (const auto arch : known_archs()) add_for(asked, wishes, arch);
+  return asked;
+}
+
+// Ours to remove: a key of its own stays beside.
+void add_key(AuditRule& rule, const std::string& ours) {
+  const auto key =
+      std::ranges::find(rule.fields, static_cast<std::uint32_t>(AUDIT_FILTERKEY), &linux::AuditField::field);
+  if (key == rule.fields.end()) return rule.add(AUDIT_FILTERKEY, AUDIT_EQUAL, ours);
+  key->text = ours + '\x01' + key->text;
+  key->value = static_cast<std::uint32_t>(key->text.size());
+}
+
+// Of the calls that are asked for anyhow, in this architecture. Empty: there are none.
+std::optional<AuditRule> narrowed_to(const AuditRule& rule, AuditArch arch, const std::vector<AuditRule>& asked) {
+  const auto number = linux::audit_arch_number(arch);
+  AuditRule narrowed;
+  narrowed.list = rule.list;
+  narrowed.action = rule.action;
+  narrowed.add(AUDIT_ARCH, AUDIT_EQUAL, number);
+  for (const auto& field : rule.fields) {
+    if (field.field != AUDIT_ARCH) {
+      narrowed.fields.push_back(field);
+    } else if ((field.value == number) != (field.op == AUDIT_EQUAL)) {
+      return std::nullopt;
+    }
+  }
+  bool any = false;
+  for (const auto& other : asked) {
+    if (other.arch() != number) continue;
+    for (std::size_t i = 0; i < narrowed.syscalls.size(); ++i) {
+      narrowed.syscalls[i] |= other.syscalls[i] & rule.syscalls[i];
+      any |= narrowed.syscalls[i] != 0;
+    }
+  }
+  return any ? std::optional(narrowed) : std::nullopt;
+}
+
+std::string why_not_pushed(const Filter& filter) {
+  if (filter.rule.list != AUDIT_FILTER_EXIT) return "in the kernel it would hold for everybody's records";
+  if (!filter.own.empty()) return fmt::format("audit knows no {}", name_of(filter.own.front().field));
+  if (filter.limited) return "it is for some tables only";
+  return {};
+}
+
 }  // namespace
+
+std::vector<FilterRules> filter_rules(const AuditOptions& options, const Demand& demand) {
+  std::vector<FilterRules> made;
+  if (!demand.filters) return made;
+  const auto asked = asked_rules(options, demand);
+  std::string behind;  // what keeps events and is asked by the agent only
+  const auto& filters = demand.filters->rules();
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    const auto& filter = filters[i];
+    auto& one = made.emplace_back(FilterRules{.filter = i, .rules = {}, .reason = why_not_pushed(filter)});
+    if (!filter.never() && !filter.rule.first) one.reason = "it takes nothing away";
+    if (!options.allow_config) one.reason = "rules may not be set (audit_allow_config)";
+    if (one.reason.empty() && filter.never() && !behind.empty())
+      one.reason = fmt::format("it stands behind {}, which the agent decides", behind);
+    if (one.reason.empty()) {
+      for (const auto arch : known_archs())
+        if (auto rule = narrowed_to(filter.rule, arch, asked)) one.rules.push_back(std::move(*rule));
+      if (one.rules.empty()) one.reason = "no call that it is about is asked for";
+    }
+    for (auto& rule : one.rules) {
+      add_key(rule, options.key);
+      if (rule.fields.size() > linux::kMostAuditFields) one.reason = "with our key it has more than 64 fields";
+    }
+    if (!one.reason.empty()) one.rules.clear();
+    if (!filter.never() && filter.rule.first && one.rules.empty()) behind = filter.id;
+  }
+  return made;
+}
 
 Result<std::vector<AuditRule>> wanted_rules(const AuditOptions& options, const Demand& demand,
                                             const std::string& own_executable) {
   std::vector<AuditRule> rules;
   if (!options.allow_config) return rules;
-  const Wishes wishes(options, demand);
-  std::vector<AuditRule> asked;
-  std::vector<AuditArch> archs;
-  for (const auto arch : {linux::native_arch(), linux::compat_arch()})
-    if (arch) archs.push_back(*arch);
-  for (const auto arch : archs) add_for(asked, wishes, arch);
+  const auto asked = asked_rules(options, demand);
+  const auto archs = known_archs();
   // What is evaluated at each call of every program is not there for nothing.
   if (asked.empty()) return rules;
   if (options.exclude_self && !own_executable.empty()) rules.push_back(never(archs.front(), own_executable, asked));
@@ -207,22 +288,15 @@ Result<std::vector<AuditRule>> wanted_rules(const AuditOptions& options, const D
   for (const auto& text : options.rules) {
     auto rule = TRY(linux::parse_audit_rule(text));
     rule.first = false;
-    // Ours to remove: a key of its own stays beside.
     configured.push_back(std::move(rule));
   }
   std::ranges::stable_partition(configured, [](const AuditRule& rule) { return rule.action == AUDIT_NEVER; });
   rules.insert(rules.end(), configured.begin(), configured.end());
-  rules.insert(rules.end(), asked.begin(), asked.end());
-  for (auto& rule : rules) {
-    const auto key =
-        std::ranges::find(rule.fields, static_cast<std::uint32_t>(AUDIT_FILTERKEY), &linux::AuditField::field);
-    if (key != rule.fields.end()) {
-      key->text = options.key + '\x01' + key->text;
-      key->value = static_cast<std::uint32_t>(key->text.size());
-    } else {
-      rule.add(AUDIT_FILTERKEY, AUDIT_EQUAL, options.key);
-    }
-  }
+  for (auto& rule : rules) add_key(rule, options.key);
+  for (const auto& filter : filter_rules(options, demand))
+    rules.insert(rules.end(), filter.rules.begin(), filter.rules.end());
+  const auto first_asked = rules.insert(rules.end(), asked.begin(), asked.end());
+  std::for_each(first_asked, rules.end(), [&](AuditRule& rule) { add_key(rule, options.key); });
   return rules;
 }
 

@@ -4,6 +4,7 @@
 #include <linux/audit.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "events/kinds/kinds.h"
 
@@ -75,6 +76,57 @@ TEST(AuditRules, FailuresAreAskedForWhereTheyAreTold) {
   EXPECT_EQ(rules.at(0), "-a always,exit -F arch=b64 -S connect,accept,bind,accept4 -F key=osprey");
   options.accept_socket_events = false;
   EXPECT_EQ(texts_of(options, demand).at(0), "-a always,exit -F arch=b64 -S connect,bind -F key=osprey");
+}
+
+Demand filtered(std::initializer_list<std::string_view> rules) {
+  auto demand = execs();
+  std::vector<Filter> filters;
+  for (const auto rule : rules) {
+    auto filter = parse_filter(rule);
+    EXPECT_TRUE(filter) << filter.error().text();
+    filter->id = rule;
+    filters.push_back(std::move(*filter));
+  }
+  demand.filters = std::make_shared<const Filters>(std::move(filters));
+  return demand;
+}
+
+// EVT-28, EVT-32: of the calls that are asked for, in each architecture, before what asks for them.
+TEST(AuditRules, FiltersAreGivenToTheKernel) {
+  EXPECT_EQ(
+      texts_of(allowed(), filtered({"-a never,exit -F a0=3 -F exe=/usr/bin/make -k builds",
+                                    "-A always,exit -F arch=b64 -S execve,connect -F auid=1000"})),
+      (std::vector<std::string>{
+          "-a always,exit -F arch=b64 -S execve -F auid=1000 -F key=osprey",
+          "-a never,exit -F arch=b64 -S execve,execveat -F a0=0x3 -F exe=/usr/bin/make -F key=osprey -F key=builds",
+          "-a never,exit -F arch=b32 -S execve,execveat -F a0=0x3 -F exe=/usr/bin/make -F key=osprey -F key=builds",
+          "-a always,exit -F arch=b64 -S execve,execveat -F success=1 -F key=osprey",
+          "-a always,exit -F arch=b32 -S execve,execveat -F success=1 -F key=osprey",
+      }));
+}
+
+// EVT-32: the agent does what the kernel cannot, and the reason is told.
+TEST(AuditRules, WhatTheKernelCannotDecideStaysWithTheAgent) {
+  const auto reasons = [](const Demand& demand, const AuditOptions& options = allowed()) {
+    std::vector<std::string> found;
+    for (const auto& one : filter_rules(options, demand)) {
+      EXPECT_EQ(one.rules.empty(), !one.reason.empty());
+      found.push_back(one.reason);
+    }
+    return found;
+  };
+  EXPECT_EQ(reasons(filtered({"-a never,exit -F container=x", "-a never,user -F uid=0", "-a never,exit -S connect",
+                              "-a never,exit -S execve", "-a always,exit -F uid=0"})),
+            (std::vector<std::string>{"audit knows no container", "in the kernel it would hold for everybody's records",
+                                      "no call that it is about is asked for", "", "it takes nothing away"}));
+  EXPECT_EQ(reasons(filtered({"-A always,exit -F cgroup=/a", "-a never,exit -S execve"})),
+            (std::vector<std::string>{"audit knows no cgroup",
+                                      "it stands behind -A always,exit -F cgroup=/a, which the agent decides"}));
+  EXPECT_EQ(reasons(filtered({"-a never,exit"}), {}),
+            (std::vector<std::string>{"rules may not be set (audit_allow_config)"}));
+  std::string most = "-a never,exit";
+  for (int i = 0; i < 63; ++i) most += " -F uid!=" + std::to_string(i);
+  EXPECT_EQ(reasons(filtered({most})), (std::vector<std::string>{"with our key it has more than 64 fields"}));
 }
 #endif
 

@@ -1,6 +1,8 @@
 #include "events/bpf/bpf_source.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/audit.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -103,6 +105,32 @@ UniqueFd root_group() {
   return {};
 }
 
+// A rule as programs can decide it: by ids, of sockets. An error's message says why they cannot.
+Result<wire_filter> socket_filter(const Filter& filter) {
+  const auto refuse = [](std::string why) { return failure("filter", std::move(why)); };
+  if (!filter.kinds.test(kKind<SocketEvent>)) return refuse("it is not about sockets");
+  if (!filter.never()) return refuse("it takes nothing away");
+  if (!filter.rule.has_all_syscalls()) return refuse("programs decide rules over all calls only");
+  if (!filter.own.empty()) return refuse(fmt::format("programs know no {}", name_of(filter.own.front().field)));
+  wire_filter row{};
+  for (const auto& [field, op, value, text] : filter.rule.fields) {
+    if (field == AUDIT_FILTERKEY) continue;
+    constexpr std::array kFields = {AUDIT_UID, AUDIT_EUID, AUDIT_GID, AUDIT_LOGINUID};  // by wire_field
+    constexpr std::array kOperators = {AUDIT_EQUAL,        AUDIT_NOT_EQUAL,
+                                       AUDIT_LESS_THAN,    AUDIT_LESS_THAN_OR_EQUAL,
+                                       AUDIT_GREATER_THAN, AUDIT_GREATER_THAN_OR_EQUAL};  // by wire_operator
+    const auto place = std::ranges::find(kFields, static_cast<int>(field));
+    const auto sign = std::ranges::find(kOperators, static_cast<int>(op));
+    if (place == kFields.end() || sign == kOperators.end())
+      return refuse(fmt::format("programs know no {}", linux::audit_field_name(field)));
+    if (row.count == WIRE_CONDITIONS) return refuse(fmt::format("programs decide {} conditions", WIRE_CONDITIONS));
+    row.conditions[row.count++] = {.field = static_cast<std::uint32_t>(place - kFields.begin()),
+                                   .op = static_cast<std::uint32_t>(sign - kOperators.begin()),
+                                   .value = value};
+  }
+  return row;
+}
+
 void add(wire_counters& to, const wire_counters& from) {
   to.seen += from.seen;
   to.sent += from.sent;
@@ -128,6 +156,7 @@ class Opened final : public BpfSource {
   SourceCounts counts() const override;
   void close() noexcept override;
   Result<void> seed(const std::function<void(const Actor&)>& visit) override;
+  std::vector<PushedFilter> pushed() const override;
 
  private:
   struct Reader {
@@ -141,6 +170,8 @@ class Opened final : public BpfSource {
   Result<void> adopt_maps(const BpfProgram& program);
   void release_maps();
   Result<void> configure(const Demand& demand);
+  std::uint32_t push(const Demand& demand);
+  std::uint64_t hits(std::uint32_t row) const;
   std::uint32_t processors() const { return static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF))); }
   int map(std::string_view name) const;
   wire_counters read_counters(int fd, std::uint32_t row) const;
@@ -162,6 +193,8 @@ class Opened final : public BpfSource {
   std::uint64_t left_ = 0;     // records that nobody had read when it was closed
   std::optional<std::uint64_t> lag_;
   std::vector<std::string> missing_;
+  std::vector<PushedFilter> pushed_;  // hits: those of the row that were there before
+  std::vector<std::size_t> rows_;     // of the map `filters`: their places in pushed_
 };
 
 int Opened::map(std::string_view name) const {
@@ -256,7 +289,7 @@ void Opened::unload(const ProgramEntry& entry) {
 
 // The maps that no program has any more; those that count stay, and rings until they have been read.
 void Opened::release_maps() {
-  std::set<std::string, std::less<>> used = {"counters", "settings"};
+  std::set<std::string, std::less<>> used = {"counters", "settings", "filters", "filter_hits"};
   for (const auto& [name, program] : programs_)
     for (const auto& [map, fd] : program->maps()) used.insert(map);
   const std::scoped_lock lock(mutex_);
@@ -273,8 +306,62 @@ Result<void> Opened::configure(const Demand& demand) {
   settings.self = static_cast<std::uint32_t>(::getpid());
   settings.environment = !demand.environment.empty();
   settings.kills = demand.kills && of<ProcessEvent>(demand);
-  if (const int fd = map("settings"); fd >= 0) return module_->set(fd, 0, &settings);
-  return {};
+  const int fd = map("settings");
+  if (fd < 0) return {};
+  // No rule holds while they are written.
+  TRY(module_->set(fd, 0, &settings));
+  settings.filters = push(demand);
+  return module_->set(fd, 0, &settings);
+}
+
+// Those that programs can decide go into their map, in their order. How many.
+std::uint32_t Opened::push(const Demand& demand) {
+  std::vector<PushedFilter> pushed;
+  std::vector<std::size_t> rows;
+  const int fd = map("filters");
+  const std::vector<Filter> none;
+  const auto& filters = demand.filters ? demand.filters->rules() : none;
+  std::string behind;
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    const auto& filter = filters[i];
+    auto& one = pushed.emplace_back(PushedFilter{.rule = i, .installed = false, .reason = {}, .hits = {}});
+    auto row = socket_filter(filter);
+    if (row && !of<SocketEvent>(demand)) row = failure("filter", "nobody asks for sockets");
+    if (row && !behind.empty()) row = failure("filter", fmt::format("it stands behind {}", behind));
+    if (row && rows.size() == WIRE_FILTERS) row = failure("filter", fmt::format("the programs hold {}", WIRE_FILTERS));
+    if (row)
+      if (const auto set = module_->set(fd, static_cast<std::uint32_t>(rows.size()), &*row); !set)
+        row = std::unexpected(set.error());
+    if (row) {
+      one.installed = true;
+      one.hits = hits(static_cast<std::uint32_t>(rows.size()));
+      rows.push_back(i);
+    } else {
+      one.reason = row.error().message;
+    }
+    if (!filter.never() && filter.rule.first && filter.kinds.test(kKind<SocketEvent>)) behind = filter.id;
+  }
+  const auto count = static_cast<std::uint32_t>(rows.size());
+  const std::scoped_lock lock(mutex_);
+  pushed_ = std::move(pushed);
+  rows_ = std::move(rows);
+  return count;
+}
+
+std::uint64_t Opened::hits(std::uint32_t row) const {
+  std::uint64_t sum = 0;
+  if (const int fd = map("filter_hits"); fd >= 0) static_cast<void>(module_->sum(fd, row, &sum, 1));
+  return sum;
+}
+
+std::vector<PushedFilter> Opened::pushed() const {
+  const std::scoped_lock lock(mutex_);
+  auto pushed = pushed_;
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    auto& one = pushed[rows_[row]];
+    one.hits = hits(static_cast<std::uint32_t>(row)) - one.hits.value_or(0);
+  }
+  return pushed;
 }
 
 Result<bool> Opened::next(EventSink& sink, std::size_t most) {
@@ -370,6 +457,8 @@ void Opened::close() noexcept {
   for (auto& ring : rings_) ring.reset();
   maps_.clear();
   missing_.clear();
+  pushed_.clear();
+  rows_.clear();
   ready_.reset();
   groups_.reset();
 }

@@ -67,16 +67,26 @@ class Capture::Intake final : public EventSink {
     if (header.origin == Origin::unset) header.origin = place_->source->origin();
     if (header.moment == 0) header.moment = static_cast<std::uint64_t>(nanoseconds(CLOCK_BOOTTIME));
     const bool wanted = is_wanted(event);
-    if (!wanted) ++place_->discarded;
-    if (hold_ && wanted)
+    if (!is_asked(event))
+      ++place_->discarded;
+    else if (!wanted)
+      ++place_->shed[event.index()];
+    if (hold_ && wanted) {
       held_.add(event);
-    else if (wanted || may_be_about_containers(event))
+      held_by_.push_back(place_);
+    } else if (wanted || may_be_about_containers(event)) {
       complete(event);
-    else
+    } else {
       capture_.enricher_.feed(event);
+    }
   }
   void release() {
-    held_.release([this](AnyEvent event) { complete(event); });
+    std::size_t at = 0;
+    held_.release([&](AnyEvent event) {
+      place_ = held_by_[at++];
+      complete(event);
+    });
+    held_by_.clear();
   }
 
   // It is complete.
@@ -97,7 +107,8 @@ class Capture::Intake final : public EventSink {
   Batch& batch() { return batch_; }
 
  private:
-  bool is_wanted(AnyEvent event) const { return capture_.wanted_.kinds.test(event.index()); }
+  bool is_asked(AnyEvent event) const { return capture_.wanted_.kinds.test(event.index()); }
+  bool is_wanted(AnyEvent event) const { return is_asked(event) && !capture_.pressure_.drops(event); }
   bool may_be_about_containers(AnyEvent event) const {
     return capture_.wanted_.kinds.test(kKind<ContainerEvent>) && kProcesses.test(event.index());
   }
@@ -107,6 +118,10 @@ class Capture::Intake final : public EventSink {
     if (may_be_about_containers(event))
       if (auto container = capture_.enricher_.container_event(event)) journal(&*container);
     if (!is_wanted(event)) return;
+    if (const auto& filters = capture_.wanted_.filters; filters && !filters->keeps(event)) {
+      ++place_->discarded;
+      return;
+    }
     if (auto* const* file = std::get_if<FileEvent*>(&event)) {
       capture_.parts_.saw_file(**file);
       if (capture_.hasher_ && capture_.hasher_->take(**file)) return;
@@ -117,6 +132,7 @@ class Capture::Intake final : public EventSink {
   Capture& capture_;
   Batch batch_;
   HeldEvents held_;
+  std::vector<Place*> held_by_;  // who told of each
   Place* place_ = nullptr;
   bool hold_ = false;
   std::int64_t boot_ = 0;  // Unix nanoseconds
@@ -125,6 +141,8 @@ class Capture::Intake final : public EventSink {
 Capture::Capture(CaptureParts parts)
     : parts_(std::move(parts)),
       enricher_(parts_.root, processes_, parts_.enrichment),
+      pressure_({}),
+      gauge_(parts_.root),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (auto& source : parts_.sources) places_.emplace_back().source = std::move(source);
   intake_ = std::make_unique<Intake>(*this);
@@ -146,6 +164,11 @@ void Capture::demand(Demand demand) {
 void Capture::expire_after(const std::array<std::uint64_t, kKinds>& seconds) {
   const std::lock_guard lock(mutex_);
   expiry_ = seconds;
+}
+
+void Capture::limit(PressureOptions options) {
+  const std::lock_guard lock(mutex_);
+  limited_ = std::move(options);
 }
 
 void Capture::stop() {
@@ -172,13 +195,32 @@ std::vector<SourceReport> Capture::sources() const {
   }();
   for (std::size_t i = 0; i < reports.size(); ++i) {
     auto& counts = reports[i].counts;
-    // In this order: what is discarded has been counted as kept before.
-    const auto discarded = places_[i].discarded.load();
-    counts = places_[i].source->counts();
-    counts.kept -= std::min(discarded, counts.kept);
-    if (discarded > 0) counts.filtered = counts.filtered.value_or(0) + discarded;
+    counts = counts_of(places_[i]);
+    reports[i].filters = places_[i].source->pushed();
   }
   return reports;
+}
+
+SourceCounts Capture::counts_of(const Place& place) const {
+  // In this order: what is taken away here has been counted as kept before.
+  const auto discarded = place.discarded.load();
+  std::array<std::uint64_t, kKinds> shed{};
+  for (std::size_t kind = 0; kind < kKinds; ++kind) shed[kind] = place.shed[kind];
+  auto counts = place.source->counts();
+  counts.kept -= std::min(discarded, counts.kept);
+  if (discarded > 0) counts.filtered = counts.filtered.value_or(0) + discarded;
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    if (shed[kind] == 0) continue;
+    counts.kept -= std::min(shed[kind], counts.kept);
+    const bool exact = (unasked_ >> kind & 1) == 0;
+    counts.dropped.push_back({std::string(kFamilies[kind]), "shed", shed[kind], exact});
+  }
+  return counts;
+}
+
+std::shared_ptr<const Filters> Capture::filters() const {
+  const std::lock_guard lock(mutex_);
+  return filters_;
 }
 
 std::array<std::uint64_t, kKinds> Capture::journaled() const {
@@ -212,6 +254,7 @@ void Capture::run() {
     commit(intake_->batch());
     if (now >= next_chores_) {
       next_chores_ = now + kChores;
+      feel_pressure();
       tell_losses();
       drop_old();
     }
@@ -250,7 +293,8 @@ void Capture::assign() {
     return publish();
   }
   const auto now = Clock::now();
-  Kinds left = wanted_.kinds;
+  const auto wanted = pressure_.relieved(wanted_);
+  Kinds left = wanted.kinds;
   // Of containers the process tree tells.
   const bool wants_tree = left.test(kKind<ContainerEvent>);
   left.reset(kKind<ContainerEvent>);
@@ -259,11 +303,11 @@ void Capture::assign() {
     const Kinds mine = left & place.source->offers();
     // Who did something is told by the process tree, which lives on starts and ends: of a source that is open anyhow,
     // or of BPF, which tells them for next to nothing.
-    const bool cheap = wanted_.kinds.any() && place.source->origin() == Origin::bpf;
+    const bool cheap = wanted.kinds.any() && place.source->origin() == Origin::bpf;
     Kinds for_tree;
     if (!tree_ && (mine.any() || cheap || wants_tree)) for_tree = kProcesses & place.source->offers();
     if (mine.any() || for_tree.any()) {
-      Demand demand = wanted_;
+      Demand demand = wanted;
       demand.kinds = mine | for_tree;
       if (!try_open(place, demand)) continue;
       left &= ~mine;
@@ -364,9 +408,28 @@ void Capture::commit(Batch& batch) {
   for (std::size_t kind = 0; kind < kKinds; ++kind) journaled_[kind] += counts[kind];
 }
 
+void Capture::feel_pressure() {
+  const auto limited = [this] {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(limited_, std::nullopt);
+  }();
+  const auto before = pressure_.shed();
+  if (limited) pressure_.set(*limited);
+  const auto now = Clock::now();
+  if (!pressure_.read(now, gauge_.read(now)) && pressure_.shed() == before) return;
+  reassign_ = true;
+  for (std::size_t kind = 0; kind < kKinds; ++kind)
+    if (!pressure_.is_counted(kind)) unasked_ |= std::uint64_t{1} << kind;
+  const auto shed = pressure_.shed();
+  if (shed.empty())
+    parts_.tell("events: all that is asked for is captured again");
+  else
+    parts_.warn(fmt::format("events: {} given up: {}", shed, pressure_.why()));
+}
+
 void Capture::tell_losses() {
   for (auto& place : places_) {
-    for (auto drop : place.source->counts().dropped) {
+    for (auto drop : counts_of(place).dropped) {
       auto& told = place.told[{drop.stage, drop.reason}];
       const auto count = drop.count;
       if (count <= told) continue;
@@ -397,12 +460,16 @@ void Capture::publish() {
                         .kinds = {},
                         .reason = place.reason,
                         .openings = place.openings,
-                        .counts = {}};
+                        .counts = {},
+                        .filters = {}};
     if (place.open) report.kinds = place.open->kinds & wanted_.kinds;
+    if (const auto shed = pressure_.shed(); place.open && !shed.empty())
+      report.reason += fmt::format("; given up under pressure: {}", shed);
     reports.push_back(std::move(report));
   }
   const std::lock_guard lock(mutex_);
   reports_ = std::move(reports);
+  filters_ = wanted_.filters;
 }
 
 }  // namespace osprey::events

@@ -22,6 +22,7 @@
 #include "base/root.h"
 #include "base/unique_fd.h"
 #include "events/capture/batch.h"
+#include "events/capture/pressure.h"
 #include "events/enrich/enricher.h"
 #include "events/enrich/process_tree.h"
 #include "events/journal/journal.h"
@@ -37,6 +38,7 @@ struct SourceReport {
   std::string reason;  // why it is used, or why not
   std::uint64_t openings = 0;
   SourceCounts counts;
+  std::vector<PushedFilter> filters;  // of those that are in force
 };
 
 struct CaptureParts {
@@ -74,12 +76,16 @@ class Capture {
   void demand(Demand demand);
   // Rows older than this many seconds go; by kind, 0: never.
   void expire_after(const std::array<std::uint64_t, kKinds>& seconds);
+  // What is given up when it costs too much; at first nothing.
+  void limit(PressureOptions options);
   // Lets go of everything in the kernel, for good.
   void stop();
   // Waits until what the sources had when it was called is in the journal.
   void flush();
 
   std::vector<SourceReport> sources() const;
+  // Those in force; null: none.
+  std::shared_ptr<const Filters> filters() const;
   // For who asks after a process's ancestors.
   ProcessTree& processes() noexcept { return processes_; }
   // Rows that went into the journal since the start, by kind.
@@ -93,7 +99,8 @@ class Capture {
     std::optional<std::chrono::steady_clock::time_point> retry;
     std::string reason;
     std::uint64_t openings = 0;
-    std::atomic<std::uint64_t> discarded = 0;                           // events that only the process tree wanted
+    std::atomic<std::uint64_t> discarded = 0;                           // events that no table wants
+    std::array<std::atomic<std::uint64_t>, kKinds> shed{};              // events that were given up, by kind
     std::map<std::pair<std::string, std::string>, std::uint64_t> told;  // drops, by stage and reason
   };
 
@@ -109,6 +116,8 @@ class Capture {
   bool drain(Place& place, bool hold);
   void take_hashed();
   void commit(Batch& batch);
+  SourceCounts counts_of(const Place& place) const;
+  void feel_pressure();
   void tell_losses();
   void drop_old();
   void publish();
@@ -119,12 +128,15 @@ class Capture {
   Enricher enricher_;    // of the thread
   bool seeded_ = false;  // likewise
   UniqueFd wake_;
-  std::deque<Place> places_;  // of the thread, but for the sources' counts and what is discarded
-  Demand wanted_;             // of the thread
-  Kinds unserved_;            // of what is wanted; likewise
-  bool halted_ = false;       // likewise
-  bool reassign_ = false;     // a source has failed; likewise
-  Place* tree_ = nullptr;     // who tells of starts and ends of processes; likewise
+  std::deque<Place> places_;                // of the thread, but for the sources' counts and what is discarded
+  Demand wanted_;                           // of the thread
+  Kinds unserved_;                          // of what is wanted; likewise
+  bool halted_ = false;                     // likewise
+  bool reassign_ = false;                   // a source has failed; likewise
+  Place* tree_ = nullptr;                   // who tells of starts and ends of processes; likewise
+  Pressure pressure_;                       // likewise
+  PressureGauge gauge_;                     // likewise
+  std::atomic<std::uint64_t> unasked_ = 0;  // kinds, a bit each, that were once given up without being counted
   std::unique_ptr<Intake> intake_;
   std::chrono::steady_clock::time_point next_chores_;
   bool journal_failed_ = false;  // and that has been told
@@ -133,7 +145,9 @@ class Capture {
   std::condition_variable flushed_;
   std::optional<Demand> demanded_;
   std::array<std::uint64_t, kKinds> expiry_{};
+  std::optional<PressureOptions> limited_;
   std::vector<SourceReport> reports_;  // without counts
+  std::shared_ptr<const Filters> filters_;
   std::array<std::uint64_t, kKinds> journaled_{};
   std::uint64_t rounds_ = 0;  // done
   bool stopping_ = false;

@@ -24,6 +24,7 @@ struct Script {
   Kinds offers;
   std::optional<Error> refuses, fails;
   std::vector<std::string> executed;  // programs, not told yet
+  std::string_view system_call;       // by which
   std::vector<Demand> opened;
   std::size_t closed = 0;
   SourceCounts counts;
@@ -49,6 +50,7 @@ class ScriptedSource final : public Source {
     for (; given < std::min(most, script_.executed.size()); ++given) {
       ProcessEvent event;
       event.filename = script_.executed[given];
+      event.syscall = script_.system_call;
       sink.take(&event);
       ++script_.counts.kept;
     }
@@ -225,6 +227,36 @@ TEST_F(CaptureTest, LossesAreToldOnceAsTheyGrow) {
   }
   capture_->stop();
   EXPECT_THAT(lost_, ElementsAre("bpf ring full 3"));
+}
+
+// EVT-28, EVT-32: what a filter matches is counted, not kept; hot.
+TEST_F(CaptureTest, WhatFiltersMatchIsNotKept) {
+  start();
+  Demand wanted{.kinds = kinds({kKind<ProcessEvent>}), .environment = {}, .watched = {}};
+  auto filter = parse_filter("-a never,exit -F path=/a");
+  ASSERT_TRUE(filter) << filter.error().text();
+  filter->kinds = wanted.kinds;
+  wanted.filters = std::make_shared<const Filters>(std::vector{*filter});
+  capture_->demand(wanted);
+  capture_->flush();
+  {
+    const std::lock_guard lock(best_.mutex);
+    best_.system_call = "execve";
+  }
+  execute(best_, "/a", 3);
+  execute(best_, "/b");
+  capture_->flush();
+  EXPECT_THAT(journaled(), ElementsAre("bpf /b"));
+  EXPECT_EQ(capture_->filters()->hits(0), 3);
+  EXPECT_EQ(best_.opened.back().filters, wanted.filters) << "for the kernel";
+  auto report = capture_->sources().at(0);
+  EXPECT_EQ(report.counts.kept, 1);
+  EXPECT_EQ(report.counts.filtered, 3);
+  demand(wanted.kinds);
+  execute(best_, "/a");
+  capture_->flush();
+  EXPECT_THAT(journaled(), ElementsAre("bpf /b", "bpf /a"));
+  EXPECT_EQ(capture_->filters(), nullptr);
 }
 
 }  // namespace

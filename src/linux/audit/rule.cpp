@@ -318,26 +318,8 @@ Result<void> check_operator(const FieldKind& kind, std::uint32_t op) {
                             kind.operators == Operators::equality ? "= and !=" : "= != < > <= >="));
 }
 
-struct Condition {
-  std::string_view left, right;
-  std::uint32_t op = 0;
-};
-// "uid>=1000" cut into its three parts.
-Result<Condition> condition_of(std::string_view text) {
-  const auto end = text.find_first_of("=!<>&");
-  if (end == std::string_view::npos || end == 0)
-    return refuse(fmt::format("'{}' has no operator: write FIELD=VALUE with one of = != < > <= >= & &=", text));
-  const auto rest = text.substr(end);
-  const auto op = std::ranges::find_if(kOperators, [&](const Word& word) { return rest.starts_with(word.name); });
-  const auto right = op == std::end(kOperators) ? rest : rest.substr(op->name.size());
-  if (op == std::end(kOperators) || right.find_first_of("=!<>&") == 0)
-    return refuse(
-        fmt::format("'{}' is no operator: = != < > <= >= & &= are", rest.substr(0, rest.find_first_not_of("=!<>&"))));
-  return Condition{text.substr(0, end), right, op->value};
-}
-
 Result<void> add_condition(AuditRule& rule, std::string_view text) {
-  const auto condition = TRY(condition_of(text));
+  const auto condition = TRY(split_audit_condition(text));
   const auto* kind = TRY(kind_named(condition.left));
   TRY(check_operator(*kind, condition.op));
   if (rule.fields.size() == kMostAuditFields)
@@ -355,7 +337,7 @@ Result<void> add_condition(AuditRule& rule, std::string_view text) {
 }
 
 Result<void> add_comparison(AuditRule& rule, std::string_view text) {
-  const auto condition = TRY(condition_of(text));
+  const auto condition = TRY(split_audit_condition(text));
   if (condition.op != AUDIT_EQUAL && condition.op != AUDIT_NOT_EQUAL)
     return refuse(fmt::format("'{}': fields are compared with = and != only", text));
   if (rule.fields.size() == kMostAuditFields)
@@ -380,27 +362,6 @@ Result<void> set_list_and_action(AuditRule& rule, std::string_view text) {
   rule.action = action;
   rule.list = list;
   return {};
-}
-
-// Options and their values; a value in quotes may have blanks.
-Result<std::vector<std::string>> words_of(std::string_view text) {
-  std::vector<std::string> words;
-  while (!(text = trim_left(text)).empty()) {
-    std::string word;
-    char quote = 0;
-    std::size_t used = 0;
-    for (; used < text.size() && (quote || !is_space(text[used])); ++used) {
-      const char c = text[used];
-      if (quote ? c == quote : c == '"' || c == '\'')
-        quote = quote ? 0 : c;
-      else
-        word += c;
-    }
-    if (quote) return refuse(fmt::format("a quote {} is not closed", quote));
-    text.remove_prefix(used);
-    words.push_back(std::move(word));
-  }
-  return words;
 }
 
 Result<void> add_syscalls(AuditRule& rule, std::string_view names, AuditArch arch) {
@@ -492,8 +453,57 @@ std::vector<std::string_view> AuditRule::keys() const {
   return field ? split(field->text, kKeySeparator) : std::vector<std::string_view>();
 }
 
+Result<std::vector<std::string>> audit_rule_words(std::string_view text) {
+  std::vector<std::string> words;
+  while (!(text = trim_left(text)).empty()) {
+    std::string word;
+    char quote = 0;
+    std::size_t used = 0;
+    for (; used < text.size() && (quote || !is_space(text[used])); ++used) {
+      const char c = text[used];
+      if (quote ? c == quote : c == '"' || c == '\'')
+        quote = quote ? 0 : c;
+      else
+        word += c;
+    }
+    if (quote) return refuse(fmt::format("a quote {} is not closed", quote));
+    text.remove_prefix(used);
+    words.push_back(std::move(word));
+  }
+  return words;
+}
+
+Result<AuditCondition> split_audit_condition(std::string_view text) {
+  const auto end = text.find_first_of("=!<>&");
+  if (end == std::string_view::npos || end == 0)
+    return refuse(fmt::format("'{}' has no operator: write FIELD=VALUE with one of = != < > <= >= & &=", text));
+  const auto rest = text.substr(end);
+  const auto op = std::ranges::find_if(kOperators, [&](const Word& word) { return rest.starts_with(word.name); });
+  const auto right = op == std::end(kOperators) ? rest : rest.substr(op->name.size());
+  if (op == std::end(kOperators) || right.find_first_of("=!<>&") == 0)
+    return refuse(
+        fmt::format("'{}' is no operator: = != < > <= >= & &= are", rest.substr(0, rest.find_first_not_of("=!<>&"))));
+  return AuditCondition{text.substr(0, end), right, op->value};
+}
+
+bool is_audit_text(std::uint32_t field) noexcept {
+  const auto* kind = kind_numbered(field);
+  return kind && kind->shape == Shape::text;
+}
+
+std::string_view audit_field_name(std::uint32_t field) noexcept {
+  const auto* kind = kind_numbered(field);
+  return kind ? kind->name : std::string_view();
+}
+
+std::string_view audit_operator_name(std::uint32_t op) noexcept { return name_in(kOperators, op); }
+
 Result<AuditRule> parse_audit_rule(std::string_view text) {
-  const auto words = TRY(words_of(text));
+  const auto words = TRY(audit_rule_words(text));
+  return parse_audit_rule(words);
+}
+
+Result<AuditRule> parse_audit_rule(std::span<const std::string> words) {
   AuditRule rule;
   bool listed = false;
   std::string watch;

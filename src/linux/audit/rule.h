@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,20 @@ struct AuditRule {
 // stand in quotes. Refused by name, with the nearest right word: unknown fields, operators, lists, actions, calls; what
 // the kernel would refuse for its operator; a 65th field.
 Result<AuditRule> parse_audit_rule(std::string_view text);
+// The same of its words, quotes taken off: who has options of its own beside takes them out first.
+Result<std::vector<std::string>> audit_rule_words(std::string_view text);
+Result<AuditRule> parse_audit_rule(std::span<const std::string> words);
+// "uid>=1000" as its three parts; the operator is AUDIT_EQUAL…
+struct AuditCondition {
+  std::string_view left, right;
+  std::uint32_t op = 0;
+};
+Result<AuditCondition> split_audit_condition(std::string_view text);
+// Fields that compare with text; the others compare numbers.
+bool is_audit_text(std::uint32_t field) noexcept;
+// Its parts in auditctl's words: empty for what is not known to us.
+std::string_view audit_field_name(std::uint32_t field) noexcept;
+std::string_view audit_operator_name(std::uint32_t op) noexcept;
 // What auditctl -l would write for it.
 std::string text_of(const AuditRule& rule);
 

@@ -21,6 +21,7 @@ static __always_inline int accepted(const struct syscall_exit* context, __u16 ac
   }
   struct wire_socket record;
   begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_ACCEPT);
+  if (is_filtered(&record.event, counts)) return 0;
   record.action = action;
   record.result = context->result;
   read_socket(&record, sock);

@@ -15,6 +15,7 @@ static __always_inline int told(struct bpf_sock* sock, __u16 family) {
   }
   struct wire_socket record = {};
   begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_BIND);
+  if (is_filtered(&record.event, counts)) return 1;
   record.cookie = bpf_get_socket_cookie(sock);
   record.network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
   record.action = WIRE_BIND;

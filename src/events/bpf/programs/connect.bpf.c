@@ -37,6 +37,7 @@ int sys_exit_connect(const struct syscall_exit* context) {
   }
   struct wire_socket record;
   begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_CONNECT);
+  if (is_filtered(&record.event, counts)) return 0;
   record.action = WIRE_CONNECT;
   record.result = context->result;
   read_socket(&record, sock);

@@ -43,6 +43,7 @@ static __always_inline int told(struct bpf_sock_addr* context, __u16 action, __u
   }
   struct wire_socket record = {};
   begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_DATAGRAMS);
+  if (is_filtered(&record.event, counts)) return 1;
   record.cookie = flow.cookie;
   record.network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
   record.action = action;

@@ -54,6 +54,7 @@ static __always_inline int tell(struct wire_socket* record, struct sock* sock, _
     counts->filtered++;
     return 0;
   }
+  if (is_filtered(&record->event, counts)) return 0;
   record->action = action;
   record->result = result;
   read_socket(record, sock);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "events/bpf/programs/actor.h"
+#include "events/bpf/programs/filters.h"
 
 // Whose doings are not told. By the task: not every kind of program may ask for the pid.
 static __always_inline bool is_ours(struct task_struct* task) {

@@ -47,7 +47,25 @@ struct wire_settings {
   __u32 self;         // the thread group whose own doings are not told
   __u32 environment;  // 1: execs bring their environment
   __u32 kills;        // 1: signals that users' processes send
-  __u32 reserved;
+  __u32 filters;      // how many rows of the map `filters` hold
+};
+
+#define WIRE_FILTERS 16
+#define WIRE_CONDITIONS 4  // of a filter
+
+enum wire_field { WIRE_UID, WIRE_EUID, WIRE_GID, WIRE_LOGIN_UID };
+enum wire_operator { WIRE_EQUAL, WIRE_NOT_EQUAL, WIRE_LESS, WIRE_LESS_OR_EQUAL, WIRE_GREATER, WIRE_GREATER_OR_EQUAL };
+
+struct wire_condition {
+  __u32 field;
+  __u32 op;
+  __u32 value;
+};
+
+// What it matches is not told: where all its conditions hold.
+struct wire_filter {
+  __u32 count;  // of conditions
+  struct wire_condition conditions[WIRE_CONDITIONS];
 };
 
 enum wire_kind {
