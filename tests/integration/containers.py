@@ -1,21 +1,22 @@
-"""Real containers for tests: podman and runc, with an image of busybox made here, in a storage of the test's own or the
-machine's."""
+"""Real containers for tests: podman and runc, with an image of busybox made here. They lie where the machine's podman has
+them: there the agent looks for their names."""
 
 import io
 import pathlib
 import subprocess
 import tarfile
+import tempfile
 import uuid
 
 IMAGE = "osprey-test-busybox"
 
 
 class Containers:
-    """`storage`: where images and containers lie; None: where the machine's podman has them, whose names the agent looks up."""
+    """An image and what runs of it; until close()."""
 
-    def __init__(self, scratch, storage=None):
-        where = [] if storage is None else [f"--root={storage}", f"--runroot={scratch}/run"]
-        self.podman = ["podman", *where, "--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--runtime=runc"]
+    podman = ["podman", "--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--runtime=runc"]
+
+    def __init__(self):
         self.image = f"{IMAGE}-{uuid.uuid4().hex[:8]}"
         layer = io.BytesIO()
         with tarfile.open(fileobj=layer, mode="w") as tar:
@@ -28,24 +29,19 @@ class Containers:
                 link = tarfile.TarInfo(f"bin/{name}")
                 link.type, link.linkname = tarfile.SYMTYPE, "busybox"
                 tar.addfile(link)
-        archive = pathlib.Path(scratch) / "image.tar"
-        archive.write_bytes(layer.getvalue())
-        self._run("import", archive, self.image)
+        self._run("import", "-", self.image, input=layer.getvalue())
 
-    def _run(self, *arguments, check=True):
-        done = subprocess.run([*self.podman, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    def _run(self, *arguments, check=True, **kwargs):
+        done = subprocess.run([*self.podman, *arguments], capture_output=True, timeout=60, **kwargs)
         assert not check or done.returncode == 0, (arguments, done.stderr)
-        return done.stdout
+        return done.stdout.decode()
 
     def run(self, *command, flags=()):
         """Runs a command in a container of its own to its end. The container's id and what it printed."""
-        file = pathlib.Path("/tmp") / f"{uuid.uuid4().hex}.cid"
-        try:
+        with tempfile.TemporaryDirectory() as folder:
             printed = self._run("run", "--rm", "--network=none", "--ulimit=nofile=1024:1024", "--ulimit=nproc=512:512",
-                                f"--cidfile={file}", *flags, self.image, *command)
-            return file.read_text().strip(), printed
-        finally:
-            file.unlink(missing_ok=True)
+                                f"--cidfile={folder}/id", *flags, self.image, *command)
+            return pathlib.Path(folder, "id").read_text().strip(), printed
 
     def close(self):
         self._run("rmi", "-f", self.image, check=False)

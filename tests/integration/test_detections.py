@@ -67,7 +67,7 @@ def pack_for(scratch, names):
 class Watched:
     """An agent with detections, and what they told."""
 
-    def __init__(self, folder, names, **kwargs):
+    def __init__(self, folder, names, *flags, **kwargs):
         self.scratch = folder / "scratch"
         for path in ("etc/cron.d", "tmp", "home/u/.ssh", "var/spool/cron/crontabs", "usr/bin"):
             (self.scratch / path).mkdir(parents=True)
@@ -76,7 +76,7 @@ class Watched:
         self.agent.configure({"packs": {"detections": pack_for(self.scratch, names)}, "schedule": {
             "execs": {"query": "SELECT cmdline FROM process_events WHERE cmdline LIKE 'true ready%'", "interval": 1, "removed": False},
             "files": {"query": "SELECT target_path FROM file_events", "interval": 1, "removed": False}}})
-        self.agent.start(**kwargs)
+        self.agent.start(*flags, **kwargs)
         self.agent.wait_for(self._is_ready, 60, "the first events")
 
     def _is_ready(self):
@@ -88,7 +88,7 @@ class Watched:
         full = name if pack is None else f"pack_{pack}_{name}"
         return [line["columns"] for line in self.agent.lines() if line["name"] == full]
 
-    def told(self, name, **values):
+    def told(self, name, /, **values):
         """The first row of a detection with these values, awaited."""
         def found():
             return [row for row in self.rows(name) if all(row[key] == str(value) for key, value in values.items())]
@@ -156,6 +156,7 @@ def test_reverse_shell(watched):
 def test_shell_on_a_terminal_behind_a_socket(watched):
     spawn = [sys.executable, "-c", "import pty; pty.spawn(['/bin/sh', '-c', 'sleep 5; :'])"]
     with connection() as (client, peer):
+        port = str(peer.getsockname()[1])
         legal = subprocess.Popen(spawn, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         act = subprocess.Popen(spawn, stdin=client, stdout=client, stderr=client)
         try:
@@ -164,7 +165,7 @@ def test_shell_on_a_terminal_behind_a_socket(watched):
             for child in (legal, act):
                 child.kill()
                 child.wait()
-    assert (row["depth"], row["remote_port"]) == ("1", str(peer.getsockname()[1]) if peer.fileno() >= 0 else row["remote_port"])
+    assert (row["depth"], row["remote_port"]) == ("1", port)
     assert legal.pid not in {int(one["ancestor_pid"]) for one in watched.rows("shell_behind_socket")}
 
 
@@ -193,10 +194,13 @@ def test_program_without_a_file(watched, tmp_path):
 
     legal = {run_by_descriptor(lambda: os.open("/bin/true", os.O_RDONLY | os.O_CLOEXEC))}
     # Its file goes while it runs, as in an upgrade.
-    shutil.copy("/bin/sleep", tmp_path / "sleep")
-    child = subprocess.Popen([tmp_path / "sleep", "0.1"])
-    (tmp_path / "sleep").unlink()
-    child.wait()
+    shutil.copy("/bin/cat", tmp_path / "cat")
+    child = subprocess.Popen([tmp_path / "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child.stdin.write(b"it runs\n")
+    child.stdin.flush()
+    assert child.stdout.readline() == b"it runs\n"
+    (tmp_path / "cat").unlink()
+    child.communicate()
     legal.add(child.pid)
     first, second = run_by_descriptor(in_memory), run_by_descriptor(deleted)
     assert watched.told("exec_without_file", pid=first)["exe_state"] == "memfd"
@@ -337,13 +341,13 @@ def test_kernel_helpers(watched):
         {row["current_value"]}
 
 
-def test_container_that_breaks_out(watched, tmp_path):
-    containers = Containers(tmp_path, storage=tmp_path / "storage")
+def test_container_that_breaks_out(watched):
+    containers = Containers()
     try:
         legal, _ = containers.run("/bin/sh", "-c", "mount -t tmpfs none /mnt && mount --bind /tmp /mnt && "
                                   "cat /proc/sys/kernel/core_pattern", flags=["--privileged"])
-        act, _ = containers.run("/bin/sh", "-c", "nsenter -t 1 -m /bin/true; mount -t ext4 /dev/vdz9 /mnt; "
-                                "sh -c 'echo /x > /tmp/release_agent'; true", flags=["--privileged", "--pid=host"])
+        act, _ = containers.run("/bin/sh", "-c", "nsenter -t %d -m /bin/true; mount -t ext4 /dev/vdz9 /mnt; "
+                                "sh -c 'echo /x > /tmp/release_agent'; true" % os.getpid(), flags=["--privileged", "--pid=host"])
     finally:
         containers.close()
     assert watched.told("container_setns", container_id=act)["namespace_types"] == "mnt"
@@ -359,7 +363,7 @@ def test_brute_force_and_module(tmp_path):
             send_user_message(1112, f'op=login acct="root" exe="/usr/sbin/sshd" hostname=? addr={address} terminal=sshd res={result}')
 
     with audit_seat():
-        watched = Watched(tmp_path, OF_AUDIT)
+        watched = Watched(tmp_path, OF_AUDIT, "--events_source=audit")
         try:
             login("203.0.113.7", "failed", 9)
             login("203.0.113.7", "success", 1)
