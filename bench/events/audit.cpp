@@ -2,7 +2,8 @@
 //
 //   build/bench/audit_bench [seconds] [recording]
 //
-// By default the plain exec of tests/events/audit/executions.txt, told again and again as eight records of the kernel's.
+// By default the plain exec of tests/events/audit/executions.txt, told again and again as eight records of the
+// kernel's.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -99,8 +100,8 @@ int main(int argc, char** argv) {
         ++serial;
         ++told;
         for (const auto& record : event)
-          batch.add(record.type, fmt::format("audit({}.{:03}:{}): {}", 1'700'000'000 + serial / 60'000, serial / 60 % 1000,
-                                             serial, record.text));
+          batch.add(record.type, fmt::format("audit({}.{:03}:{}): {}", 1'700'000'000 + serial / 60'000,
+                                             serial / 60 % 1000, serial, record.text));
       }
     const auto before = cpu_seconds();
     std::uint16_t type = 0;

@@ -15,7 +15,8 @@ int main(int argc, char** argv) {
   sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
   auto* const at = reinterpret_cast<sockaddr*>(&address);
   socklen_t size = sizeof(address);
-  if (::bind(listener, at, size) != 0 || ::listen(listener, 512) != 0 || ::getsockname(listener, at, &size) != 0) return 1;
+  if (::bind(listener, at, size) != 0 || ::listen(listener, 512) != 0 || ::getsockname(listener, at, &size) != 0)
+    return 1;
   const auto begin = std::chrono::steady_clock::now();
   std::thread server([&] {
     for (int i = 0; i < count; ++i) ::close(::accept(listener, nullptr, nullptr));

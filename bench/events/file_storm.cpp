@@ -2,8 +2,8 @@
 // its own in a mount namespace of its own, as root. One line a figure:
 //
 //   start     seconds and bytes of memory that opening the source takes, with N files below the watched path
-//   inside    file operations a second below it: rows told, rows missing, CPU of the reading thread in percent of a core
-//   outside   writes a second beside it on the same filesystem, to one file, in one directory, in many: CPU
+//   inside    file operations a second below it: rows told, rows missing, CPU of the reading thread in percent of a
+//   core outside   writes a second beside it on the same filesystem, to one file, in one directory, in many: CPU
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -95,7 +95,8 @@ void write_file(const std::string& path) {
   ::close(fd);
 }
 
-// Does `act` at the rate in a process of its own, while `source` is read here. CPU of this thread, in percent of a core.
+// Does `act` at the rate in a process of its own, while `source` is read here. CPU of this thread, in percent of a
+// core.
 double storm(Source& source, Counter& sink, const Arguments& arguments, const std::function<void(std::size_t)>& act) {
   const auto count = arguments.rate * arguments.seconds;
   const auto child = ::fork();
@@ -197,7 +198,8 @@ int main(int count, char** values) {
         std::pair(FileAction::moved_from, renamed), std::pair(FileAction::moved_to, renamed),
         std::pair(FileAction::deleted, removed)})
     missing += expected - std::min(expected, sink.of(action));
-  std::printf("inside    %zu operations, %zu rows, %zu missing, %.1f %% of a core\n", operations, sink.all(), missing, inside);
+  std::printf("inside    %zu operations, %zu rows, %zu missing, %.1f %% of a core\n", operations, sink.all(), missing,
+              inside);
   std::printf("          %.2f MiB resident more\n", static_cast<double>(resident_bytes() - memory) / (1 << 20));
 
   const auto told = sink.all();

@@ -208,7 +208,6 @@ Result<YaraFinds> scan(void* rules, const YaraScanOptions& options, int flags, c
   Scanning scanning{options.strings, {}};
   yr_scanner_set_callback(raw, take_rule, &scanning);
   yr_scanner_set_timeout(raw, static_cast<int>(options.timeout.count()));
-  // Rules are reported that match. Where no places are wanted, one of each string is enough.
   yr_scanner_set_flags(raw, flags | SCAN_FLAGS_REPORT_RULES_MATCHING);
   if (const int code = run(raw); code != ERROR_SUCCESS) return failure({}, message_of(code));
   return std::move(scanning.finds);

@@ -96,12 +96,15 @@ class Printer final : public EventSink {
         .number("truncated", event.arguments_truncated)
         .maybe("inode", event.executable.inode)
         .maybe("mode", event.executable.mode)
+        .maybe("mtime", event.executable.mtime)
+        .maybe("size", event.executable.size)
         .number("target", event.target.pid)
         .number("signal", event.signal);
   }
   static void say(Line& line, const SocketEvent& event) {
     line.bytes("action", event.action)
         .number("family", event.family)
+        .number("protocol", event.protocol)
         .maybe("descriptor", event.descriptor)
         .bytes("local", event.local_address)
         .bytes("remote", event.remote_address)

@@ -68,15 +68,18 @@ class Driver:
         for line in self.process.stdout:
             self.lines.append(line)
 
-    def wait_for(self, matches, seconds=10):
+    def wait_for(self, matches, seconds=60):
         """The first event that `matches` says yes to."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            for event in self.events():
-                if matches(event):
+        seen = 0
+        while time.monotonic() < deadline and self.process.poll() is None:
+            for line in self.lines[seen:]:
+                seen += 1
+                event = json.loads(line)
+                if "kind" in event and matches(decoded(event)):
                     return event
             time.sleep(0.05)
-        raise AssertionError("no such event")
+        raise AssertionError(f"no such event; the driver's end: {self.process.poll()}")
 
     def events(self, kind=None):
         found = []

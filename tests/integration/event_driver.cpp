@@ -1,10 +1,10 @@
-// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--quiet] [--ring=BYTES]: opens a source of
-// events and tells on standard output, a JSON object a line, what it says.
+// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--quiet] [--ring=BYTES]: opens a
+// source of events and tells on standard output, a JSON object a line, what it says.
 //
 // Each event is {"family":…, its fields in the order of its fields()}; texts have bytes above 0x7f as U+0080 to U+00FF,
 // so that they can be compared byte by byte. {"ready":true} comes once the source is open. A line on standard input is
-// answered: "counts" with the source's counters, after everything has been read; "demand FLAGS" opens it again; at "act" the driver binds a socket. It ends
-// with its standard input.
+// answered: "counts" with the source's counters, after everything has been read; "demand FLAGS" opens it again; at
+// "act" the driver binds a socket. It ends with its standard input.
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -165,7 +165,8 @@ Options options_of(const std::vector<std::string_view>& arguments) {
 
 std::unique_ptr<Source> source_of(std::string_view name, const Options& options) {
   if (name == "bpf" && options.ring)
-    return bpf::make_bpf_source({.process_ring = options.ring, .network_ring = options.ring, .security_ring = options.ring});
+    return bpf::make_bpf_source(
+        {.process_ring = options.ring, .network_ring = options.ring, .security_ring = options.ring});
   if (name == "bpf") return bpf::make_bpf_source();
   leave(fmt::format("no source {}", name));
 }
@@ -205,29 +206,39 @@ void drain(Source& source, Printer& printer) {
   printer.flush();
 }
 
+void answer(Source& source, Printer& printer, const std::string& line) {
+  if (line == "counts") {
+    drain(source, printer);
+    printer.line(told(source.counts()));
+  } else if (line == "act") {
+    const UniqueFd own(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const sockaddr_in any{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
+    if (::bind(own.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0) leave("cannot bind");
+  } else if (line.starts_with("demand")) {
+    auto words = split(line, ' ');
+    words.erase(words.begin());
+    if (const auto opened = source.open(options_of({words.begin(), words.end()}).demand); !opened)
+      leave(opened.error().text());
+    printer.line(R"({"ready":true})");
+  }
+  printer.flush();
+}
+
 void serve(Source& source, Printer& printer) {
+  std::string input;
   for (;;) {
     std::array<pollfd, 2> waiting = {pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{source.descriptor(), POLLIN, 0}};
     ::poll(waiting.data(), waiting.size(), 100);
     drain(source, printer);
     if (!waiting[0].revents) continue;
-    std::string line;
-    if (!std::getline(std::cin, line)) return;
-    if (line == "counts") {
-      drain(source, printer);
-      printer.line(told(source.counts()));
-    } else if (line == "act") {
-      const UniqueFd own(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-      const sockaddr_in any{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
-      if (::bind(own.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0) leave("cannot bind");
-    } else if (line.starts_with("demand")) {
-      auto words = split(line, ' ');
-      words.erase(words.begin());
-      if (const auto opened = source.open(options_of({words.begin(), words.end()}).demand); !opened)
-        leave(opened.error().text());
-      printer.line(R"({"ready":true})");
+    std::array<char, 4096> bytes;
+    const auto size = ::read(STDIN_FILENO, bytes.data(), bytes.size());
+    if (size <= 0) return;
+    input.append(bytes.data(), static_cast<std::size_t>(size));
+    for (auto end = input.find('\n'); end != std::string::npos; end = input.find('\n')) {
+      answer(source, printer, input.substr(0, end));
+      input.erase(0, end + 1);
     }
-    printer.flush();
   }
 }
 

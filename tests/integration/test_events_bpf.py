@@ -233,6 +233,16 @@ def test_the_32_bit_way_into_the_kernel_is_seen(source, programs):
     assert second["arguments"] == [str(programs / "witness"), "7"]
 
 
+def test_a_32_bit_program(source, programs):
+    code = programs / "i386.c"
+    code.write_text('void _start(void) { __asm__ volatile("int $0x80" : : "a"(1), "b"(12)); }')
+    subprocess.run(["clang-19", "-m32", "-static", "-nostdlib", "-fno-pie", "-no-pie", "-o", programs / "i386", code], check=True)
+    pid, status = child(lambda: os.execve(programs / "i386", ["i386"], {}))
+    assert os.waitstatus_to_exitcode(status) == 12
+    event, = source.of(pid, syscall="execve")
+    assert (event["arch"], event["actor"]["path"]) == ("i386", str(programs / "i386"))
+
+
 def test_long_arguments_are_cut_and_say_so(source, programs):
     pid, _ = child(lambda: os.execve(programs / "witness", ["w", "0"] + ["x" * 1000] * 100, {}))
     event, = source.of(pid, syscall="execve")

@@ -42,6 +42,54 @@ void _start(void) {
 """
 
 
+# Connects and accepts by io_uring alone; the port is the only argument, -1 to serve on it.
+IO_URING = r"""
+#include <arpa/inet.h>
+#include <linux/io_uring.h>
+#include <string.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int ring;
+static struct io_uring_params about;
+static char *queue, *done;
+static struct io_uring_sqe *entries;
+
+static int run(int operation, int fd, void *address, unsigned long more) {
+  unsigned *tail = (unsigned *)(queue + about.sq_off.tail), *array = (unsigned *)(queue + about.sq_off.array);
+  unsigned *head = (unsigned *)(done + about.cq_off.head);
+  struct io_uring_cqe *results = (struct io_uring_cqe *)(done + about.cq_off.cqes);
+  memset(entries, 0, sizeof *entries);
+  entries->opcode = operation, entries->fd = fd, entries->addr = (unsigned long)address, entries->off = more;
+  array[*tail & (about.sq_entries - 1)] = 0;
+  __atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+  if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, 0, 0) < 0) exit(3);
+  int result = results[*head & (about.cq_entries - 1)].res;
+  __atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+  return result;
+}
+
+int main(int argc, char **argv) {
+  ring = syscall(SYS_io_uring_setup, 4, &about);
+  if (ring < 0) return 4;
+  queue = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+  done = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
+  entries = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+  struct sockaddr_in at = {AF_INET, htons(atoi(argv[1])), {htonl(INADDR_LOOPBACK)}};
+  int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+  if (argc < 3) return run(IORING_OP_CONNECT, fd, &at, sizeof at) != 0;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, 5)) return 5;
+  int taken = run(IORING_OP_ACCEPT, fd, 0, 0);
+  close(taken);
+  return taken < 0;
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def source():
     with EventDriver("bpf", "--kinds=socket,dns") as driver:
@@ -132,29 +180,46 @@ def test_datagrams_are_told_once_a_flow(source):
         assert (event["remote_address"], event["family"]) == ("::1", 10)
 
 
-def test_the_32_bit_calls_are_seen(source, tmp_path):
-    """EVT-05: int 0x80 for connect and accept."""
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def serve_and_connect(source, server, client):
+    """Runs a server for one connection, and clients until one is connected; what is told of both."""
+    server = subprocess.Popen(server)
+    until = time.monotonic() + 10
+    while (connecting := subprocess.Popen(client)).wait() != 0:
+        assert server.poll() is None and time.monotonic() < until
+        time.sleep(0.02)
+    assert server.wait(10) == 0
+    connected, = mine(source, connecting.pid, action="connect")
+    accepted, = mine(source, server.pid, action="accept")
+    assert connected["result"] == 0
+    assert ends(accepted) == (*ends(connected)[2:], *ends(connected)[:2])
+    assert [event["action"] for event in mine(source, server.pid)] == ["bind", "listen", "accept"]
+    return connected
+
+
+def test_the_32_bit_calls_are_seen(source, tmp_path):
+    """EVT-05: int 0x80 for connect and accept."""
+    port = free_port()
     code = tmp_path / "int80.c"
     code.write_text(INT80)
     build = ["gcc", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-O1", f"-DPORT={port}", code]
     subprocess.run([*build, "-DSERVER", "-o", tmp_path / "server"], check=True)
     subprocess.run([*build, "-o", tmp_path / "client"], check=True)
-    server = subprocess.Popen([tmp_path / "server"])
-    until = time.monotonic() + 10
-    client = subprocess.Popen([tmp_path / "client"])
-    while client.wait() != 0:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-        client = subprocess.Popen([tmp_path / "client"])
-    assert server.wait(10) == 0
-    connected, = mine(source, client.pid, action="connect")
-    assert (connected["remote_port"], connected["result"]) == (port, 0)
-    accepted, = mine(source, server.pid, action="accept")
-    assert ends(accepted) == (*ends(connected)[2:], *ends(connected)[:2])
-    assert [event["action"] for event in mine(source, server.pid)] == ["bind", "listen", "accept"]
+    assert serve_and_connect(source, [tmp_path / "server"], [tmp_path / "client"])["remote_port"] == port
+
+
+def test_io_uring_is_seen(source, tmp_path):
+    """EVT-20: no call of connect or accept is made."""
+    port = str(free_port())
+    code = tmp_path / "ring.c"
+    code.write_text(IO_URING)
+    subprocess.run(["gcc", "-O1", "-o", tmp_path / "ring", code], check=True)
+    assert serve_and_connect(source, [tmp_path / "ring", port, "serve"], [tmp_path / "ring", port])["remote_port"] == int(port)
 
 
 def question(number, name, kind=1):

@@ -79,6 +79,9 @@ WIDENED = {
     "process_events": "container_id TEXT, unit TEXT, ancestors TEXT, arch TEXT, exe_state TEXT,"
                       " args_truncated INTEGER, source TEXT",
     "socket_events": "container_id TEXT, unit TEXT, source TEXT, community_id TEXT",
+    "yara_file": "scan_seconds DOUBLE, skipped TEXT",
+    "yara_process": "scan_seconds DOUBLE, skipped TEXT",
+    "yara_events": "scan_seconds DOUBLE, skipped TEXT",
 }
 
 

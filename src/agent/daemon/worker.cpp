@@ -31,7 +31,6 @@
 #include "agent/differential/differential.h"
 #include "agent/distributed/distributed.h"
 #include "agent/events/event_capture.h"
-#include "agent/events/event_sources.h"
 #include "agent/limits/group_monitor.h"
 #include "agent/limits/io_limits.h"
 #include "agent/limits/limits.h"
@@ -186,7 +185,7 @@ class Worker {
     events_ = TRY(EventCapture::open({.program = program_,
                                       .flags = flags_,
                                       .status = status_,
-                                      .sources = event_sources(flags_, program_.osquery_compatible),
+                                      .store = *store_,
                                       .digests = &*digests_,
                                       .budget = &*io_budget_,
                                       .largest_hashed = flags_.number("read_max")}));

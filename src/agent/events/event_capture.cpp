@@ -7,7 +7,9 @@
 #include <numeric>
 #include <thread>
 
+#include "agent/config/yara_settings.h"
 #include "agent/events/event_demand.h"
+#include "agent/events/event_sources.h"
 #include "agent/events/event_switch.h"
 #include "linux/sandbox/capabilities.h"
 
@@ -19,6 +21,7 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t kMegabyte = 1 << 20;
 constexpr int kOpenTries = 25;  // of a journal that the worker before may still hold
 constexpr auto kBetweenTries = 200ms;
+constexpr std::string_view kJournalCursor = "journald.cursor";
 
 // What sources need of root's powers: BPF, audit, fanotify and mounts' handles, netlink, other processes' links.
 constexpr std::array kCapabilities = {CAP_BPF,          CAP_PERFMON,   CAP_SYS_ADMIN,       CAP_AUDIT_CONTROL,
@@ -74,7 +77,7 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   const auto families = journal_families(parts.flags);
   std::uint64_t cap = store::kFifoOverhead;
   for (const auto& family : families) cap += family.cap_bytes;
-  std::unique_ptr<EventCapture> made(new EventCapture(parts.program, cap));
+  std::unique_ptr<EventCapture> made(new EventCapture(parts.program, parts.store, cap));
   auto opened = TRY(open_journal({journal_directory(parts.flags.text("database_path")), families}));
   if (!opened.reason.empty())
     parts.status.error(fmt::format("the event journal was damaged{}{}: {}",
@@ -82,12 +85,21 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
                                    opened.reason));
   made->store_ = std::move(opened.store);
   made->journal_.emplace(*made->store_, std::vector<std::string>(events::kFamilies.begin(), events::kFamilies.end()));
-  events::CaptureParts capture{.journal = *made->journal_, .sources = std::move(parts.sources)};
+  made->journal_cursor_ = TRY(parts.store.get(store::Family::events, kJournalCursor)).value_or("");
+  auto sources = event_sources({.flags = parts.flags,
+                                .osquery_compatible = parts.program.osquery_compatible,
+                                .journal_cursor = made->journal_cursor_,
+                                .budget = parts.budget});
+  made->syslog_ = sources.syslog;
+  made->yara_ = sources.yara;
+  if (sources.audit) made->audit_role_.mode = [audit = sources.audit] { return audit->mode(); };
+  events::CaptureParts capture{.journal = *made->journal_, .sources = std::move(sources.list)};
   capture.begin = [&status = parts.status] {
     if (const auto kept = linux::keep_only_capabilities(kCapabilities); !kept) status.warning(kept.error().text());
   };
   capture.hashing = events::FileHasher::Options{
       .digests = parts.digests, .budget = parts.budget, .largest = parts.largest_hashed, .sha512 = true};
+  capture.saw_file = [yara = made->yara_](const events::FileEvent& event) { yara->saw(event); };
   capture.halt = [events = EventSwitch(parts.flags.text("database_path"))] { return events.is_off(); };
   capture.halted = [events = EventSwitch(parts.flags.text("database_path"))] { events.confirm_off(); };
   capture.tell = [&status = parts.status](const auto& text) { status.info(text); };
@@ -104,19 +116,28 @@ void EventCapture::count_losses(Losses& losses) { losses_ = &losses; }
 
 void EventCapture::apply(const Configuration& configuration) {
   auto tables = active_event_tables(configuration, program_.osquery_compatible);
+  yara_->configure(yara_settings(configuration, program_, nullptr));
   capture_->expire_after(event_expiry(configuration));
   capture_->demand(event_demand(configuration, tables, program_.osquery_compatible));
   const std::lock_guard lock(mutex_);
   active_ = std::move(tables);
 }
 
-void EventCapture::sync() { static_cast<void>(store_->sync()); }
+// The cursor after the events that it stands for: after a power cut some may be told again, none is left out.
+void EventCapture::sync() {
+  auto cursor = syslog_->cursor();
+  if (!store_->sync() || cursor == journal_cursor_) return;
+  store::Batch batch;
+  batch.put(store::Family::events, kJournalCursor, cursor);
+  if (state_.write(batch)) journal_cursor_ = std::move(cursor);
+}
 
 void EventCapture::stop() { capture_->stop(); }
 
 void EventCapture::provide(sql::Services& services) {
   services.provide(*this);
   services.provide(capture_->processes());
+  services.provide(audit_role_);
 }
 
 std::set<std::string_view> EventCapture::active() const {

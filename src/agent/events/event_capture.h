@@ -11,14 +11,17 @@
 #include <string_view>
 
 #include "agent/config/configuration.h"
+#include "agent/events/event_sources.h"
 #include "agent/limits/limits.h"
 #include "agent/limits/losses.h"
 #include "agent/logging/status_log.h"
 #include "agent/program.h"
 #include "events/capture/capture.h"
 #include "events/journal/journal.h"
+#include "linux/audit/role.h"
 #include "sql/scan.h"
 #include "store/fifo_store.h"
+#include "store/store.h"
 
 namespace osprey::agent {
 
@@ -38,7 +41,7 @@ class EventCapture {
     const Program& program;
     const Flags& flags;
     StatusLog& status;
-    std::vector<std::unique_ptr<events::Source>> sources;
+    store::Store& store;                    // for what is to be known after a restart
     linux::DigestCache* digests = nullptr;  // both may be null
     linux::IoBudget* budget = nullptr;
     std::int64_t largest_hashed = 50 << 20;  // bytes
@@ -50,26 +53,32 @@ class EventCapture {
   // Losses are told to `losses` from here on.
   void count_losses(Losses& losses);
   void apply(const Configuration& configuration);
-  // What was written survives a power cut from here on.
+  // What was written survives a power cut from here on. From one thread.
   void sync();
   void stop();
 
   const events::Journal& journal() const noexcept { return *journal_; }
   const events::Capture& capture() const noexcept { return *capture_; }
-  // Itself and the process tree, for tables.
+  // What tables ask about events.
   void provide(sql::Services& services);
   // The tables that are filled.
   std::set<std::string_view> active() const;
   Limit limit() const;
 
  private:
-  EventCapture(const Program& program, std::uint64_t cap) : program_(program), cap_bytes_(cap) {}
+  EventCapture(const Program& program, store::Store& state, std::uint64_t cap)
+      : program_(program), state_(state), cap_bytes_(cap) {}
 
   const Program& program_;
+  store::Store& state_;
   const std::uint64_t cap_bytes_;
   std::unique_ptr<store::FifoStore> store_;
   std::optional<events::Journal> journal_;
   std::optional<events::Capture> capture_;
+  const events::SyslogSource* syslog_ = nullptr;  // of the sources that capture_ has, as the next
+  events::YaraSource* yara_ = nullptr;
+  linux::AuditRole audit_role_{.mode = [] { return "none"; }};
+  std::string journal_cursor_;  // as it is stored
   std::atomic<Losses*> losses_ = nullptr;
   mutable std::mutex mutex_;
   std::set<std::string_view> active_;

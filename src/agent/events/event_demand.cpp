@@ -37,7 +37,7 @@ constexpr auto kTables = std::to_array<EventTable>({
     {"socket_events", kAudit, kKind<SocketEvent>},
     {"syslog_events", "syslog", kKind<SyslogEvent>},
     {"user_events", kAudit, kKind<UserEvent>},
-    {"yara_events", kInotify, kKind<FileEvent>},
+    {"yara_events", kInotify, kKind<YaraEvent>},
 });
 
 const EventTable* table_named(std::string_view name) {
@@ -109,6 +109,7 @@ Demand event_demand(const Configuration& configuration, const std::set<std::stri
                     bool osquery_compatible) {
   Demand demand;
   for (const auto name : tables) demand.kinds.set(table_named(name)->kind);
+  if (demand.kinds.test(kKind<YaraEvent>)) demand.kinds.set(kKind<FileEvent>);  // which files are scanned
   demand.execs = demand.kinds.test(kKind<ProcessEvent>);
   demand.forks = demand.execs && configuration.flags.boolean("audit_allow_fork_process_events");
   demand.kills = demand.execs && configuration.flags.boolean("audit_allow_kill_process_events");

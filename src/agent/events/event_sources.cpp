@@ -38,6 +38,7 @@ events::audit::AuditOptions audit_options(const Flags& flags, bool osquery_compa
       .unix_sockets = flags.boolean("audit_allow_unix"),
       .user_events = allows("audit_allow_user_events"),
       .file_events = allows("audit_allow_fim_events"),
+      .osquery_paths = osquery_compatible,
       .show_accesses = flags.boolean("audit_fim_show_accesses"),
       .show_partial = flags.boolean("audit_show_partial_fim_events"),
       .selinux_events = allows("audit_allow_selinux_events"),
@@ -50,27 +51,50 @@ events::audit::AuditOptions audit_options(const Flags& flags, bool osquery_compa
   return options;
 }
 
+events::SyslogOptions syslog_options(SourceSettings settings) {
+  const auto& flags = settings.flags;
+  events::SyslogOptions options{
+      .pipe = {},
+      .journal = !settings.osquery_compatible,
+      .socket = std::string(flags.text("syslog_socket")),
+      .cursor = std::move(settings.journal_cursor),
+      .journal_directory = {},
+      .rate_limit = static_cast<std::size_t>(std::max<std::int64_t>(flags.number("syslog_rate_limit"), 1))};
+  if (flags.boolean("enable_syslog")) options.pipe = flags.text("syslog_pipe_path");
+  return options;
+}
+
 }  // namespace
 
-std::vector<std::unique_ptr<events::Source>> event_sources(const Flags& flags, bool osquery_compatible) {
+EventSources event_sources(SourceSettings settings) {
+  const auto& flags = settings.flags;
+  const bool compatible = settings.osquery_compatible;
   // Under osquery's names each is turned on by its flag.
   const auto chosen = flags.text("events_source");
   const auto wants = [&](std::string_view name, bool by_flag) {
-    return by_flag || (!osquery_compatible && (chosen == "auto" || chosen == name));
+    return by_flag || (!compatible && (chosen == "auto" || chosen == name));
   };
-  std::vector<std::unique_ptr<events::Source>> sources;
-  if (wants("bpf", flags.boolean("enable_bpf_events"))) sources.push_back(events::bpf::make_bpf_source());
+  EventSources made;
+  const auto add = [&](auto source) {
+    auto* const there = source.get();
+    made.list.push_back(std::move(source));
+    return there;
+  };
+  if (wants("bpf", flags.boolean("enable_bpf_events"))) add(events::bpf::make_bpf_source());
   if (wants("audit", !flags.boolean("disable_audit")))
-    sources.push_back(std::make_unique<events::audit::AuditSource>(audit_options(flags, osquery_compatible)));
-  if (wants("connector", false)) sources.push_back(std::make_unique<events::ConnectorSource>(Root::host()));
+    made.audit = add(std::make_unique<events::audit::AuditSource>(audit_options(flags, compatible)));
+  if (wants("connector", false)) add(std::make_unique<events::ConnectorSource>(Root::host()));
   // Under osquery's name they are what osquery's inotify tells, and where: of a leaf's wildcard the whole directory.
-  const auto meaning =
-      osquery_compatible ? events::WatchPatterns::Meaning::osquery : events::WatchPatterns::Meaning::exact;
-  sources.push_back(events::fanotify_source({.meaning = meaning}));
-  sources.push_back(events::inotify_source({.meaning = meaning}));
-  sources.push_back(
-      std::make_unique<events::UdevSource>(Root::host(), std::string(flags.text("hardware_disabled_types"))));
-  return sources;
+  const auto meaning = compatible ? events::WatchPatterns::Meaning::osquery : events::WatchPatterns::Meaning::exact;
+  add(events::fanotify_source({.meaning = meaning}));
+  add(events::inotify_source({.meaning = meaning}));
+  add(std::make_unique<events::UdevSource>(Root::host(), std::string(flags.text("hardware_disabled_types"))));
+  made.yara = add(std::make_unique<events::YaraSource>(
+      events::YaraSource::Options{.engine = linux::yara_engine(),
+                                  .budget = settings.budget,
+                                  .tell_skipped = !compatible}));  // osquery tells matches
+  made.syslog = add(std::make_unique<events::SyslogSource>(syslog_options(std::move(settings))));
+  return made;
 }
 
 }  // namespace osprey::agent

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <unordered_map>
 
 #include "base/text.h"
 #include "events/audit/rules.h"
@@ -56,6 +57,41 @@ std::uint64_t drops_of(int socket) {
 
 std::string boot_id() { return Root::host().read_trimmed("/proc/sys/kernel/random/boot_id").value_or("-"); }
 
+// What stat(2) says of executables; of one that is run again within a second it is not asked again.
+class KnownFiles {
+ public:
+  void complete(std::string_view path, FileState& file) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - since_ > kFresh || files_.size() >= kMost) {
+      files_.clear();
+      since_ = now;
+    }
+    auto [found, fresh] = files_.try_emplace(std::string(path));
+    auto& known = found->second;
+    if (fresh)
+      if (const auto about = Root::host().stat(path)) {
+        known.inode = about->stx_ino;
+        known.mode = about->stx_mode;
+        known.size = static_cast<std::int64_t>(about->stx_size);
+        known.atime = about->stx_atime.tv_sec;
+        known.mtime = about->stx_mtime.tv_sec;
+        known.ctime = about->stx_ctime.tv_sec;
+      }
+    // Another file has the name, or it is a container's: some filesystems' devices differ from what audit says.
+    if (known.inode != file.inode || known.mode != file.mode) return;
+    file.size = known.size;
+    file.atime = known.atime;
+    file.mtime = known.mtime;
+    file.ctime = known.ctime;
+  }
+
+ private:
+  static constexpr std::chrono::seconds kFresh{1};
+  static constexpr std::size_t kMost = 1024;
+  std::unordered_map<std::string, FileState> files_;
+  std::chrono::steady_clock::time_point since_{};
+};
+
 Lookups lookups_of(const AuditOptions& options, LocalPorts& ports) {
   Lookups made;
   made.is_thread = [](std::int64_t caller, std::int64_t child) -> std::optional<bool> {
@@ -68,6 +104,9 @@ Lookups lookups_of(const AuditOptions& options, LocalPorts& ports) {
     made.local_side = [&ports](std::int64_t pid, std::int64_t descriptor, int family, std::string_view remote,
                                std::uint16_t port,
                                TextArena& arena) { return ports.find(pid, descriptor, family, remote, port, arena); };
+  made.complete = [files = KnownFiles()](std::string_view path, FileState& file) mutable {
+    files.complete(path, file);
+  };
   made.descriptor_path = [](std::int64_t pid, std::int64_t descriptor, TextArena& arena) {
     std::array<char, 4096> path{};
     const auto size = ::readlink(fmt::format("/proc/{}/fd/{}", pid, descriptor).c_str(), path.data(), path.size());
@@ -243,15 +282,16 @@ Result<void> AuditSource::install(const Demand& demand) {
       refusal = added.error();
     states.push_back(std::move(state));
   }
+  if (refusal && there.empty()) {
+    // As it was before.
+    for (const auto& rule : old) static_cast<void>(control_->add(rule));
+    return std::unexpected(*refusal);
+  }
   for (const auto& rule : old)
     if (std::ranges::find(there, rule) == there.end()) static_cast<void>(control_->remove(rule));
   installed_ = std::move(there);
-  const bool all_refused = refusal && installed_.empty();
-  {
-    const std::lock_guard lock(mutex_);
-    states_ = std::move(states);
-  }
-  if (all_refused) return std::unexpected(*refusal);
+  const std::lock_guard lock(mutex_);
+  states_ = std::move(states);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <linux/bpf.h>
 #include <linux/net.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -304,6 +305,7 @@ void Decoder::exec(Subject& subject) {
     event.arguments_size = arguments.size;
     event.arguments_truncated = arguments.truncated;
     event.executable = paths[script ? 1 : 0].file;
+    if (lookups_.complete && event.executable.inode) lookups_.complete(event.actor.path, event.executable);
     if (names[0].starts_with("memfd:") || subject.actor.path.starts_with("/memfd:"))
       event.executable_state = "memfd";
     else if (subject.actor.path.ends_with(" (deleted)"))
@@ -415,6 +417,11 @@ void Decoder::socket(Subject& subject) {
     if (!record.success && record.result != -EINPROGRESS) return std::nullopt;
     return lookups_.local_side(record.pid, *descriptor, name.family, name.address, *port, arena_);
   };
+  const auto tell_protocol = [&](const Lookups::Local& local) {
+    event.local_is_best_effort = true;
+    event.protocol = local.protocol;
+    event.type = local.protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
+  };
   if (event.action == "bind") {
     event.local_address = name.address;
     event.local_port = port;
@@ -422,7 +429,7 @@ void Decoder::socket(Subject& subject) {
     if (port == 0)
       if (const auto local = local_side(event.descriptor)) {
         event.local_port = local->port;
-        event.local_is_best_effort = true;
+        tell_protocol(*local);
       }
   } else {
     event.remote_address = name.address;
@@ -431,7 +438,7 @@ void Decoder::socket(Subject& subject) {
     if (const auto local = local_side(accepts ? std::optional(record.result) : event.descriptor)) {
       event.local_address = local->address;
       event.local_port = local->port;
-      event.local_is_best_effort = true;
+      tell_protocol(*local);
     }
   }
   give(subject, event);

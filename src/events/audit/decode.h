@@ -29,10 +29,13 @@ struct Lookups {
   struct Local {
     std::string_view address;
     std::uint16_t port = 0;
+    int protocol = 0;  // IPPROTO_TCP or IPPROTO_UDP
   };
   std::function<std::optional<Local>(std::int64_t pid, std::int64_t descriptor, int family, std::string_view remote,
                                      std::uint16_t port, TextArena& arena)>
       local_side;
+  // Size and times of the executable at a path, if it is still the file that the event has.
+  std::function<void(std::string_view path, FileState& file)> complete;
   // The path behind a descriptor.
   std::function<std::string_view(std::int64_t pid, std::int64_t descriptor, TextArena& arena)> descriptor_path;
 };

@@ -173,7 +173,7 @@ TEST(AuditDecode, TheLocalSideIsAskedForAndMarked) {
                           std::uint16_t port, TextArena&) -> std::optional<Lookups::Local> {
     EXPECT_EQ(std::tuple(pid, descriptor, family, remote, port),
               std::tuple(7, 3, AF_INET, std::string_view("10.0.0.1"), 443));
-    return Lookups::Local{"10.0.0.2", 40000};
+    return Lookups::Local{"10.0.0.2", 40000, 6};
   };
   const auto sink = told(
       "type=SYSCALL msg=audit(1700000000.000:1): arch=c000003e syscall=42 success=yes exit=0 a0=3 pid=7\n"
@@ -184,6 +184,7 @@ TEST(AuditDecode, TheLocalSideIsAskedForAndMarked) {
   EXPECT_EQ(event.local_address, "10.0.0.2");
   EXPECT_EQ(event.local_port, 40000);
   EXPECT_TRUE(event.local_is_best_effort);
+  EXPECT_EQ(std::tuple(event.protocol, event.type), std::tuple(6, SOCK_STREAM));
   EXPECT_EQ(event.direction, "outbound");
 }
 
@@ -233,9 +234,11 @@ TEST(AuditDecode, ThreadsAreNoForks) {
   EXPECT_EQ(forks(call("clone", 17)), 1U);
   EXPECT_EQ(forks(call("clone", CLONE_THREAD | CLONE_VM)), 0U);
   EXPECT_EQ(forks(call("clone3", 0x7FFF0000)), 0U);
-  Lookups process{.is_thread = [](auto, auto) { return false; }, .local_side = {}, .descriptor_path = {}};
+  Lookups process;
+  process.is_thread = [](auto, auto) { return false; };
   EXPECT_EQ(forks(call("clone3", 0x7FFF0000), process), 1U);
-  Lookups thread{.is_thread = [](auto, auto) { return true; }, .local_side = {}, .descriptor_path = {}};
+  Lookups thread;
+  thread.is_thread = [](auto, auto) { return true; };
   EXPECT_EQ(forks(call("clone3", 0x7FFF0000), thread), 0U);
 }
 
@@ -385,6 +388,13 @@ TEST(AuditDecode, FilesByTheirDescriptors) {
     EXPECT_NE(std::ranges::find(all, one), all.end()) << one;
   demand.watched.front().patterns = {"/etc/%%"};
   EXPECT_TRUE(done(options).empty());
+}
+
+TEST(AuditDecode, ANameWithAZeroInItIsNobodys) {
+  using namespace std::string_view_literals;
+  const auto call = parse_call("syscall=59 pid=3 \0a1=5 a1=6"sv);
+  ASSERT_TRUE(call);
+  EXPECT_EQ(call->arguments[1], 6U);
 }
 
 TEST(AuditDecode, WhatNobodyWantsIsCountedAsFiltered) {

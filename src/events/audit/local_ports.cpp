@@ -72,7 +72,8 @@ std::optional<Lookups::Local> LocalPorts::find(std::int64_t pid, std::int64_t de
   // Numbers of descriptors and inodes come again: the other side tells whether it is the same connection.
   if (!fits()) return std::nullopt;
   return Lookups::Local{.address = arena.keep(plain(found->second, found->second.local)),
-                        .port = static_cast<std::uint16_t>(found->second.local.port)};
+                        .port = static_cast<std::uint16_t>(found->second.local.port),
+                        .protocol = found->second.protocol};
 }
 
 }  // namespace osprey::events::audit

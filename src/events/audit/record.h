@@ -40,11 +40,14 @@ std::optional<Field> take_field(std::string_view& rest) noexcept;
 // The value of a record's field, as it is written.
 std::optional<std::string_view> find_field(std::string_view fields, std::string_view name) noexcept;
 
-// Up to eight bytes of a name as a number, for switches; 0 for longer ones.
+// A name as a number, for switches; 0 for one of more than eight bytes or with a zero in it.
 constexpr std::uint64_t word(std::string_view name) noexcept {
   if (name.size() > 8) return 0;
   std::uint64_t value = 0;
-  for (const char c : name) value = value << 8 | static_cast<unsigned char>(c);
+  for (const char c : name) {
+    if (c == '\0') return 0;
+    value = value << 8 | static_cast<unsigned char>(c);
+  }
   return value;
 }
 

@@ -188,6 +188,8 @@ Result<void> Opened::open(const Demand& demand) {
     auto loaded = load(entry);
     if (!loaded && entry.needed) {
       for (const auto* one : added) unload(*one);
+      release_maps();
+      if (programs_.empty()) close();
       return loaded;
     }
     if (loaded)

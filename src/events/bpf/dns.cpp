@@ -57,7 +57,8 @@ class Message {
         at_ = lowest = to;
         continue;
       }
-      if (length > 63 || (octets += length + 1) > kNameMost) return fail();
+      octets += length + 1;
+      if (length > 63 || octets > kNameMost) return fail();
       if (!text.empty()) text += '.';
       for (const std::byte byte : take(length)) put(text, std::to_integer<unsigned char>(byte), true);
     }

@@ -64,13 +64,16 @@ class Capture::Intake final : public EventSink {
 
   void take(AnyEvent event) override {
     auto& header = header_of(event);
-    header.origin = place_->source->origin();
+    if (header.origin == Origin::unset) header.origin = place_->source->origin();
     if (header.moment == 0) header.moment = static_cast<std::uint64_t>(nanoseconds(CLOCK_BOOTTIME));
-    if (!capture_.wanted_.kinds.test(event.index())) {
-      ++place_->discarded;
-      return capture_.enricher_.feed(event);
-    }
-    hold_ ? held_.add(event) : complete(event);
+    const bool wanted = is_wanted(event);
+    if (!wanted) ++place_->discarded;
+    if (hold_ && wanted)
+      held_.add(event);
+    else if (wanted || may_be_about_containers(event))
+      complete(event);
+    else
+      capture_.enricher_.feed(event);
   }
   void release() {
     held_.release([this](AnyEvent event) { complete(event); });
@@ -94,8 +97,16 @@ class Capture::Intake final : public EventSink {
   Batch& batch() { return batch_; }
 
  private:
+  bool is_wanted(AnyEvent event) const { return capture_.wanted_.kinds.test(event.index()); }
+  bool may_be_about_containers(AnyEvent event) const {
+    return capture_.wanted_.kinds.test(kKind<ContainerEvent>) && kProcesses.test(event.index());
+  }
+
   void complete(AnyEvent event) {
     capture_.enricher_.complete(event);
+    if (may_be_about_containers(event))
+      if (auto container = capture_.enricher_.container_event(event)) journal(&*container);
+    if (!is_wanted(event)) return;
     if (auto* const* file = std::get_if<FileEvent*>(&event)) {
       capture_.parts_.saw_file(**file);
       if (capture_.hasher_ && capture_.hasher_->take(**file)) return;
@@ -240,6 +251,9 @@ void Capture::assign() {
   }
   const auto now = Clock::now();
   Kinds left = wanted_.kinds;
+  // Of containers the process tree tells.
+  const bool wants_tree = left.test(kKind<ContainerEvent>);
+  left.reset(kKind<ContainerEvent>);
   for (auto& place : places_) {
     if (place.retry && *place.retry > now) continue;
     const Kinds mine = left & place.source->offers();
@@ -247,7 +261,7 @@ void Capture::assign() {
     // or of BPF, which tells them for next to nothing.
     const bool cheap = wanted_.kinds.any() && place.source->origin() == Origin::bpf;
     Kinds for_tree;
-    if (!tree_ && (mine.any() || cheap)) for_tree = kProcesses & place.source->offers();
+    if (!tree_ && (mine.any() || cheap || wants_tree)) for_tree = kProcesses & place.source->offers();
     if (mine.any() || for_tree.any()) {
       Demand demand = wanted_;
       demand.kinds = mine | for_tree;
@@ -258,6 +272,7 @@ void Capture::assign() {
       close(place, "nothing asks for what it tells of");
     }
   }
+  if (wants_tree && !tree_) left.set(kKind<ContainerEvent>);
   const auto is_open = [](const Place& place) { return place.open.has_value(); };
   // Now, so that no process is missed between this and the first event.
   if (std::ranges::any_of(places_, is_open) && !std::exchange(seeded_, true))

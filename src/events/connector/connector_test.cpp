@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -123,9 +124,9 @@ class Connector : public testing::Test, public EventSink {
     const auto opened = source.open(demand);
     ASSERT_TRUE(opened) << opened.error().text();
   }
-  // Until it is so, or for five seconds.
+  // Until it is so, or for half a minute.
   bool wait(const std::function<bool()>& done) {
-    for (int i = 0; i < 500; ++i) {
+    for (int i = 0; i < 3000; ++i) {
       while (source.next(*this, 1000).value_or(false)) continue;
       if (done()) return true;
       pollfd one{.fd = source.descriptor(), .events = POLLIN, .revents = 0};
@@ -239,6 +240,10 @@ class ConnectorWithTree : public Connector {
  protected:
   void take(AnyEvent any) override {
     enricher.complete(any);
+    if (const auto told = enricher.container_event(any))
+      lives.push_back({std::string(told->action), std::string(told->container_id), std::string(told->name),
+                       std::string(told->image), std::string(told->engine), told->exit_code.value_or(-1),
+                       std::string(told->actor.cmdline)});
     if (auto** process = std::get_if<ProcessEvent*>(&any))
       above[(*process)->actor.process.pid] = (*process)->actor.ancestors;
     Connector::take(any);
@@ -250,7 +255,13 @@ class ConnectorWithTree : public Connector {
 
   ProcessTree tree;
   Enricher enricher{Root::host(), tree, {}};
+  struct Life {
+    std::string action, container, name, image, engine;
+    std::int64_t exit_code;
+    std::string cmdline;
+  };
   std::map<std::int64_t, std::vector<std::int64_t>> above;
+  std::vector<Life> lives;
 };
 
 TEST_F(ConnectorWithTree, TheDeadAreAncestorsToo) {
@@ -284,6 +295,62 @@ TEST_F(ConnectorWithTree, TheDeadAreAncestorsToo) {
   const auto lineage = tree.lineage({pids[1], 0});
   ASSERT_GE(lineage.size(), 4U);
   EXPECT_TRUE(lineage[1].exited && lineage[1].reparented);
+}
+
+// EVT-35, CTR-13: a container of podman's, with an image made here.
+class ConnectorWithPodman : public ConnectorWithTree {
+ protected:
+  static constexpr const char* kName = "osprey-connector-test";
+
+  void SetUp() override {
+    run("mkdir -p %s/root/bin && printf '#include <stdlib.h>\n#include <unistd.h>\n"
+        "int main(int n, char** words) { sleep(n > 1 ? atoi(words[1]) : 0); return 3; }' > %s/nap.c && "
+        "cc -static -o %s/root/bin/nap %s/nap.c && "
+        "tar -C %s/root -c . | " +
+        podman + " import -q - osprey-connector-test:1");
+  }
+  void TearDown() override {
+    run(podman + " rm -f -t 0 osprey-connector-test; " + podman + " rmi -f osprey-connector-test:1; rm -r %s");
+    if (!HasFailure()) ::unlink((folder + ".log").c_str());
+  }
+  int run(std::string command) {
+    for (std::size_t at = 0; (at = command.find("%s")) != command.npos;) command.replace(at, 2, folder);
+    return ::system(("{ " + command + "; } >> " + folder + ".log 2>&1").c_str());
+  }
+  std::vector<std::string> actions() const {
+    std::vector<std::string> all;
+    for (const auto& life : lives)
+      if (life.name == kName) all.push_back(life.action);
+    return all;
+  }
+
+  const std::string folder = "/tmp/osprey-connector-test-" + std::to_string(::getpid());
+  const std::string podman =
+      "podman --storage-driver vfs --root /var/lib/containers/storage --cgroup-manager cgroupfs --runtime runc "
+      "--events-backend none";
+};
+
+TEST_F(ConnectorWithPodman, RealContainersStartAreEnteredAndEnd) {
+  open();
+  ASSERT_TRUE(enricher.seed());
+  std::thread acts([this] {
+    run(podman + " run -d --network none --ulimit nofile=1024:1024 --ulimit nproc=500:500 --name " + kName +
+        " localhost/osprey-connector-test:1 /bin/nap 60");
+    run(podman + " exec " + kName + " /bin/nap 0");
+    run(podman + " kill -s KILL " + kName);
+  });
+  const bool ended = wait([&] { return actions().size() >= 3; });
+  acts.join();
+  EXPECT_TRUE(ended);
+  EXPECT_THAT(actions(), testing::ElementsAre("start", "exec", "die")) << "see " << folder << ".log";
+  for (const auto& life : lives) {
+    if (life.name != kName) continue;
+    EXPECT_EQ(life.container.size(), 64U);
+    EXPECT_EQ(life.cmdline, life.action == "exec" ? "/bin/nap 0" : "/bin/nap 60");
+    EXPECT_EQ(life.image, "localhost/osprey-connector-test:1");
+    EXPECT_EQ(life.engine, "podman");
+    EXPECT_EQ(life.exit_code, life.action == "die" ? 128 + SIGKILL : -1);
+  }
 }
 
 TEST_F(Connector, ItCanBeClosedAndOpenedAgain) {

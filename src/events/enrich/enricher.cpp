@@ -27,6 +27,12 @@ std::uint64_t now() {
 
 bool is_exec(const ProcessEvent& event) { return event.syscall.starts_with("exec"); }
 
+// runc runs itself in the container's group, in three stages (libcontainer/nsenter), before it runs what it is to.
+bool is_runtime(const ProcessEvent& exec) {
+  if (exec.actor.name.starts_with("runc:[")) return true;
+  return exec.arguments.size() == 2 && exec.arguments[1] == "init" && exec.arguments[0].ends_with("runc");
+}
+
 void fill_text(std::string_view& text, std::string_view by) {
   if (text.empty()) text = by;
 }
@@ -90,12 +96,14 @@ std::string Enricher::container_of(const ProcessKey& process, std::uint64_t mome
 std::optional<ContainerEvent> Enricher::container_event(AnyEvent any) {
   ContainerEvent event;
   const Actor* actor = nullptr;
+  std::string_view cmdline;
   if (auto* const* process = std::get_if<ProcessEvent*>(&any)) {
     const ProcessEvent& exec = **process;
-    if (!is_exec(exec) || exec.result < 0 || exec.actor.container_id.empty()) return std::nullopt;
+    if (!is_exec(exec) || exec.result < 0 || exec.actor.container_id.empty() || is_runtime(exec)) return std::nullopt;
     actor = &exec.actor;
     event.header = exec.header;
     const auto known = tree_.find(actor->process, event.header.moment);
+    if (known) cmdline = known->cmdline;
     const auto outside = container_of(known ? known->parent : actor->parent, event.header.moment);
     event.action = lives_.ran(actor->container_id, outside, actor->process);
   } else if (auto* const* ended = std::get_if<ExitEvent*>(&any)) {
@@ -107,6 +115,7 @@ std::optional<ContainerEvent> Enricher::container_event(AnyEvent any) {
   if (event.action.empty()) return std::nullopt;
   const auto& facts = containers_.of(actor->cgroup_path, event.header.moment);
   event.actor = *actor;
+  fill_text(event.actor.cmdline, cmdline);
   event.container_id = actor->container_id;
   event.engine = facts.owner.engine;
   event.name = facts.name;

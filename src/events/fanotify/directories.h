@@ -46,11 +46,11 @@ class Directories {
   };
   struct Directory {
     std::string handle;
-    std::string inner;           // path in its filesystem, "/" being its root
-    std::vector<Sight> sights;   // empty: nothing in it is of interest
-    UniqueFd fd;                 // O_PATH, while it was used lately
-    std::uint32_t hits = 0;      // events in it since it was last asked whether there are too many
-    bool ignored = false;        // the kernel tells nothing of files in it
+    std::string inner;          // path in its filesystem, "/" being its root
+    std::vector<Sight> sights;  // empty: nothing in it is of interest
+    UniqueFd fd;                // O_PATH, while it was used lately
+    std::uint32_t hits = 0;     // events in it since it was last asked whether there are too many
+    bool ignored = false;       // the kernel tells nothing of files in it
   };
   static constexpr std::size_t kMost = 8192;
   static constexpr std::size_t kMostOpen = 128;
@@ -69,8 +69,8 @@ class Directories {
   // Where it is now, by the kernel; empty: it is gone, or on no filesystem that is marked.
   std::optional<std::string> ask(FileHandle handle) const;
   Directory& remember(FileHandle handle, std::string inner);
-  // Its parent's handle and its name in it, by the kernel; empty: it is gone, or is the top of its filesystem or of what
-  // is mounted of that.
+  // Its parent's handle and its name in it, by the kernel; empty: it is gone, or is the top of its filesystem or of
+  // what is mounted of that.
   struct Parent {
     std::string handle;
     std::string name;

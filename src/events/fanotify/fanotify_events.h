@@ -21,11 +21,11 @@ struct FanotifyEvent {
   };
   std::uint64_t mask = 0;  // FAN_*
   std::int64_t pid = 0;
-  int pidfd = -1;               // the reader's to close; -1: the process is gone, or none was asked for
-  std::optional<Entry> entry;   // what it happened to
-  std::optional<Entry> from;    // of FAN_RENAME
-  std::optional<Entry> to;      // likewise
-  FileHandle object;            // the file itself; may be empty
+  int pidfd = -1;              // the reader's to close; -1: the process is gone, or none was asked for
+  std::optional<Entry> entry;  // what it happened to
+  std::optional<Entry> from;   // of FAN_RENAME
+  std::optional<Entry> to;     // likewise
+  FileHandle object;           // the file itself; may be empty
 };
 
 // Takes the first event off `bytes`, which are not empty; its texts are views into them. An error: the rest makes no

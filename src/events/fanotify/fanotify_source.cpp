@@ -29,14 +29,14 @@ namespace osprey::events {
 namespace {
 
 constexpr std::size_t kChunk = 128 << 10;
-constexpr std::size_t kMostChunks = 16;       // that are looked ahead
-constexpr std::size_t kRescanPiece = 4096;    // entries between two looks at the queue
+constexpr std::size_t kMostChunks = 16;             // that are looked ahead
+constexpr std::size_t kRescanPiece = 4096;          // entries between two looks at the queue
 constexpr std::size_t kMostAfterLoss = 10'000'000;  // entries that are looked at, then
 constexpr std::size_t kMostAfterMove = 100'000;     // and below what was mounted or moved to where it is watched
 constexpr std::size_t kMostRescans = 256;
-constexpr std::size_t kBusy = 32;             // events in a directory of no interest, for it to be ignored
-constexpr std::size_t kMostIgnored = 4096;    // directories
-constexpr std::size_t kDeepest = 256;         // directories above each other
+constexpr std::size_t kBusy = 32;           // events in a directory of no interest, for it to be ignored
+constexpr std::size_t kMostIgnored = 4096;  // directories
+constexpr std::size_t kDeepest = 256;       // directories above each other
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kClockTick = 10'000'000;  // file times may be so old when they are taken
 
@@ -76,8 +76,8 @@ Result<Group> make_group(const FanotifyOptions& options) {
 
 // A private copy of what is mounted at `point`, open for reading.
 UniqueFd copy_of_mount(const std::string& point) {
-  const UniqueFd copy(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, point.c_str(),
-                                                 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT)));
+  const UniqueFd copy(static_cast<int>(
+      ::syscall(SYS_open_tree, AT_FDCWD, point.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT)));
   if (!copy) return UniqueFd();
   return UniqueFd(open_directory(copy.get(), ".", O_RDONLY | O_NONBLOCK));
 }
@@ -169,11 +169,11 @@ class FanotifySource final : public Source {
   std::size_t chunks_used_ = 0;
   std::vector<Pending> pending_;
   std::size_t at_ = 0;
-  std::unordered_map<std::int64_t, ProcessKey> processes_;                  // of a chunk
-  std::unordered_map<FileHandle, std::vector<std::size_t>> leaves_;         // directories that are renamed or removed
-  std::size_t directory_renames_ = 0;                                       // pending
-  std::optional<std::size_t> exchanged_;                                    // the second half of an exchange
-  std::optional<std::pair<std::uint64_t, std::string>> moving_;             // of the MOVED_FROM just before
+  std::unordered_map<std::int64_t, ProcessKey> processes_;           // of a chunk
+  std::unordered_map<FileHandle, std::vector<std::size_t>> leaves_;  // directories that are renamed or removed
+  std::size_t directory_renames_ = 0;                                // pending
+  std::optional<std::size_t> exchanged_;                             // the second half of an exchange
+  std::optional<std::pair<std::uint64_t, std::string>> moving_;      // of the MOVED_FROM just before
 
   std::vector<std::string> busy_;  // handles of directories
   std::size_t ignored_ = 0;
@@ -240,7 +240,8 @@ bool FanotifySource::mark_filesystem(int top, unsigned how, std::uint64_t mask) 
 }
 
 std::vector<std::string> FanotifySource::mark(const std::vector<Mount>& mounts, bool accesses) {
-  const auto mask = kChanges | (accesses ? kAccesses : 0U) | (group_.names_targets ? std::uint64_t{FAN_RENAME} : kMoves);
+  const auto mask =
+      kChanges | (accesses ? kAccesses : 0U) | (group_.names_targets ? std::uint64_t{FAN_RENAME} : kMoves);
   const auto avoided = avoided_mounts(mounts, patterns_->bases());
   auto& before = directories_.filesystems();
   std::vector<MarkedFilesystem> now;
@@ -441,7 +442,8 @@ bool FanotifySource::tell(EventSink& sink, const Pending& pending, Directory& di
       patterns_->match(sight.place, name, categories);
     if (categories.empty()) continue;
     const bool access = event.action == FileAction::opened || event.action == FileAction::accessed;
-    if (access && std::ranges::none_of(categories, [&](auto category) { return watched_[category].accesses; })) continue;
+    if (access && std::ranges::none_of(categories, [&](auto category) { return watched_[category].accesses; }))
+      continue;
     if (access && !reporter_.wanted(event.action, categories)) continue;
     const auto path = entry_path(sight.path, name);
     event.path = path;
@@ -471,7 +473,8 @@ void FanotifySource::process_entry(EventSink& sink, Pending& pending, Directory&
                                            {FAN_ATTRIB, FileAction::attributes_modified},
                                            {FAN_DELETE, FileAction::deleted}}};
   // A directory's being read by whoever walks is no access to a file.
-  const auto bits = event.mask & (kChanges | kAccesses) & ~std::uint64_t{FAN_ONDIR} & (is_directory ? ~kAccesses : ~0ULL);
+  const auto bits =
+      event.mask & (kChanges | kAccesses) & ~std::uint64_t{FAN_ONDIR} & (is_directory ? ~kAccesses : ~0ULL);
   WatchPatterns::Categories categories;
   bool is_wanted = false;
   for (const auto& sight : directory.sights) {
@@ -483,8 +486,8 @@ void FanotifySource::process_entry(EventSink& sink, Pending& pending, Directory&
   }
   if (!is_wanted) {
     // A directory of which nothing but some names is wanted may be busy as well.
-    const bool leads_only =
-        std::ranges::none_of(directory.sights, [&](const auto& sight) { return patterns_->wants_entries(sight.place); });
+    const bool leads_only = std::ranges::none_of(
+        directory.sights, [&](const auto& sight) { return patterns_->wants_entries(sight.place); });
     if (leads_only && ++directory.hits == kBusy) busy_.push_back(directory.handle);
     return reporter_.filtered();
   }
@@ -526,8 +529,7 @@ void FanotifySource::process_move(EventSink& sink, Pending& pending, Directory& 
   row.transaction = moving_->first;
   const auto old_path = moving_->second;
   row.old_path = old_path;
-  if (from && !directory.sights.empty())
-    moving_->second = entry_path(directory.sights.front().path, event.entry->name);
+  if (from && !directory.sights.empty()) moving_->second = entry_path(directory.sights.front().path, event.entry->name);
   if (!from) {
     if (const int fd = directories_.open(directory); fd >= 0) row.file = file_state(fd, event.entry->name.data());
     moving_.reset();

@@ -15,8 +15,8 @@ namespace osprey::events {
 namespace {
 
 constexpr std::size_t kBuffer = 256 << 10;
-constexpr std::size_t kRescanPiece = 4096;     // entries between two looks at the queue
-constexpr std::size_t kMostToldEarly = 65536;  // names; the events of more are told twice
+constexpr std::size_t kRescanPiece = 4096;       // entries between two looks at the queue
+constexpr std::size_t kMostToldEarly = 65536;    // names; the events of more are told twice
 constexpr std::int64_t kClockTick = 10'000'000;  // file times may be so old when they are taken
 
 constexpr std::uint32_t kChanges =
@@ -47,8 +47,7 @@ bool is_mount_root(int directory) noexcept {
 
 Result<void> InotifyTree::open() {
   UniqueFd made(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!made)
-    return system_failure(errno == EMFILE ? "inotify (see fs.inotify.max_user_instances)" : "inotify");
+  if (!made) return system_failure(errno == EMFILE ? "inotify (see fs.inotify.max_user_instances)" : "inotify");
   inotify_ = std::move(made);
   buffer_.resize(kBuffer);
   drained_at_ = wall_moment();
@@ -113,13 +112,7 @@ InotifyTree::Node* InotifyTree::settle(const WatchWalk::Directory& directory) {
   if (watch < 0) return nullptr;
   auto* node = find(directory.path);
   if (node != nullptr && node->watch != watch) {
-    // Another directory has come to where that was.
-    auto* parent = node->parent;
-    remove(*node);
-    if (parent == nullptr)
-      tops_.erase(directory.path);
-    else
-      parent->children.erase(directory.path.substr(directory.path.rfind('/') + 1));
+    erase(*node);  // another directory has come to where that was
     node = nullptr;
   }
   if (node == nullptr) {
@@ -180,14 +173,7 @@ void InotifyTree::sync(EventSink* sink, const std::string& path, Tell tell, std:
   const UniqueFd directory(open_directory(AT_FDCWD, path, O_PATH));
   if (auto* node = find(path); node != nullptr) {
     if (directory && add_watch({path, node->place, directory.get()}) == node->watch && tell != Tell::all) return;
-    if (!directory) {
-      auto* parent = node->parent;
-      remove(*node);
-      if (parent == nullptr)
-        tops_.erase(path);
-      else
-        parent->children.erase(path.substr(path.rfind('/') + 1));
-    }
+    if (!directory) erase(*node);
   }
   if (directory) walk(sink, path, tell, since);
 }
@@ -201,20 +187,25 @@ void InotifyTree::forget_watch(const Node& node) {
     }
 }
 
-// Its children first; the node itself stays until its owner lets it go.
-void InotifyTree::forget(Node& node) {
-  for (auto& [name, child] : node.children) forget(*child);
-  node.children.clear();
-  forget_watch(node);
-  if (open_node_ == &node) open_node_ = nullptr;
-}
-
+// It and what is below is not watched any more; the node itself stays until its owner lets it go.
 void InotifyTree::remove(Node& node) {
   for (auto& [name, child] : node.children) remove(*child);
   node.children.clear();
   forget_watch(node);
   if (open_node_ == &node) open_node_ = nullptr;
   if (!by_watch_.contains(node.watch)) ::inotify_rm_watch(inotify_.get(), node.watch);
+}
+
+void InotifyTree::erase(Node& node) {
+  remove(node);
+  auto& owner = node.parent == nullptr ? tops_ : node.parent->children;
+  if (const auto found = owner.find(node.name); found != owner.end() && found->second.get() == &node) {
+    owner.erase(found);
+    return;
+  }
+  if (displaced_.get() == &node) displaced_.reset();
+  for (auto& [cookie, move] : moves_)
+    if (move.node.get() == &node) move.node.reset();
 }
 
 // Lets go what the walk before has not come to.
@@ -298,35 +289,20 @@ void InotifyTree::handle(EventSink& sink, const InotifyEvent& event) {
   const auto [first, last] = by_watch_.equal_range(event.watch);
   for (auto it = first; it != last; ++it) nodes.push_back(it->second);
   if (event.mask & IN_IGNORED) {
-    for (auto* node : nodes) {
-      auto* parent = node->parent;
-      const auto name = node->name;
-      for (auto& [child, below] : node->children) remove(*below);
-      node->children.clear();
-      forget_watch(*node);
-      if (open_node_ == node) open_node_ = nullptr;
-      if (parent == nullptr && tops_.contains(name) && tops_.find(name)->second.get() == node)
-        tops_.erase(name);
-      else if (parent != nullptr && parent->children.contains(name) && parent->children.find(name)->second.get() == node)
-        parent->children.erase(name);
-      else if (displaced_.get() == node)
-        displaced_.reset();
-      else
-        for (auto& [cookie, move] : moves_)
-          if (move.node.get() == node) {
-            move.node.reset();
-            break;
-          }
-    }
+    for (auto* node : nodes)
+      if (is_watched(event.watch, node)) erase(*node);
     return;
   }
   if (event.mask & IN_UNMOUNT) return;
   if (nodes.empty()) reporter_.filtered();
-  for (auto* node : nodes) {
-    // What is done for one may end another.
-    const auto [begin, end] = by_watch_.equal_range(event.watch);
-    if (std::any_of(begin, end, [&](const auto& one) { return one.second == node; })) handle_entry(sink, *node, event);
-  }
+  // What is done for one may end another.
+  for (auto* node : nodes)
+    if (is_watched(event.watch, node)) handle_entry(sink, *node, event);
+}
+
+bool InotifyTree::is_watched(int watch, const Node* node) const {
+  const auto [first, last] = by_watch_.equal_range(watch);
+  return std::any_of(first, last, [&](const auto& one) { return one.second == node; });
 }
 
 void InotifyTree::handle_entry(EventSink& sink, Node& node, const InotifyEvent& event) {
@@ -381,12 +357,20 @@ void InotifyTree::moved_away(Node& parent, const InotifyEvent& event) {
   open_node_ = nullptr;
   const auto child = parent.children.find(event.name);
   if (child == parent.children.end()) return;
-  if (displaced_ && displaced_->parent == &parent && displaced_->name == event.name) {
+  if (displaced_ && displaced_->name == move.path) {
     move.node = std::move(displaced_);
     return;
   }
-  move.node = std::move(child->second);
+  move.node = take_away(parent, child);
+}
+
+// Until it is somewhere again it stands for itself, with its path for a name: its parent may go meanwhile.
+std::unique_ptr<InotifyTree::Node> InotifyTree::take_away(Node& parent, Children::iterator child) {
+  auto node = std::move(child->second);
   parent.children.erase(child);
+  node->name = entry_path(path_of(parent), node->name);
+  node->parent = nullptr;
+  return node;
 }
 
 // Two that change places move one after the other.
@@ -410,12 +394,11 @@ void InotifyTree::moved_here(EventSink& sink, Node& parent, const InotifyEvent& 
   }
   if (place.dead()) return remove(*node);
   if (const auto there = parent.children.find(event.name); there != parent.children.end()) {
-    if (there->second->watch != node->watch && is_about_to_move(event)) {
-      displaced_ = std::move(there->second);
-    } else {
-      forget(*there->second);  // a walk came to it already, or it was removed by the rename
-    }
-    parent.children.erase(there);
+    auto displaced = take_away(parent, there);
+    if (displaced->watch != node->watch && is_about_to_move(event))
+      displaced_ = std::move(displaced);
+    else
+      remove(*displaced);  // a walk came to it already, or the rename has removed it
   }
   const bool same = place.wanted == node->place.wanted && place.excluded == node->place.excluded;
   node->parent = &parent;

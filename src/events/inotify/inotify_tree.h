@@ -32,8 +32,8 @@ class InotifyTree {
   int descriptor() const noexcept { return inotify_.get(); }
 
   struct Scope {
-    std::vector<std::string> tops;                // directories from which the patterns are followed
-    std::set<std::string, std::less<>> avoided;   // mount points that are not gone into
+    std::vector<std::string> tops;               // directories from which the patterns are followed
+    std::set<std::string, std::less<>> avoided;  // mount points that are not gone into
     bool accesses = false;
   };
   // What is to be watched from now on. `patterns` stay until the next call. Watches that both want are kept.
@@ -49,6 +49,8 @@ class InotifyTree {
   std::size_t watches() const noexcept { return by_watch_.size(); }
 
  private:
+  struct Node;
+  using Children = std::map<std::string, std::unique_ptr<Node>, std::less<>>;
   struct Node {
     Node* parent = nullptr;
     std::string name;  // of a top: its path
@@ -56,7 +58,7 @@ class InotifyTree {
     WatchPatterns::Place place;
     bool tells_itself = false;  // no watch of a parent tells of it
     bool seen = true;           // by the walk that is under way
-    std::map<std::string, std::unique_ptr<Node>, std::less<>> children;
+    Children children;
   };
   // Which entries a walk tells of.
   enum class Tell { nothing, all, changed };
@@ -72,7 +74,10 @@ class InotifyTree {
   // Makes the watches below `path` agree with what is there now.
   void sync(EventSink* sink, const std::string& path, Tell tell, std::int64_t since);
   void remove(Node& node);
-  void forget(Node& node);
+  // And its owner lets it go.
+  void erase(Node& node);
+  bool is_watched(int watch, const Node* node) const;
+  std::unique_ptr<Node> take_away(Node& parent, Children::iterator child);
   void forget_watch(const Node& node);
   void sweep(Node& node);
 
@@ -91,7 +96,7 @@ class InotifyTree {
   Scope scope_;
   std::uint32_t mask_ = 0;
   UniqueFd inotify_;
-  std::map<std::string, std::unique_ptr<Node>, std::less<>> tops_;
+  Children tops_;
   std::unordered_multimap<int, Node*> by_watch_;
   std::vector<char> buffer_;
   std::string_view unread_;
@@ -100,11 +105,11 @@ class InotifyTree {
     std::string path;            // where it was
     std::unique_ptr<Node> node;  // of a watched directory
   };
-  std::map<std::uint32_t, Move> moves_;          // by cookie
-  std::unique_ptr<Node> displaced_;              // by a directory that came to its name; itself about to move
-  std::unordered_set<std::string> told_early_;   // by a walk: their events are yet to come
-  std::int64_t drained_at_ = 0;                  // CLOCK_REALTIME
-  const Node* open_node_ = nullptr;              // whose directory `open_` is
+  std::map<std::uint32_t, Move> moves_;         // by cookie
+  std::unique_ptr<Node> displaced_;             // by a directory that came to its name; itself about to move
+  std::unordered_set<std::string> told_early_;  // by a walk: their events are yet to come
+  std::int64_t drained_at_ = 0;                 // CLOCK_REALTIME
+  const Node* open_node_ = nullptr;             // whose directory `open_` is
   UniqueFd open_;
   std::unique_ptr<WatchWalk> rescan_;
   std::uint64_t unwatched_ = 0;

@@ -5,8 +5,8 @@
 namespace osprey::events {
 
 std::string_view name_of(Origin origin) noexcept {
-  constexpr std::array<std::string_view, 10> kNames = {"bpf",  "audit",  "fanotify", "inotify", "connector",
-                                                       "udev", "kernel", "journal",  "syslog",  "utmp"};
+  constexpr std::array<std::string_view, 12> kNames = {"",     "bpf",    "audit",   "fanotify", "inotify", "connector",
+                                                       "udev", "kernel", "journal", "syslog",   "utmp",    "yara"};
   const auto index = static_cast<std::size_t>(origin);
   return index < kNames.size() ? kNames[index] : "";
 }

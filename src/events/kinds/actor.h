@@ -10,8 +10,21 @@
 
 namespace osprey::events {
 
-// Who says so.
-enum class Origin : std::uint8_t { bpf, audit, fanotify, inotify, connector, udev, kernel, journal, syslog, utmp };
+// Who says so; unset until an event is captured, unless a source tells for another.
+enum class Origin : std::uint8_t {
+  unset,
+  bpf,
+  audit,
+  fanotify,
+  inotify,
+  connector,
+  udev,
+  kernel,
+  journal,
+  syslog,
+  utmp,
+  yara
+};
 
 std::string_view name_of(Origin origin) noexcept;
 
@@ -65,7 +78,7 @@ struct Actor {
 
 // What every event begins with.
 struct Header {
-  Origin origin = Origin::bpf;
+  Origin origin = Origin::unset;
   std::uint64_t moment = 0;  // nanoseconds since boot (CLOCK_BOOTTIME); the journal has the wall clock's time
 
   template <class Archive>

@@ -62,4 +62,26 @@ struct ProcessFileEvent {
   }
 };
 
+// A file that was scanned after it had changed.
+struct YaraEvent {
+  static constexpr std::string_view kFamily = "yara";
+
+  Header header;
+  std::string_view category;
+  std::string_view path;
+  FileAction action = FileAction::created;
+  std::string_view matches;  // names of rules, separated by commas
+  std::uint64_t count = 0;
+  std::string_view strings;
+  std::string_view tags;
+  std::uint64_t nanoseconds = 0;  // that the scan took
+  bool scanned = true;
+  std::string_view skipped;  // why it was not scanned, or what of it was not
+
+  template <class Archive>
+  void fields(Archive& field) {
+    field(header)(category)(path)(action)(matches)(count)(strings)(tags)(nanoseconds)(scanned)(skipped);
+  }
+};
+
 }  // namespace osprey::events

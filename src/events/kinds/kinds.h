@@ -19,7 +19,7 @@ namespace osprey::events {
 using AnyEvent =
     std::variant<ProcessEvent*, ExitEvent*, SocketEvent*, DnsEvent*, FileEvent*, ProcessFileEvent*, KernelModuleEvent*,
                  PrivilegeEvent*, NamespaceEvent*, PtraceEvent*, BpfLoadEvent*, UserEvent*, MacEvent*, AppArmorEvent*,
-                 SeccompEvent*, AuthenticationEvent*, HardwareEvent*, SyslogEvent*, ContainerEvent*>;
+                 SeccompEvent*, AuthenticationEvent*, HardwareEvent*, SyslogEvent*, ContainerEvent*, YaraEvent*>;
 
 inline constexpr std::size_t kKinds = std::variant_size_v<AnyEvent>;
 

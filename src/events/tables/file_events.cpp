@@ -25,7 +25,8 @@ Table file_events() {
       .column("mode", TEXT, file_row::mode, "Permission bits, in octal.")
       .column("size", BIGINT, file_row::size, "Bytes.")
       .column(
-          "atime", BIGINT, [](const Row& row) { return row.event.file.atime; }, "When it was read last, in Unix seconds.")
+          "atime", BIGINT, [](const Row& row) { return row.event.file.atime; },
+          "When it was read last, in Unix seconds.")
       .column("mtime", BIGINT, file_row::mtime, "When it was written last, in Unix seconds.")
       .column(
           "ctime", BIGINT, [](const Row& row) { return row.event.file.ctime; },

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "events/enrich/process_tree.h"
-#include "sql/connection.h"
-#include "sql/registry.h"
+#include "events/tables/testing.h"
 
 namespace osprey::events::tables {
 sql::Table process_ancestry();
@@ -39,24 +38,8 @@ class ProcessAncestry : public ::testing::Test {
     tree_.exec(actor, process.start + 5);
   }
 
-  // Rows with a | between the columns.
-  std::vector<std::string> ask(const std::string& sql, bool with_tree = true) {
-    sql::Connection connection({.registry = &registry_, .services = with_tree ? &services_ : nullptr});
-    connection.begin({});
-    std::string_view text = sql;
-    auto statement = connection.prepare(text);
-    EXPECT_TRUE(statement) << statement.error().message;
-    std::vector<std::string> rows;
-    for (;;) {
-      const auto row = (*statement)->step();
-      if (!row) rows.push_back("error: " + row.error().message);
-      if (!row || !*row) break;
-      std::string line;
-      for (std::size_t i = 0; i < (*statement)->size(); ++i)
-        line += (i > 0 ? "|" : "") + std::string((*statement)->text(i));
-      rows.push_back(line);
-    }
-    return rows;
+  std::vector<std::string> ask(std::string_view sql, bool with_tree = true) {
+    return testing::rows_of(registry_, with_tree ? &services_ : nullptr, sql);
   }
 
   ProcessTree tree_;

@@ -43,7 +43,8 @@ class FileReporter {
   bool wanted(FileAction action, WatchPatterns::Categories& categories);
   // A row for each of the categories. Fills in what is the same for all; `event` is as it was afterwards.
   void tell(EventSink& sink, FileEvent& event, const WatchPatterns::Categories& categories);
-  // Tells of a directory's entry if it changed since then (CLOCK_REALTIME, nanoseconds): what happened to it is not known.
+  // Tells of a directory's entry if it changed since then (CLOCK_REALTIME, nanoseconds): what happened to it is not
+  // known.
   void tell_changed(EventSink& sink, const WatchPatterns& patterns, const WatchWalk::Directory& directory,
                     const char* name, std::int64_t since);
   // A row for every category: something was lost.

@@ -186,9 +186,9 @@ TEST_P(FileSources, DirectoriesThatChangePlaces) {
   write(watched + "/a/sub/1");
   write(watched + "/b/sub/2");
   take();
-  ASSERT_EQ(::syscall(SYS_renameat2, AT_FDCWD, (watched + "/a").c_str(), AT_FDCWD, (watched + "/b").c_str(),
-                      RENAME_EXCHANGE),
-            0);
+  ASSERT_EQ(
+      ::syscall(SYS_renameat2, AT_FDCWD, (watched + "/a").c_str(), AT_FDCWD, (watched + "/b").c_str(), RENAME_EXCHANGE),
+      0);
   take();
   write(watched + "/b/sub/1");
   write(watched + "/a/sub/2");
@@ -240,7 +240,8 @@ TEST_P(FileSources, DeepTrees) {
 
 TEST_P(FileSources, OverlappingCategoriesEachHaveTheirRow) {
   fs::create_directories(watched + "/ssh");
-  open({{"all", {watched + "/%%"}, {watched + "/cache"}}, {"ssh", {watched + "/ssh/%_config"}, {}},
+  open({{"all", {watched + "/%%"}, {watched + "/cache"}},
+        {"ssh", {watched + "/ssh/%_config"}, {}},
         {"reads", {watched + "/ssh/%%"}, {}, true}});
   write(watched + "/ssh/sshd_config");
   std::set<std::string> categories;
@@ -296,8 +297,7 @@ TEST_P(FileSources, MountsThatAppear) {
 
   for (const auto* name : {"/lower", "/upper", "/work"}) fs::create_directory(top + name);
   write(top + "/lower/base");
-  mount("overlay", watched + "/merged",
-        fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", top));
+  mount("overlay", watched + "/merged", fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", top));
   settle();
   write(watched + "/merged/new");
   write(watched + "/merged/base", "copied up");
@@ -344,24 +344,33 @@ class Actor {
  public:
   explicit Actor(std::string top, unsigned seed) : dirs_{std::move(top)}, random_(seed) {}
 
-  std::set<std::string> expected;   // since they were taken last
-  bool moved_directories = false;   // likewise
+  std::set<std::string> expected;  // since they were taken last
+  bool moved_directories = false;  // likewise
   std::function<void()> before_directories_go = [] {};
 
   void act() {
     switch (pick(12)) {
       case 0:
       case 1:
-      case 2: return create();
+      case 2:
+        return create();
       case 3:
-      case 4: return write();
-      case 5: return change_mode();
-      case 6: return unlink();
-      case 7: return rename_file();
-      case 8: return link();
-      case 9: return make_directory();
-      case 10: return remove_directory();
-      default: return rename_directory();
+      case 4:
+        return write();
+      case 5:
+        return change_mode();
+      case 6:
+        return unlink();
+      case 7:
+        return rename_file();
+      case 8:
+        return link();
+      case 9:
+        return make_directory();
+      case 10:
+        return remove_directory();
+      default:
+        return rename_directory();
     }
   }
 

@@ -16,7 +16,7 @@
 namespace osprey::events {
 namespace {
 
-constexpr int kGap = 100;              // milliseconds: whoever mounts a lot is looked at so often
+constexpr int kGap = 100;               // milliseconds: whoever mounts a lot is looked at so often
 constexpr std::size_t kCap = 16 << 20;  // bytes of mountinfo
 constexpr auto kFile = "/proc/thread-self/mountinfo";
 
@@ -115,9 +115,9 @@ std::vector<std::string> changed_points(const std::vector<Mount>& before, const 
 }
 
 bool is_kernel_interface(std::string_view type) noexcept {
-  constexpr std::array<std::string_view, 15> kTypes = {
-      "proc",    "sysfs",    "cgroup",     "cgroup2",   "devpts", "mqueue", "debugfs",     "tracefs",
-      "bpf",     "pstore",   "securityfs", "selinuxfs", "nsfs",   "configfs", "binfmt_misc"};
+  constexpr std::array<std::string_view, 15> kTypes = {"proc",       "sysfs",     "cgroup",  "cgroup2",  "devpts",
+                                                       "mqueue",     "debugfs",   "tracefs", "bpf",      "pstore",
+                                                       "securityfs", "selinuxfs", "nsfs",    "configfs", "binfmt_misc"};
   return std::ranges::find(kTypes, type) != kTypes.end();
 }
 

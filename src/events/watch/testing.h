@@ -47,7 +47,7 @@ class FileSink : public EventSink {
 
 // "created /a/b"
 inline std::string text_of(FileAction action, const std::string& path) {
-  constexpr std::array kWords = {"created", "updated", "attributes", "from",    "to",
+  constexpr std::array kWords = {"created", "updated", "attributes", "from", "to",
                                  "deleted", "opened",  "accessed",   "gap"};
   return std::string(kWords[static_cast<std::size_t>(action)]) + ' ' + path;
 }

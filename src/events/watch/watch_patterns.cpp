@@ -189,8 +189,8 @@ void WatchPatterns::insert(NodeId from, const Components& components, std::size_
   }
   const auto& component = components[next];
   if (component == kAnyDepth) {
-    const auto before = std::count(components.begin(), components.begin() + static_cast<std::ptrdiff_t>(next),
-                                   std::string(kAnyDepth));
+    const auto before =
+        std::count(components.begin(), components.begin() + static_cast<std::ptrdiff_t>(next), std::string(kAnyDepth));
     if (next + 1 == components.size() || static_cast<std::size_t>(before) >= kMostDepths) {
       add_self(loop_of(from), categories);
       return;

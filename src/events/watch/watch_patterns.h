@@ -27,8 +27,8 @@ class WatchPatterns {
     // exclude_paths hold for every category, "%" and "%%" only as whole components, and one that names a directory
     // takes its entries with it, no more.
     osquery,
-    // Every part of a pattern counts: "/home/%%/.ssh/%", "/bin/%sh". exclude_paths hold for the category of their
-    // name, may have wildcards anywhere, and one that names a directory takes all below it with it.
+    // Every part of a pattern counts: "/home/%%/.ssh/%", "/bin/%sh". exclude_paths hold for the categories
+    // that have them, may have wildcards anywhere, and one that names a directory takes all below it with it.
     exact,
   };
   // Where an absolute path leads, without symbolic links; as it is where that cannot be told.

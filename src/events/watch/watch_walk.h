@@ -49,8 +49,8 @@ class WatchWalk {
   struct Level {
     UniqueFd fd;
     Directory directory;
-    std::unique_ptr<DIR, Close> entries;   // null: only `names` are looked for
-    std::vector<std::string_view> names;   // views into the patterns
+    std::unique_ptr<DIR, Close> entries;  // null: only `names` are looked for
+    std::vector<std::string_view> names;  // views into the patterns
   };
   void push(UniqueFd fd, std::string path, WatchPatterns::Place place);
   void visit(const char* name, unsigned char type);

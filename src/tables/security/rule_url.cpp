@@ -33,7 +33,7 @@ std::optional<UrlParts> parts_of(std::string_view url) {
 bool is_plain(std::string_view path) {
   const auto lower = to_lower(path);
   const auto is_odd = [](char c) { return c <= ' ' || c == '\x7f' || c == '\\' || c == '#'; };
-  for (const auto piece : split(lower.substr(0, lower.find('?')), '/'))
+  for (const auto piece : split(std::string_view(lower).substr(0, lower.find('?')), '/'))
     if (piece == "." || piece == "..") return false;
   return std::ranges::none_of(lower, is_odd) && lower.find("%2e") == std::string::npos &&
          lower.find("%2f") == std::string::npos && lower.find("%5c") == std::string::npos;

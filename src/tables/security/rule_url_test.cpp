@@ -1,5 +1,6 @@
 #include "tables/security/rule_url.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace osprey::tables {
@@ -35,6 +36,7 @@ TEST(RuleUrl, PathsThatMayLeadElsewhere) {
                           "https://h/rules/..", "https://h/rules/%2f", "https://h/rules/a\\b", "https://h/rules/a#b",
                           "https://user@h/rules/a", "https:///rules/a", "ftp://h/rules/a", "h/rules/a", ""})
     EXPECT_FALSE(allows(url, list)) << url;
+  EXPECT_THAT(check_rule_url("https://h/rules/../secret", list).error().text(), testing::HasSubstr("lead elsewhere"));
 }
 
 }  // namespace

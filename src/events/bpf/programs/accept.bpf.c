@@ -1,6 +1,6 @@
 // Connections that processes take, by the ends of their calls: only there is known who. The 32-bit calls and io_uring
 // do not come by here: see inet_sock_set_state.bpf.c, which tells of what nobody was seen to take.
-#include "events/bpf/programs/sockets.h"
+#include "events/bpf/programs/inbound.h"
 
 RING(network_ring);
 

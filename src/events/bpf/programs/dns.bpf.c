@@ -8,6 +8,9 @@ RING(network_ring);
 #define IPPROTO_UDP 17
 #define DNS_HEADER 12
 
+// An answer may come in while a question on its way out is being counted on the same processor.
+static __always_inline void count(__u64* counter) { __sync_fetch_and_add(counter, 1); }
+
 static __always_inline int told(struct __sk_buff* packet, bool answer) {
   __u8 version;
   if (bpf_skb_load_bytes(packet, 0, &version, 1)) return 1;
@@ -31,18 +34,18 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
   struct wire_counters* const counts = counters_of(WIRE_PROGRAM_DNS);
   if (!counts) return 1;
   // What is counted is questions.
-  if (!answer) counts->seen++;
+  if (!answer) count(&counts->seen);
   struct task_struct* const task = (void*)bpf_get_current_task();
   if (!answer && is_ours(task)) {
-    counts->filtered++;
+    count(&counts->filtered);
     return 1;
   }
   struct wire_dns* const record = bpf_ringbuf_reserve(&network_ring, sizeof(*record), 0);
   if (!record) {
     if (answer)
-      counts->answers_lost++;
+      count(&counts->answers_lost);
     else
-      counts->ring_full++;
+      count(&counts->ring_full);
     return 1;
   }
   if (answer) {
@@ -76,13 +79,13 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
   }
   if (!read) {
     if (answer)
-      counts->answers_lost++;
+      count(&counts->answers_lost);
     else
-      counts->unread++;
+      count(&counts->unread);
     bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
     return 1;
   }
-  if (!answer) counts->sent++;
+  if (!answer) count(&counts->sent);
   bpf_ringbuf_submit(record, wake_up(&network_ring));
   return 1;
 }

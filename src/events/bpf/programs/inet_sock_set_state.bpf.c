@@ -2,7 +2,7 @@
 //
 // A connect is told when it is decided: only then has the socket its own port. That may be in an interrupt, so who
 // asked is remembered. Failures before the first packet (no route) never get here.
-#include "events/bpf/programs/sockets.h"
+#include "events/bpf/programs/inbound.h"
 
 RING(network_ring);
 

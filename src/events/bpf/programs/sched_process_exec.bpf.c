@@ -79,7 +79,6 @@ static __always_inline void read_namespaces(struct wire_exec* exec, struct task_
 }
 
 #define TS_COMPAT 2U
-#define TIF_X32 (1UL << 30)
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(sched_process_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {

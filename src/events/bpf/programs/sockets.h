@@ -3,14 +3,6 @@
 
 #include "events/bpf/programs/actor.h"
 
-// Connections from outside that no call has taken yet, by their struct sock.
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 16384);
-  __type(key, __u64);
-  __type(value, __u8);
-} inbound SEC(".maps");
-
 // Whose doings are not told. By the task: not every kind of program may ask for the pid.
 static __always_inline bool is_ours(struct task_struct* task) {
   const struct wire_settings* const wanted = our_settings();

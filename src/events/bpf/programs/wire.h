@@ -102,7 +102,6 @@ struct wire_event {
 #define WIRE_UPPER 0x20U
 #define WIRE_EXECVEAT 0x40U
 #define WIRE_COMPAT 0x80U  // the image is a 32-bit one
-#define WIRE_X32 0x100U
 #define WIRE_CWD_CUT 0x200U
 #define WIRE_SCRIPT 0x400U  // the file name is that of a script, the path its interpreter's
 
