@@ -65,7 +65,8 @@ class Wishes {
         return options_.failed_socket_events || options_.null_accept_socket_events ? Want::all : Want::successes;
       case Call::load_module:
       case Call::unload_module:
-        return when(has<KernelModuleEvent>());
+        // They are rare, and what was refused is worth knowing.
+        return has<KernelModuleEvent>() ? Want::all : Want::nothing;
       case Call::memory_write:
         return when(has<PtraceEvent>());
       case Call::unshare:

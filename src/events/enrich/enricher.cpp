@@ -16,6 +16,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kBetweenReaps = 60 * kSecond;
 constexpr std::uint64_t kBetweenRefusals = 5 * kSecond;  // when there is no room, sooner
 constexpr std::size_t kMostInVain = 4096;
+constexpr std::uint64_t kReadLate = 2 * kSecond;  // file events, whose moment is that of their being read
 constexpr int kMostAbove = 8;  // ancestors looked at for one event
 constexpr off_t kLargestHashed = 64 << 20;
 
@@ -134,6 +135,10 @@ void Enricher::complete(AnyEvent event) {
         if constexpr (requires { one->actor; }) {
           constexpr bool kProcess = std::is_same_v<Event, ProcessEvent>;
           bool with_cmdline = true;
+          // It had been there when it happened; since then it may have ended.
+          if constexpr (std::is_same_v<Event, FileEvent>)
+            if (const auto who = tree_.find_late(one->actor.process, one->header.moment, kReadLate))
+              one->actor.process = who->process;
           // The arguments are there.
           if constexpr (kProcess) with_cmdline = one->arguments.empty();
           fill(one->actor, one->header.moment, with_cmdline);

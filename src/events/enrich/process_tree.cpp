@@ -140,6 +140,17 @@ std::optional<ProcessTree::Known> ProcessTree::find(const ProcessKey& process, s
   return known(place, image_at(nodes_[place], moment));
 }
 
+std::optional<ProcessTree::Known> ProcessTree::find_late(const ProcessKey& process, std::uint64_t moment,
+                                                         std::uint64_t late) const {
+  if (auto known = find(process, moment)) return known;
+  if (process.start != 0 || !std::in_range<std::uint32_t>(process.pid)) return std::nullopt;
+  const auto newest = newest_.find(static_cast<std::uint32_t>(process.pid));
+  if (newest == newest_.end()) return std::nullopt;
+  const Node& node = nodes_[newest->second];
+  if (node.exited == 0 || node.exited > moment || moment - node.exited > late) return std::nullopt;
+  return known(newest->second, image_at(node, node.exited));
+}
+
 // What put() may take, at the most.
 std::size_t ProcessTree::image_bytes(const Actor& process) noexcept {
   constexpr std::size_t kTexts = 6;

@@ -68,6 +68,8 @@ class ProcessTree {
     std::uint32_t place = 0;  // the tree's own
   };
   std::optional<Known> find(const ProcessKey& process, std::uint64_t moment) const;
+  // As find(); of a pid alone also who had it last and ended up to `late` nanoseconds before `moment`.
+  std::optional<Known> find_late(const ProcessKey& process, std::uint64_t moment, std::uint64_t late) const;
   // Pids from the parent on upwards.
   void ancestors(const Known& process, std::vector<std::int64_t>& pids) const;
 

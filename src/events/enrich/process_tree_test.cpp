@@ -201,6 +201,20 @@ TEST(ProcessTree, WhoEndedIsForgottenAfterItsTimeUnlessSomebodyDescendsFromIt) {
   EXPECT_EQ(tree.usage().forgotten, 0U);
 }
 
+TEST(ProcessTree, WhoHadAPidLastIsFoundForWhatWasReadLate) {
+  ProcessTree tree;
+  tree.fork(kInit, kShell);
+  tree.exec(actor(kShell, "/bin/sh"), 2 * kSecond);
+  tree.exit(kShell, 3 * kSecond);
+  EXPECT_FALSE(tree.find({100, 0}, 4 * kSecond));
+  const auto late = tree.find_late({100, 0}, 4 * kSecond, 2 * kSecond);
+  ASSERT_TRUE(late);
+  EXPECT_EQ(late->process, kShell);
+  EXPECT_EQ(late->path, "/bin/sh");
+  EXPECT_FALSE(tree.find_late({100, 0}, 6 * kSecond, 2 * kSecond));
+  EXPECT_FALSE(tree.find_late({101, 0}, 4 * kSecond, 2 * kSecond));
+}
+
 TEST(ProcessTree, MissedEndsAreMadeUpFor) {
   ProcessTree tree;
   tree.exec(actor({500, 0}, "/bin/a"), 5 * kSecond);

@@ -1,0 +1,227 @@
+"""Events through the whole agent: captured, journaled, told once by scheduled queries, and let go of."""
+
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import time
+
+from audit_machine import audit_seat, rule_lines
+from containers import Containers
+
+EXECS = "SELECT pid, path, cmdline FROM process_events WHERE cmdline LIKE '%{mark}%'"
+
+
+def schedule(**queries):
+    return {"schedule": {name: {"query": query, "interval": 1, "removed": False} for name, query in queries.items()}}
+
+
+def rows(agent, name):
+    return [line["columns"] for line in agent.lines() if line["name"] == name]
+
+
+def run(*arguments):
+    subprocess.run(["/bin/true", *arguments], check=True)
+
+
+def wait_until_captured(agent, name, mark, act=lambda mark: run(mark)):
+    """Acts until the query `name` tells of it: from here on all is captured."""
+    def captured():
+        act(mark)
+        return any(mark in json.dumps(row) for row in rows(agent, name))
+    agent.wait_for(captured, 60, f"the first event of {name}")
+
+
+def inside(process, what):
+    """What a process holds open of a kind: ids of BPF programs ("prog_id") or lines of fanotify marks ("fanotify")."""
+    found = set()
+    for path in pathlib.Path(f"/proc/{process}/fdinfo").iterdir():
+        try:
+            found |= set(re.findall(rf"^{what}[ :].*$", path.read_text(), re.M))
+        except OSError:
+            pass
+    return found
+
+
+def held(agent):
+    return {what: inside(agent.worker(), what) for what in ("prog_id", "fanotify")}
+
+
+# EVT-13
+def test_no_event_is_told_twice_over_kills_of_the_worker(make_agent):
+    agent = make_agent()
+    agent.configure(schedule(execs=EXECS.format(mark="once-")))
+    agent.start("--watchdog_max_delay=0")
+    chance = random.Random(11)
+    number = 0
+    for _ in range(3):
+        wait_until_captured(agent, "execs", f"once-again-{number}")
+        until = time.monotonic() + 1 + chance.random()
+        while time.monotonic() < until:
+            run(f"once-{number}.")
+            number += 1
+        os.kill(agent.worker(), signal.SIGKILL)
+    wait_until_captured(agent, "execs", f"once-last-{number}")
+    told = [row["cmdline"].split()[1] for row in rows(agent, "execs")]
+    counted = [one for one in told if re.fullmatch(r"once-\d+\.", one)]
+    assert len(counted) == len(set(counted))
+    # What was in the journal when the worker died is told by the next one.
+    assert len(counted) > number / 3
+    assert agent.stop() == 0
+
+
+# EVT-02, EVT-12, EVT-35
+def test_a_storm_is_told_whole_and_the_counters_add_up(make_agent, osprey):
+    agent = make_agent()
+    agent.configure(schedule(execs="SELECT cmdline FROM process_events WHERE cmdline LIKE 'true ready%'") | {
+        "packs": {"counts": {"queries": {"events": {
+            "query": "SELECT name, active, seen, kept, filtered, dropped, drops FROM osquery_events WHERE type = 'publisher'",
+            "interval": 1, "snapshot": True}}}}})
+    agent.start()
+    wait_until_captured(agent, "execs", "ready", lambda _: subprocess.run(["true", "ready"], check=True))
+    storm = {}
+    for i in range(5000):
+        arguments = ["true", f"{i}", " a b ", "\t", "'\"", "é"]
+        storm[os.posix_spawn("/bin/true", arguments, {})] = " ".join(arguments)
+        os.wait()
+
+    def counts():
+        found = [row for row in agent.last_snapshot("pack_counts_events") if row["name"] == "bpf"]
+        return found[0] if found else None
+
+    def told():
+        found = osprey.query("SELECT pid, cmdline, syscall FROM process_events", f"--database_path={agent.database}")
+        return {int(row["pid"]): row["cmdline"] for row in found if int(row["pid"]) in storm and row["syscall"] == "execve"}
+    agent.wait_for(lambda: len(told()) == len(storm), 20, "5,000 execs")
+    assert told() == storm
+    row = agent.wait_for(lambda: (counts() or {}) if int((counts() or {"kept": 0})["kept"] or 0) >= len(storm) else None)
+    assert int(row["seen"]) == int(row["kept"]) + int(row["filtered"]) + int(row["dropped"])
+    assert row["dropped"] == "0", row["drops"]
+    assert agent.stop() == 0
+
+
+# EVT-37
+def test_what_no_query_reads_attaches_nothing_and_a_reload_does(make_agent, tmp_path):
+    agent = make_agent()
+    agent.configure(schedule(host="SELECT 1 AS one FROM system_info"))
+    agent.start()
+    agent.wait_for(lambda: rows(agent, "host"))
+    assert held(agent) == {"prog_id": set(), "fanotify": set()}
+
+    agent.configure(schedule(host="SELECT 1 AS one FROM system_info", execs=EXECS.format(mark="reload-")))
+    agent.process.send_signal(signal.SIGHUP)
+    wait_until_captured(agent, "execs", "reload-1")
+    few = held(agent)
+    assert few["prog_id"] and not few["fanotify"]
+
+    (tmp_path / "watched").mkdir()
+    agent.configure(schedule(execs=EXECS.format(mark="reload-"), names="SELECT query FROM dns_events",
+                             files="SELECT target_path FROM file_events") | {"file_paths": {"here": [f"{tmp_path}/watched/%%"]}})
+    agent.process.send_signal(signal.SIGHUP)
+    agent.wait_for(lambda: len(held(agent)["prog_id"]) > len(few["prog_id"]) and held(agent)["fanotify"])
+
+    agent.configure(schedule(host="SELECT 1 AS one FROM system_info"))
+    agent.process.send_signal(signal.SIGHUP)
+    agent.wait_for(lambda: held(agent) == {"prog_id": set(), "fanotify": set()})
+    assert agent.stop() == 0
+
+
+# EVT-42
+def test_one_command_lets_go_of_everything(make_agent, osprey, tmp_path):
+    (tmp_path / "watched").mkdir()
+    with audit_seat():
+        agent = make_agent()
+        agent.configure(schedule(execs=EXECS.format(mark="switch-"), files="SELECT target_path FROM file_events",
+                                 users="SELECT message FROM user_events", calls="SELECT syscall FROM seccomp_events",
+                                 writes="SELECT operation FROM process_file_events") |
+                        {"file_paths": {"here": [f"{tmp_path}/watched/%%"]}})
+        agent.start()
+        wait_until_captured(agent, "execs", "switch-1")
+        agent.wait_for(lambda: held(agent)["fanotify"] and any("key=osprey" in line for line in rule_lines()))
+        before = held(agent)
+        assert before["prog_id"]
+
+        done = osprey.run("events", "off", f"--database_path={agent.database}")
+        assert (done.returncode, "has let go" in done.stdout) == (0, True), done
+        assert held(agent) == {"prog_id": set(), "fanotify": set()}
+        assert not any("key=osprey" in line for line in rule_lines())
+        run("switch-unseen")
+
+        assert osprey.run("events", "on", f"--database_path={agent.database}").returncode == 0
+        wait_until_captured(agent, "execs", "switch-2")
+        agent.wait_for(lambda: any("key=osprey" in line for line in rule_lines()) and held(agent)["fanotify"])
+        assert len(held(agent)["prog_id"]) == len(before["prog_id"])
+        assert not any("switch-unseen" in row["cmdline"] for row in rows(agent, "execs"))
+        assert agent.stop() == 0
+
+
+# EVT-35
+def test_execs_in_a_container(make_agent, osprey):
+    agent = make_agent()
+    agent.configure(schedule(execs="SELECT container_id, pid, path, cmdline FROM process_events WHERE cmdline LIKE '%in-a-box%'",
+                             boxes="SELECT action, container_id, engine, name, image FROM container_events"))
+    agent.start()
+    wait_until_captured(agent, "execs", "in-a-box-1")
+    containers = Containers()
+    try:
+        name = f"{containers.image}-name"
+        box, _ = containers.run("/bin/sh", "-c", "/bin/true in-a-box-2; sleep 2", flags=[f"--name={name}"])
+    finally:
+        containers.close()
+    found = agent.wait_for(lambda: [row for row in rows(agent, "execs") if row["cmdline"] == "/bin/true in-a-box-2"])
+    assert [(row["container_id"], row["path"]) for row in found] == [(box, "/bin/busybox")]
+    outside = [row for row in rows(agent, "execs") if "in-a-box-1" in row["cmdline"]]
+    assert {row["container_id"] for row in outside} == {""}
+    started = agent.wait_for(lambda: [row for row in rows(agent, "boxes") if row["container_id"] == box and row["action"] == "start"])
+    assert (started[0]["engine"], started[0]["name"], containers.image in started[0]["image"]) == ("podman", name, True)
+    # Beside the running agent.
+    beside = osprey.query("SELECT container_id FROM process_events WHERE cmdline = '/bin/true in-a-box-2'",
+                          f"--database_path={agent.database}")
+    assert beside == [{"container_id": box}]
+    assert agent.stop() == 0
+
+
+# EVT-01, EVT-24
+def test_under_osquerys_name_by_audit(make_agent):
+    with audit_seat():
+        agent = make_agent("osqueryd")
+        agent.configure(schedule(execs="SELECT * FROM process_events"))
+        agent.start("--disable_events=false", "--disable_audit=false", "--audit_allow_config=true",
+                    "--audit_allow_process_events=true")
+        wait_until_captured(agent, "execs", "by-audit")
+        row = next(row for row in rows(agent, "execs") if "by-audit" in row["cmdline"])
+        assert list(row) == ["atime", "auid", "btime", "cmdline", "ctime", "cwd", "egid", "euid", "fsgid", "fsuid", "gid", "mode",
+                             "mtime", "owner_gid", "owner_uid", "parent", "path", "pid", "sgid", "suid", "syscall", "time", "uid",
+                             "uptime"]
+        assert (row["path"], row["parent"], row["syscall"]) == (os.path.realpath("/bin/true"), str(os.getpid()), "execve")
+        assert agent.stop() == 0
+
+
+# EVT-44
+def test_sources_tell_the_same(make_agent):
+    """What each source says of one program, in columns that it can know."""
+    told = {}
+    with audit_seat():
+        for source in ("bpf", "audit", "connector"):
+            agent = make_agent(folder=source)
+            agent.configure(schedule(execs="SELECT pid, parent, path, cmdline, cwd, uid, gid, auid, source FROM process_events "
+                                           "WHERE cmdline LIKE '%same-%' OR cmdline LIKE '%linger%'"))
+            agent.start(f"--events_source={source}")
+            wait_until_captured(agent, "execs", "same-1")
+            # It is there for long enough to be asked about.
+            child = subprocess.Popen(["/bin/sh", "-c", "read line", "linger", "a b"], stdin=subprocess.PIPE, cwd="/usr")
+            try:
+                row, = agent.wait_for(lambda: [row for row in rows(agent, "execs") if row["pid"] == str(child.pid)])
+            finally:
+                child.communicate()
+            assert row.pop("source") == source
+            row.pop("pid")
+            told[source] = row
+            assert agent.stop() == 0
+    assert told["bpf"] == told["audit"]
+    assert {name: told["bpf"][name] for name, value in told["connector"].items() if value} == \
+        {name: value for name, value in told["connector"].items() if value}
+    assert told["connector"]["cmdline"] == "/bin/sh -c read line linger a b"
