@@ -141,9 +141,8 @@ class Capture::Intake final : public EventSink {
 Capture::Capture(CaptureParts parts)
     : parts_(std::move(parts)),
       enricher_(parts_.root, processes_, parts_.enrichment),
-      pressure_({}),
-      gauge_(parts_.root),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      gauge_(parts_.root) {
   for (auto& source : parts_.sources) places_.emplace_back().source = std::move(source);
   intake_ = std::make_unique<Intake>(*this);
   if (parts_.hashing) hasher_.emplace(*parts_.hashing);

@@ -134,7 +134,7 @@ class Capture {
   bool halted_ = false;                     // likewise
   bool reassign_ = false;                   // a source has failed; likewise
   Place* tree_ = nullptr;                   // who tells of starts and ends of processes; likewise
-  Pressure pressure_;                       // likewise
+  Pressure pressure_{{}};                   // likewise
   PressureGauge gauge_;                     // likewise
   std::atomic<std::uint64_t> unasked_ = 0;  // kinds, a bit each, that were once given up without being counted
   std::unique_ptr<Intake> intake_;

@@ -34,7 +34,6 @@ void add(Facts& facts, const SocketEvent& event) {
   if (event.action == "bind") facts.permissions = AUDIT_PERM_WRITE;
   facts.add_path(event.socket);
 }
-void add(Facts&, const DnsEvent&) {}
 void add(Facts& facts, const FileEvent& event) {
   if (event.action == FileAction::gap) return;
   facts.file = &event.file;
@@ -94,10 +93,9 @@ void add(Facts& facts, const AppArmorEvent& event) {
   facts.add_path(event.name);
 }
 void add(Facts& facts, const SeccompEvent&) { facts.record = AUDIT_SECCOMP; }
-void add(Facts&, const AuthenticationEvent&) {}
-void add(Facts&, const HardwareEvent&) {}
-void add(Facts&, const SyslogEvent&) {}
-void add(Facts&, const ContainerEvent&) {}
+
+// Others have nothing beside their actor.
+void add(Facts&, const auto&) {}
 
 // What is unset is empty in an event, as is what nobody knows: whose user is known, of that all is.
 std::optional<std::uint32_t> unless_set(const Actor& actor, std::optional<std::uint32_t> id) noexcept {
