@@ -9,7 +9,6 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import socket
 import struct
 import subprocess
@@ -392,4 +391,4 @@ def test_brute_force_and_module(tmp_path):
             row = watched.told("kernel_module", pid=os.getpid())
             assert (row["method"], row["outcome"] != "success") == ("init_module", True)
         finally:
-            watched.agent.stop(signal.SIGTERM)
+            watched.close()
