@@ -222,7 +222,8 @@ void Decoder::decode(const RecordGroup& group, EventSink& sink) {
 void Decoder::call(Subject& subject) {
   const auto& record = subject.record;
   const bool about_sockets = subject.known.call >= Call::bind && subject.known.call <= Call::socketcall;
-  if (!record.success && !options_.failed_calls && !about_sockets) return;
+  const bool about_modules = subject.known.call == Call::load_module || subject.known.call == Call::unload_module;
+  if (!record.success && !options_.failed_calls && !about_sockets && !about_modules) return;
   if (files_) {
     if (auto event = files_->see(subject.known, record, subject.group, arena_)) {
       event->actor = subject.actor;

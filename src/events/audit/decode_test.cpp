@@ -311,6 +311,18 @@ TEST(AuditDecode, SeccompsRecordsHaveTheirFields) {
   EXPECT_FALSE(event.actor.ids.session);
 }
 
+TEST(AuditDecode, ModulesThatWereRefusedAreTold) {
+  const auto number = linux::syscall_number(linux::AuditArch::x86_64, "init_module");
+  const auto sink = told(fmt::format(
+      "type=SYSCALL msg=audit(1700000000.000:1): arch=c000003e syscall={} success=no exit=-8 a0=1 a1=9 ppid=1 "
+      "pid=7 auid=4294967295 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 comm=\"x\"\n"
+      "type=EOE msg=audit(1700000000.000:1): \n",
+      *number));
+  const auto modules = sink.all<KernelModuleEvent>();
+  ASSERT_EQ(modules.size(), 1U);
+  EXPECT_EQ(std::tuple(modules[0].method, modules[0].result), std::tuple("init_module", -8));
+}
+
 TEST(AuditDecode, ModulesPtraceNamespacesRightsAndPrograms) {
   const auto event = [](int serial, std::string_view call, std::string_view more, std::string_view records) {
     const auto number = linux::syscall_number(linux::AuditArch::x86_64, call);

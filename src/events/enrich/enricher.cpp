@@ -17,7 +17,7 @@ constexpr std::uint64_t kBetweenReaps = 60 * kSecond;
 constexpr std::uint64_t kBetweenRefusals = 5 * kSecond;  // when there is no room, sooner
 constexpr std::size_t kMostInVain = 4096;
 constexpr std::uint64_t kReadLate = 2 * kSecond;  // file events, whose moment is that of their being read
-constexpr int kMostAbove = 8;  // ancestors looked at for one event
+constexpr int kMostAbove = 8;                     // ancestors looked at for one event
 constexpr off_t kLargestHashed = 64 << 20;
 
 std::uint64_t now() {
