@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include <ctime>
 #include <fstream>
 
@@ -278,6 +280,18 @@ class EnricherHere : public testing::Test {
     children_.push_back(pid);
     return pid;
   }
+  // A program of a few kilobytes: this one is large under sanitizers.
+  pid_t sleeper() {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      ::execl("/bin/sleep", "sleep", "60", nullptr);
+      ::_exit(127);
+    }
+    children_.push_back(pid);
+    const auto link = "/proc/" + std::to_string(pid) + "/exe";
+    while (std::filesystem::read_symlink(link).filename() != "sleep") ::usleep(1000);
+    return pid;
+  }
   ~EnricherHere() override {
     for (const auto pid : children_) {
       ::kill(pid, SIGKILL);
@@ -328,7 +342,7 @@ TEST_F(EnricherHere, HashesExecutablesOnceWithinTheBudget) {
   linux::IoBudget budget({});
   ProcessTree tree;
   Enricher enricher(Root::host(), tree, {.hash_executables = true, .digests = &digests, .budget = &budget});
-  const pid_t pid = child();
+  const pid_t pid = sleeper();
   for (int i = 0; i < 3; ++i) {
     ProcessEvent event;
     event.header.moment = now();

@@ -54,8 +54,8 @@ TEST(AuditRule, WholeRulesThereAndBack) {
     ASSERT_TRUE(rule) << rule.error().text();
     EXPECT_EQ(text_of(*rule), text);
   }
-  const auto keys = parse_audit_rule("-w /etc/passwd -p r -k one -k two")->keys();
-  EXPECT_EQ(keys, (std::vector<std::string_view>{"one", "two"}));
+  const auto watch = parse_audit_rule("-w /etc/passwd -p r -k one -k two");
+  EXPECT_EQ(watch->keys(), (std::vector<std::string_view>{"one", "two"}));
 }
 
 TEST(AuditRule, WhatIsWrittenOtherwiseMeansTheSame) {
