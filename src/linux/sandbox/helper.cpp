@@ -42,14 +42,6 @@ void keep_only(int socket) {
   ::syscall(SYS_close_range, kSocket + 1, ~0U, 0);
 }
 
-// The address sanitizer's own memory is terabytes of address space, and its allocator takes far more than what is
-// asked.
-#ifdef __has_feature
-constexpr bool kShadowed = __has_feature(address_sanitizer);
-#else
-constexpr bool kShadowed = false;
-#endif
-
 void limit(std::size_t memory) {
   const auto set = [](auto resource, rlim_t value) {
     const rlimit both{value, value};
@@ -57,10 +49,13 @@ void limit(std::size_t memory) {
   };
   set(RLIMIT_CORE, 0);
   set(RLIMIT_FSIZE, 0);
-  if (kShadowed) return;
+#ifndef __SANITIZE_ADDRESS__  // whose shadow is terabytes of address space
   std::size_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;
   set(RLIMIT_AS, pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + memory);
+#else
+  static_cast<void>(memory);
+#endif
 }
 
 Result<void> prepare(pid_t parent, const Sandbox::Options& options) {
