@@ -52,4 +52,26 @@ inline constexpr std::string_view kTagsHelp = "Tags of the rules that match, sep
 inline constexpr std::string_view kSecondsHelp = "How long the scan took.";
 inline constexpr std::string_view kSkippedHelp = "Why it was not scanned, or what of it was not; empty where all was.";
 
+// The columns of what was asked for and found, of handles that have `rules`, of<member of YaraReport>() and skipped().
+template <class Handle>
+TableBuilder<Handle>&& with_findings(TableBuilder<Handle>&& table, std::string_view strings_help) {
+  using linux::YaraReport;
+  return std::move(table)
+      .column("matches", TEXT, &Handle::template of<&YaraReport::matches>, kMatchesHelp)
+      .column("count", INTEGER, &Handle::template of<&YaraReport::count>, kCountHelp)
+      .column(
+          "sig_group", TEXT, [](const Handle& h) { return h.rules.group; }, kGroupHelp, ADDITIONAL)
+      .column(
+          "sigfile", TEXT, [](const Handle& h) { return h.rules.file; }, kFileHelp, ADDITIONAL)
+      .column(
+          "sigrule", TEXT, [](const Handle& h) { return h.rules.rule; }, kRuleHelp, ADDITIONAL | HIDDEN)
+      .column("strings", TEXT, &Handle::template of<&YaraReport::strings>, strings_help)
+      .column("tags", TEXT, &Handle::template of<&YaraReport::tags>, kTagsHelp)
+      .column(
+          "sigurl", TEXT, [](const Handle& h) { return h.rules.url; }, kUrlHelp, ADDITIONAL | HIDDEN)
+      .in_mount_namespaces()
+      .column("scan_seconds", &Handle::template of<&YaraReport::seconds>, kSecondsHelp, HIDDEN)
+      .column("skipped", &Handle::skipped, kSkippedHelp, HIDDEN);
+}
+
 }  // namespace osprey::tables

@@ -67,25 +67,10 @@ Rows<Handle> scan(const Scan& scan) {
 }  // namespace
 
 Table yara_file() {
-  return table("yara_file", "Which YARA rules files match.", scan)
-      .column(
-          "path", TEXT, [](const Handle& h) { return h.walk.path(); }, kPathHelp, REQUIRED | INDEX)
-      .column("matches", TEXT, &Handle::of<&YaraReport::matches>, kMatchesHelp)
-      .column("count", INTEGER, &Handle::of<&YaraReport::count>, kCountHelp)
-      .column(
-          "sig_group", TEXT, [](const Handle& h) { return h.rules.group; }, kGroupHelp, ADDITIONAL)
-      .column(
-          "sigfile", TEXT, [](const Handle& h) { return h.rules.file; }, kFileHelp, ADDITIONAL)
-      .column(
-          "sigrule", TEXT, [](const Handle& h) { return h.rules.rule; }, kRuleHelp, ADDITIONAL | HIDDEN)
-      .column("strings", TEXT, &Handle::of<&YaraReport::strings>,
-              "Where the rules' strings were found: $name:offset in hexadecimal, separated by commas.")
-      .column("tags", TEXT, &Handle::of<&YaraReport::tags>, kTagsHelp)
-      .column(
-          "sigurl", TEXT, [](const Handle& h) { return h.rules.url; }, kUrlHelp, ADDITIONAL | HIDDEN)
-      .in_mount_namespaces()
-      .column("scan_seconds", &Handle::of<&YaraReport::seconds>, kSecondsHelp, HIDDEN)
-      .column("skipped", &Handle::skipped, kSkippedHelp, HIDDEN)
+  auto path = table("yara_file", "Which YARA rules files match.", scan)
+                  .column("path", TEXT, [](const Handle& h) { return h.walk.path(); }, kPathHelp, REQUIRED | INDEX);
+  return with_findings(std::move(path),
+                       "Where the rules' strings were found: $name:offset in hexadecimal, separated by commas.")
       .alias("yara")
       .example(kExample)
       .example(

@@ -22,6 +22,7 @@ struct Handle {
     if (!report.scanned) return std::nullopt;
     return report.*member;
   }
+  std::string skipped() const { return report.skipped; }
 };
 
 Rows<Handle> scan(const Scan& scan) {
@@ -49,25 +50,10 @@ Rows<Handle> scan(const Scan& scan) {
 }  // namespace
 
 Table yara_process() {
-  return table("yara_process", "Which YARA rules the memory of processes matches.", scan)
-      .column("pid", INTEGER, &Handle::pid, "Process id.", REQUIRED | INDEX)
-      .column("matches", TEXT, &Handle::of<&YaraReport::matches>, kMatchesHelp)
-      .column("count", INTEGER, &Handle::of<&YaraReport::count>, kCountHelp)
-      .column(
-          "sig_group", TEXT, [](const Handle& h) { return h.rules.group; }, kGroupHelp, ADDITIONAL)
-      .column(
-          "sigfile", TEXT, [](const Handle& h) { return h.rules.file; }, kFileHelp, ADDITIONAL)
-      .column(
-          "sigrule", TEXT, [](const Handle& h) { return h.rules.rule; }, kRuleHelp, ADDITIONAL | HIDDEN)
-      .column("strings", TEXT, &Handle::of<&YaraReport::strings>,
-              "Where the rules' strings were found: $name:address in hexadecimal, separated by commas.")
-      .column("tags", TEXT, &Handle::of<&YaraReport::tags>, kTagsHelp)
-      .column(
-          "sigurl", TEXT, [](const Handle& h) { return h.rules.url; }, kUrlHelp, ADDITIONAL | HIDDEN)
-      .in_mount_namespaces()
-      .column("scan_seconds", &Handle::of<&YaraReport::seconds>, kSecondsHelp, HIDDEN)
-      .column(
-          "skipped", [](const Handle& h) { return h.report.skipped; }, kSkippedHelp, HIDDEN)
+  auto pid = table("yara_process", "Which YARA rules the memory of processes matches.", scan)
+                 .column("pid", INTEGER, &Handle::pid, "Process id.", REQUIRED | INDEX);
+  return with_findings(std::move(pid),
+                       "Where the rules' strings were found: $name:address in hexadecimal, separated by commas.")
       .host_only()
       .example(kExample)
       .example(
