@@ -15,6 +15,7 @@
 #include <fstream>
 #include <unordered_map>
 
+#include "base/clock_reading.h"
 #include "base/text.h"
 #include "events/audit/rules.h"
 
@@ -28,12 +29,6 @@ std::string own_executable() {
   std::array<char, 4096> path{};
   const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
   return {path.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
-}
-
-std::int64_t now_of(clockid_t clock) noexcept {
-  timespec now{};
-  ::clock_gettime(clock, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
 bool is_ours(const linux::AuditRule& rule, std::string_view key) {
@@ -372,7 +367,7 @@ void AuditSource::look_after() {
   const auto now = std::chrono::steady_clock::now();
   if (now - looked_ < kLook) return;
   looked_ = now;
-  decoder_.boot_at(now_of(CLOCK_REALTIME) - now_of(CLOCK_BOOTTIME));
+  decoder_.boot_at(wall_nanoseconds_at_boot());
   if (!control_ || !receiver_) return;
   const auto status = control_->status();
   if (!status) return;
@@ -434,7 +429,7 @@ Result<bool> AuditSource::next(EventSink& sink, std::size_t most) {
   const auto before = decoder_.kept();
   Result<bool> more = true;
   while (decoder_.kept() - before < most && (more = next_record()) && *more) continue;
-  const auto now = now_of(CLOCK_REALTIME);
+  const auto now = clock_nanoseconds(CLOCK_REALTIME);
   if (more && !*more) reassembly_.expire(now / 1'000'000);
   sink_ = nullptr;
 

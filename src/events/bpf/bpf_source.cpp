@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock_reading.h"
 #include "base/module.h"
 #include "base/mountinfo.h"
 #include "base/root.h"
@@ -87,12 +88,6 @@ constexpr std::array kPrograms = {
 
 // In the order in which they are read, so that a process is known before what it did.
 constexpr std::array<std::string_view, 3> kRings = {"process_ring", "network_ring", "security_ring"};
-
-std::uint64_t now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_BOOTTIME, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
-}
 
 // Where cgroup v2 begins; empty: it is mounted nowhere.
 UniqueFd root_group() {
@@ -390,7 +385,7 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
     }
     ring.release();
   }
-  const auto time = now();
+  const auto time = boot_nanoseconds();
   if (!more) given += decoder_.give_unanswered(time - std::min(time, kPatience), sink);
   const auto newest = decoder_.newest();
   const std::scoped_lock lock(mutex_);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/clock_reading.h"
 #include "events/capture/held_events.h"
 
 namespace osprey::events {
@@ -23,12 +24,6 @@ constexpr auto kGap = 10ms;                  // between two rounds, so that a tr
 constexpr auto kChores = 1s;
 constexpr int kLastRounds = 64;
 constexpr int kTreeTurns = 16;  // of who tells of processes, before what the others told is taken
-
-std::int64_t nanoseconds(clockid_t clock) {
-  timespec now{};
-  ::clock_gettime(clock, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
 
 Header& header_of(AnyEvent event) {
   return std::visit([](auto* one) -> Header& { return one->header; }, event);
@@ -60,12 +55,12 @@ class Capture::Intake final : public EventSink {
     place_ = &place;
     hold_ = hold;
   }
-  void set_clock() { boot_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME); }
+  void set_clock() { boot_ = wall_nanoseconds_at_boot(); }
 
   void take(AnyEvent event) override {
     auto& header = header_of(event);
     if (header.origin == Origin::unset) header.origin = place_->source->origin();
-    if (header.moment == 0) header.moment = static_cast<std::uint64_t>(nanoseconds(CLOCK_BOOTTIME));
+    if (header.moment == 0) header.moment = boot_nanoseconds();
     const bool wanted = is_wanted(event);
     if (!is_asked(event))
       ++place_->discarded;
@@ -301,8 +296,8 @@ void Capture::assign() {
     if (place.retry && *place.retry > now) continue;
     const Kinds mine = left & place.source->offers();
     // Who did something is told by the process tree, which lives on starts and ends: of a source that is open anyhow,
-    // or of BPF, which tells them for next to nothing.
-    const bool cheap = wanted.kinds.any() && place.source->origin() == Origin::bpf;
+    // or where files are watched of BPF, which tells them for next to nothing.
+    const bool cheap = wanted.kinds.test(kKind<FileEvent>) && place.source->origin() == Origin::bpf;
     Kinds for_tree;
     if (!tree_ && (mine.any() || cheap || wants_tree)) for_tree = kProcesses & place.source->offers();
     if (mine.any() || for_tree.any()) {

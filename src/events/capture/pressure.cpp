@@ -5,16 +5,11 @@
 
 #include <algorithm>
 
+#include "base/clock_reading.h"
 #include "base/text.h"
 
 namespace osprey::events {
 namespace {
-
-std::int64_t thread_nanoseconds() {
-  timespec used{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-  return used.tv_sec * 1'000'000'000 + used.tv_nsec;
-}
 
 bool is_access(AnyEvent event) noexcept {
   const auto* const* file = std::get_if<FileEvent*>(&event);
@@ -119,7 +114,7 @@ PressureGauge::PressureGauge(Root root) : root_(std::move(root)) {
 
 PressureReading PressureGauge::read(Pressure::Clock::time_point now) {
   PressureReading reading;
-  const auto used = thread_nanoseconds();
+  const auto used = clock_nanoseconds(CLOCK_THREAD_CPUTIME_ID);
   if (then_ && now > *then_) {
     const auto passed = std::chrono::duration<double, std::nano>(now - *then_).count();
     reading.cpu_percent = static_cast<double>(used - used_) / passed * 100;

@@ -12,9 +12,11 @@
 #include <memory>
 #include <vector>
 
+#include "base/clock_reading.h"
 #include "base/text.h"
 #include "events/enrich/process_look.h"
 #include "events/enrich/process_tree.h"
+#include "events/kinds/file_state.h"
 #include "linux/procfs/terminal.h"
 
 namespace osprey::events {
@@ -29,28 +31,10 @@ constexpr std::size_t kMostCounted = 65'536;  // processes
 constexpr std::size_t kArguments = 32 << 10;
 constexpr std::uint64_t kTick = ProcessTree::kTick;
 
-std::uint64_t nanoseconds(clockid_t clock) {
-  timespec time{};
-  ::clock_gettime(clock, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
-}
-
 // What is read of a process; the event's texts are views into it.
 struct Reading {
   std::string name, path, cwd, arguments, environment, tty;
 };
-
-void take_file(const struct statx& facts, FileState& file) {
-  file.mode = facts.stx_mode;
-  file.uid = facts.stx_uid;
-  file.gid = facts.stx_gid;
-  file.size = static_cast<std::int64_t>(facts.stx_size);
-  file.atime = facts.stx_atime.tv_sec;
-  file.mtime = facts.stx_mtime.tv_sec;
-  file.ctime = facts.stx_ctime.tv_sec;
-  file.inode = facts.stx_ino;
-  file.device = makedev(facts.stx_dev_major, facts.stx_dev_minor);
-}
 
 void take_arguments(std::string_view text, ProcessEvent& event) {
   event.arguments_size = text.size();
@@ -80,7 +64,7 @@ bool read(const linux::Process& process, std::uint64_t moment, const std::vector
   auto executable = executable_of(process);
   if (executable.deleted) event.executable_state = executable.path.starts_with("/memfd:") ? "memfd" : "deleted";
   reading.path = std::move(executable.path);
-  if (const auto facts = process.stat_target("exe")) take_file(*facts, event.executable);
+  if (const auto facts = process.stat_target("exe")) event.executable = file_state_of(*facts);
   reading.cwd = process.link("cwd").value_or("");
   reading.arguments = process.read("cmdline", kArguments + 1).value_or("");
   take_arguments(reading.arguments, event);
@@ -128,8 +112,8 @@ Result<void> ConnectorSource::listen() {
   if (::send(socket.get(), request.data(), request.size(), 0) < 0)
     return errno == ECONNREFUSED ? failure(name, "is served in the first network namespace only")
                                  : system_failure(name);
-  const auto deadline = nanoseconds(CLOCK_MONOTONIC) + kPatience * 1'000'000ULL;
-  for (std::array<char, kMessage> bytes; nanoseconds(CLOCK_MONOTONIC) < deadline;) {
+  const auto deadline = clock_nanoseconds(CLOCK_MONOTONIC) + kPatience * std::int64_t{1'000'000};
+  for (std::array<char, kMessage> bytes; clock_nanoseconds(CLOCK_MONOTONIC) < deadline;) {
     pollfd one{.fd = socket.get(), .events = POLLIN, .revents = 0};
     if (::poll(&one, 1, kPatience) <= 0) break;
     const auto size = ::recv(socket.get(), bytes.data(), bytes.size(), 0);
@@ -173,8 +157,8 @@ Result<bool> ConnectorSource::next(EventSink& sink, std::size_t most) {
                            .msg_controllen = 0,
                            .msg_flags = 0};
   }
-  const auto monotonic = nanoseconds(CLOCK_MONOTONIC);
-  asleep_ = nanoseconds(CLOCK_BOOTTIME) - monotonic;
+  const auto monotonic = static_cast<std::uint64_t>(clock_nanoseconds(CLOCK_MONOTONIC));
+  asleep_ = boot_nanoseconds() - monotonic;
   for (const auto enough = kept_ + most; kept_ < enough;) {
     const int count = ::recvmmsg(socket_.get(), messages.data(), kAtOnce, MSG_DONTWAIT, nullptr);
     if (count < 0 && errno == EINTR) continue;

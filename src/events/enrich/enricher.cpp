@@ -9,6 +9,8 @@
 #include <ctime>
 #include <variant>
 
+#include "base/clock_reading.h"
+
 namespace osprey::events {
 namespace {
 
@@ -19,12 +21,6 @@ constexpr std::size_t kMostInVain = 4096;
 constexpr std::uint64_t kReadLate = 2 * kSecond;  // file events, whose moment is that of their being read
 constexpr int kMostAbove = 8;                     // ancestors looked at for one event
 constexpr off_t kLargestHashed = 64 << 20;
-
-std::uint64_t now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_BOOTTIME, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
-}
 
 bool is_exec(const ProcessEvent& event) { return event.syscall.starts_with("exec"); }
 
@@ -77,12 +73,13 @@ Result<std::size_t> Enricher::seed() {
   for (const auto pid : pids) {
     const auto process = look_->process(pid);
     if (!process) continue;  // it has ended since
-    tree_.add(*process, now());
+    tree_.add(*process, boot_nanoseconds());
     ++found;
   }
   for (const auto pid : pids)
-    if (const auto process = tree_.find({pid, 0}, now()))
-      lives_.seed(container_of(process->process, now()), container_of(process->parent, now()), process->process);
+    if (const auto process = tree_.find({pid, 0}, boot_nanoseconds()))
+      lives_.seed(container_of(process->process, boot_nanoseconds()), container_of(process->parent, boot_nanoseconds()),
+                  process->process);
   return found;
 }
 
@@ -216,7 +213,7 @@ bool Enricher::look_at(const ProcessKey& process, std::uint64_t moment) {
     if (process.start != 0) in_vain_.insert(process);
     return false;
   }
-  tree_.add(*found, now());
+  tree_.add(*found, boot_nanoseconds());
   return true;
 }
 
@@ -315,7 +312,7 @@ void Enricher::reap(std::uint64_t moment) {
   if (!look_ || (refused == refused_ && moment < last_reap_ + kBetweenReaps)) return;
   refused_ = refused;
   last_reap_ = moment;
-  const auto when = now();
+  const auto when = boot_nanoseconds();
   if (const auto pids = look_->pids()) tree_.reap(*pids, when);
 }
 

@@ -20,6 +20,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/clock_reading.h"
 #include "events/fanotify/directories.h"
 #include "events/inotify/inotify_tree.h"
 #include "events/watch/file_reporter.h"
@@ -204,7 +205,7 @@ Result<void> FanotifySource::start() {
     return poll_.add(mount_watch_.descriptor());
   }();
   if (!opened) close();
-  drained_at_ = wall_moment();
+  drained_at_ = clock_nanoseconds(CLOCK_REALTIME);
   can_ignore_ = true;
   return opened;
 }
@@ -310,7 +311,7 @@ void FanotifySource::mounts_changed() {
   auto others = mark(mounts_, (mask_ & kAccesses) != 0);
   if (others != tree_tops_ || tree_.is_open()) watch_others(std::move(others));
   // What was done there before we came to know of it.
-  const auto since = wall_moment() - kSecond;
+  const auto since = clock_nanoseconds(CLOCK_REALTIME) - kSecond;
   for (const auto& point : points) rescan(point, since, kMostAfterMove);
 }
 
@@ -713,7 +714,7 @@ Result<bool> FanotifySource::next(EventSink& sink, std::size_t most) {
   }
   ignore_busy();
   if (rescan_piece()) return true;
-  drained_at_ = wall_moment();
+  drained_at_ = clock_nanoseconds(CLOCK_REALTIME);
   if (tree_.is_open()) {
     const auto tree_before = tree_reporter_.kept();
     const auto more = TRY(tree_.next(sink, most));

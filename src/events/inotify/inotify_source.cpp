@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock_reading.h"
 #include "events/inotify/inotify_tree.h"
 #include "events/watch/mount_watch.h"
 #include "events/watch/paced_poll.h"
@@ -76,7 +77,7 @@ Result<bool> InotifySource::next(EventSink& sink, std::size_t most) {
     const auto points = changed_points(mounts_, mounts);
     mounts_ = std::move(mounts);
     tree_.avoid(avoided_mounts(mounts_, patterns_->bases()));
-    tree_.remounted(sink, points, wall_moment() - kSecond);
+    tree_.remounted(sink, points, clock_nanoseconds(CLOCK_REALTIME) - kSecond);
   }
   if (!more) poll_.end(reporter_.kept() != before);
   return more;

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/clock_reading.h"
+
 namespace osprey::events {
 namespace {
 
@@ -50,7 +52,7 @@ Result<void> InotifyTree::open() {
   if (!made) return system_failure(errno == EMFILE ? "inotify (see fs.inotify.max_user_instances)" : "inotify");
   inotify_ = std::move(made);
   buffer_.resize(kBuffer);
-  drained_at_ = wall_moment();
+  drained_at_ = clock_nanoseconds(CLOCK_REALTIME);
   return {};
 }
 
@@ -261,7 +263,7 @@ void InotifyTree::drained() {
   told_early_.clear();
   open_node_ = nullptr;
   open_.reset();
-  drained_at_ = wall_moment();
+  drained_at_ = clock_nanoseconds(CLOCK_REALTIME);
 }
 
 Result<bool> InotifyTree::next(EventSink& sink, std::size_t most) {

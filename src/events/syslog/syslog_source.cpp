@@ -13,6 +13,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/clock_reading.h"
 #include "base/module.h"
 #include "base/root.h"
 #include "events/syslog/message.h"
@@ -30,12 +31,6 @@ constexpr std::size_t kLongestLine = 64 << 10;
 constexpr std::size_t kLongestMessage = 64 << 10;
 constexpr int kBuffer = 4 << 20;
 constexpr int kMostDropped = 1000;  // at once
-
-std::int64_t nanoseconds(clockid_t clock) {
-  timespec time{};
-  ::clock_gettime(clock, &time);
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 // The group by the host's own file: NSS might ask the network.
 std::optional<gid_t> group_of_pipe() {
@@ -265,8 +260,7 @@ void SyslogSource::tell_entry(const linux::JournalEntry& entry, EventSink& sink)
   constexpr std::int64_t kNotice = 5;
   constexpr std::uint32_t kUser = 1;
   SyslogEvent event;
-  const auto since_boot =
-      static_cast<std::int64_t>(entry.realtime * 1000) - (nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME));
+  const auto since_boot = static_cast<std::int64_t>(entry.realtime * 1000) - wall_nanoseconds_at_boot();
   event.header.moment = static_cast<std::uint64_t>(std::max<std::int64_t>(since_boot, 1));
   const auto datetime = time_text(entry.realtime);
   const auto& name = entry.identifier.empty() ? entry.command : entry.identifier;

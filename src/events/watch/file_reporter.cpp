@@ -9,19 +9,15 @@
 
 #include <array>
 
+#include "base/clock_reading.h"
 #include "base/unique_fd.h"
+#include "events/kinds/file_state.h"
 #include "linux/procfs/process_stat.h"
 
 namespace osprey::events {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-
-std::uint64_t now(clockid_t clock) noexcept {
-  timespec time{};
-  ::clock_gettime(clock, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
-}
 
 std::int64_t nanoseconds(const statx_timestamp& time) noexcept {
   return time.tv_sec * static_cast<std::int64_t>(kSecond) + static_cast<std::int64_t>(time.tv_nsec);
@@ -38,20 +34,10 @@ std::string entry_path(std::string_view directory, std::string_view name) {
 }
 
 FileState file_state(int directory, const char* name) noexcept {
-  FileState state;
   struct statx info{};
   const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH;
-  if (::statx(directory, name, flags, STATX_BASIC_STATS, &info) != 0) return state;
-  state.mode = info.stx_mode;
-  state.uid = info.stx_uid;
-  state.gid = info.stx_gid;
-  state.size = static_cast<std::int64_t>(info.stx_size);
-  state.atime = info.stx_atime.tv_sec;
-  state.mtime = info.stx_mtime.tv_sec;
-  state.ctime = info.stx_ctime.tv_sec;
-  state.inode = info.stx_ino;
-  state.device = makedev(info.stx_dev_major, info.stx_dev_minor);
-  return state;
+  if (::statx(directory, name, flags, STATX_BASIC_STATS, &info) != 0) return {};
+  return file_state_of(info);
 }
 
 ProcessKey process_now(std::int64_t pid) noexcept {
@@ -69,9 +55,6 @@ ProcessKey process_now(std::int64_t pid) noexcept {
   return process;
 }
 
-std::uint64_t boot_moment() noexcept { return now(CLOCK_BOOTTIME); }
-std::int64_t wall_moment() noexcept { return static_cast<std::int64_t>(now(CLOCK_REALTIME)); }
-
 bool FileReporter::wanted(FileAction action, WatchPatterns::Categories& categories) {
   if (action == FileAction::opened || action == FileAction::accessed)
     std::erase_if(categories, [this](std::uint32_t category) { return !watched_[category].accesses; });
@@ -81,7 +64,7 @@ bool FileReporter::wanted(FileAction action, WatchPatterns::Categories& categori
 
 void FileReporter::tell(EventSink& sink, FileEvent& event, const WatchPatterns::Categories& categories) {
   event.header.origin = origin_;
-  if (event.header.moment == 0) event.header.moment = boot_moment();
+  if (event.header.moment == 0) event.header.moment = boot_nanoseconds();
   const FileEvent before = event;
   for (const auto category : categories) {
     event.category = watched_[category].name;

@@ -27,11 +27,6 @@ FileState file_state(int directory, const char* name) noexcept;
 // Of a process, as far as /proc says; a start of 0: it is gone, or another is there by now.
 ProcessKey process_now(std::int64_t pid) noexcept;
 
-// CLOCK_BOOTTIME, nanoseconds.
-std::uint64_t boot_moment() noexcept;
-// CLOCK_REALTIME, nanoseconds.
-std::int64_t wall_moment() noexcept;
-
 // counts() may be asked by any thread; the rest belongs to one.
 class FileReporter {
  public:

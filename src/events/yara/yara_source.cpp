@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/clock_reading.h"
+
 namespace osprey::events {
 namespace {
 
@@ -19,12 +21,6 @@ constexpr std::int64_t kTick_ns = 20'000'000;
 
 bool may_have_new_content(FileAction action) {
   return action == FileAction::created || action == FileAction::updated || action == FileAction::moved_to;
-}
-
-std::int64_t now_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
 }  // namespace
@@ -149,7 +145,7 @@ std::vector<linux::AskedYaraSet> YaraSource::rules_of(const std::string& categor
 // True: it was known.
 bool YaraSource::remember(const Scanned& scanned) {
   if (scanned_.contains(scanned)) return true;
-  if (now_ns() - scanned.first.changed_ns < kTick_ns) return false;
+  if (clock_nanoseconds(CLOCK_REALTIME) - scanned.first.changed_ns < kTick_ns) return false;
   scanned_order_.push_back(scanned_.insert(scanned).first);
   if (scanned_order_.size() > kMostScanned) {
     scanned_.erase(scanned_order_.front());
