@@ -19,6 +19,7 @@ enum wire_program {
   WIRE_PROGRAM_ACCEPT,
   WIRE_PROGRAM_DATAGRAMS,
   WIRE_PROGRAM_BIND,
+  WIRE_PROGRAM_UNIX,
   WIRE_PROGRAM_DNS,
   WIRE_PROGRAM_PTRACE,
   WIRE_PROGRAM_MODULE,
@@ -106,6 +107,7 @@ enum wire_kind {
   WIRE_EXIT,
   WIRE_SIGNAL,
   WIRE_SOCKET,
+  WIRE_UNIX,
   WIRE_DNS,
   WIRE_MODULE,
   WIRE_CALL,
@@ -226,6 +228,14 @@ struct wire_socket {
   __u16 local_port, remote_port;  // host order; 0: not known
   __u32 reserved;
   __u8 local[16], remote[16];  // IPv4 in the first four
+};
+
+// A connect to a Unix socket.
+struct wire_unix {
+  struct wire_socket socket;
+  __s32 descriptor;  // -1: not known
+  __u32 size;        // of the name: unix(7)
+  char name[112];    // a path with a NUL behind it, or one that begins with a NUL; what is behind that is not of it
 };
 
 #define WIRE_DNS_MOST 1232
