@@ -59,9 +59,6 @@ static __always_inline int end_call(struct scratch* scratch, void* ring) {
     return 0;
   }
   size += sizeof(scratch->record);
-  if (bpf_ringbuf_output(ring, scratch, size, wake_up(ring)))
-    counts->ring_full++;
-  else
-    counts->sent++;
+  give(ring, counts, scratch, size, 0);
   return 0;
 }

@@ -28,18 +28,31 @@ enum wire_program {
   WIRE_PROGRAMS
 };
 
-// seen = sent + filtered + ring_full + unread.
+// seen = sent + filtered + ring_full + over_share + unread.
 struct wire_counters {
   __u64 seen;
   __u64 sent;
   __u64 filtered;
   __u64 ring_full;
-  __u64 unread;  // nothing could be told of it: memory that was not there, no scratch space
+  __u64 over_share;  // the ring was filling, and the control group had its share of it
+  __u64 unread;      // nothing could be told of it: memory that was not there, no scratch space
   // Of what was sent: a part is missing.
   __u64 arguments_cut;     // longer than WIRE_TEXT_MOST
   __u64 arguments_unread;  // their pages were not resident
   __u64 path_cut;          // deeper than WIRE_COMPONENTS or longer than WIRE_PATH_MOST
   __u64 answers_lost;      // of name servers
+};
+
+#define WIRE_SHARES 1024  // of the last control groups that wrote to a filling ring
+
+#define WIRE_ROOT_GROUP 1               // the number of a hierarchy's uppermost control group
+#define WIRE_MEMORY_GROUP (1ULL << 63)  // set in the number of a group of v1's memory controller
+
+// What a control group has in a ring, from the position `since` on.
+struct wire_share {
+  __u64 since;
+  __u64 bytes;
+  __u64 lost;  // records
 };
 
 // The one row of the map `settings`.
