@@ -33,7 +33,7 @@ cp /bin/busybox /tmp/lower/true
 mount -t overlay overlay -o lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work /tmp/merged
 acts() {
   echo 'demand --kinds=process,process_exit,socket,dns,kernel_module,privilege,namespace,ptrace,bpf_load --execs --forks --kills'
-  sleep 20
+  for try in $(seq 100); do [ "$(grep -c '^{"ready":true' /tmp/told)" = 2 ] && break; sleep 1; done
   /bin/true 'a b' "$(printf '\351')"
   sh -c 'exit 3'
   sh -c 'kill -9 $$'

@@ -15,6 +15,7 @@ struct call {
   __u16 program;  // whose counters it goes to
   bool compat;    // its pointers are 32 bits
   void* ring;
+  __u64 number;
   __s64 result;
   __u64 arguments[5];
 };
@@ -25,6 +26,7 @@ static __always_inline struct call ended(const struct syscall_exit* context, __u
   const struct call call = {
       .program = program,
       .ring = ring,
+      .number = context->number,
       .result = context->result,
       .arguments = {registers->di, registers->si, registers->dx, registers->r10, registers->r8},
   };

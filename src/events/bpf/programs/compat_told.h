@@ -11,6 +11,27 @@
 // Whatever is told: this ring is there anyhow.
 RING(process_ring);
 
+static __always_inline struct call compat_call(long result) {
+  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
+  const struct call call = {
+      .program = WIRE_PROGRAM_COMPAT,
+      .compat = true,
+      .ring = &process_ring,
+      .number = registers->orig_ax,
+      .result = result,
+      .arguments = {(__u32)registers->bx, (__u32)registers->cx, (__u32)registers->dx, (__u32)registers->si,
+                    (__u32)registers->di},
+  };
+  return call;
+}
+
+// Tells what it is that the current task has done. Functions of their own, that the verifier looks at once.
+__noinline int compat_exec_ended(long result) {
+  const struct call call = compat_call(result);
+  if (!is_told(WIRE_PROGRAM_EXEC_FAILED)) return 0;
+  return exec_ended(&call, call.number == 11 ? WIRE_CALL_EXECVE : WIRE_CALL_EXECVEAT);
+}
+
 static __always_inline int told(struct call* call, __u64 number) {
   const __u32 rights = credentials_call(number);
   if (rights != WIRE_CALLS) return is_told(WIRE_PROGRAM_CREDENTIALS) ? credentials_ended(call, rights) : 0;
@@ -21,10 +42,6 @@ static __always_inline int told(struct call* call, __u64 number) {
     return namespace_call_ended(call, namespaces);
   }
   switch (number) {
-    case 11:
-      return is_told(WIRE_PROGRAM_EXEC_FAILED) ? exec_ended(call, WIRE_CALL_EXECVE) : 0;
-    case 358:
-      return is_told(WIRE_PROGRAM_EXEC_FAILED) ? exec_ended(call, WIRE_CALL_EXECVEAT) : 0;
     case 26:
       return is_told(WIRE_PROGRAM_PTRACE) ? ptrace_ended(call) : 0;
     case 347:
@@ -38,16 +55,7 @@ static __always_inline int told(struct call* call, __u64 number) {
   }
 }
 
-// Tells what it is that the current task has done. A function of its own, that the verifier looks at once.
 __noinline int compat_ended(long result) {
-  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
-  struct call call = {
-      .program = WIRE_PROGRAM_COMPAT,
-      .compat = true,
-      .ring = &process_ring,
-      .result = result,
-      .arguments = {(__u32)registers->bx, (__u32)registers->cx, (__u32)registers->dx, (__u32)registers->si,
-                    (__u32)registers->di},
-  };
-  return told(&call, registers->orig_ax);
+  struct call call = compat_call(result);
+  return told(&call, call.number);
 }
