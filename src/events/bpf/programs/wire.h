@@ -25,6 +25,7 @@ enum wire_program {
   WIRE_PROGRAM_BPF_LOAD,
   WIRE_PROGRAM_NAMESPACE,
   WIRE_PROGRAM_CREDENTIALS,
+  WIRE_PROGRAM_COMPAT,
   WIRE_PROGRAMS
 };
 
@@ -61,6 +62,7 @@ struct wire_settings {
   __u32 environment;  // 1: execs bring their environment
   __u32 kills;        // 1: signals that users' processes send
   __u32 filters;      // how many rows of the map `filters` hold
+  __u32 calls;        // whose calls compat.bpf.c tells as well: bits, 1 << wire_program
 };
 
 #define WIRE_FILTERS 16
