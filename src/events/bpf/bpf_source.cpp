@@ -45,6 +45,8 @@ struct ProgramEntry {
   wire_program row;
   bool (*wanted)(const Demand&);
   bool needed = false;  // without it there is nothing; the others may be refused by a kernel and be told as missing
+  std::string_view unless = {};     // not where this one works, which does the same better
+  std::string_view otherwise = {};  // what does the same where a kernel refuses it
 };
 
 template <class... Events>
@@ -68,12 +70,18 @@ bool of(const Demand& demand) {
   return demand.kinds[kKind<Event>];
 }
 
+bool failed_execs(const Demand& demand) { return of<ProcessEvent>(demand) && demand.execs; }
+
+bool security_calls(const Demand& demand) {
+  return of<PtraceEvent>(demand) || of<BpfLoadEvent>(demand) || of<NamespaceEvent>(demand) ||
+         of<PrivilegeEvent>(demand);
+}
+
 constexpr std::array kPrograms = {
     ProgramEntry{"sched_process_exit", WIRE_PROGRAM_EXIT, anything, true},
     ProgramEntry{"sched_process_fork", WIRE_PROGRAM_FORK, anything, true},
     ProgramEntry{"sched_process_exec", WIRE_PROGRAM_EXEC, anything, true},
-    ProgramEntry{"exec_failed", WIRE_PROGRAM_EXEC_FAILED,
-                 [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.execs; }},
+    ProgramEntry{"exec_failed", WIRE_PROGRAM_EXEC_FAILED, failed_execs},
     ProgramEntry{"signal_generate", WIRE_PROGRAM_SIGNAL,
                  [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.kills; }},
     ProgramEntry{"inet_sock_set_state", WIRE_PROGRAM_TCP, of<SocketEvent>},
@@ -90,6 +98,12 @@ constexpr std::array kPrograms = {
     ProgramEntry{"namespaces", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
     ProgramEntry{"namespace_fork", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
     ProgramEntry{"credentials", WIRE_PROGRAM_CREDENTIALS, of<PrivilegeEvent>},
+    ProgramEntry{.name = "compat_calls", .row = WIRE_PROGRAM_COMPAT, .wanted = security_calls, .otherwise = "compat"},
+    ProgramEntry{.name = "compat_execs", .row = WIRE_PROGRAM_COMPAT, .wanted = failed_execs, .otherwise = "compat"},
+    // Too dear for what most ask for: failed execs alone are not worth it.
+    ProgramEntry{
+        .name = "compat_rights", .row = WIRE_PROGRAM_COMPAT, .wanted = of<PrivilegeEvent>, .unless = "compat_calls"},
+    ProgramEntry{.name = "compat", .row = WIRE_PROGRAM_COMPAT, .wanted = security_calls, .unless = "compat_calls"},
 };
 
 // In the order in which they are read, so that a process is known before what it did.
@@ -290,9 +304,9 @@ Result<void> Opened::open(const Demand& demand) {
   if (!ready_) return system_failure("bpf");
   if (!unified_ && !memory_) find_groups();
   std::vector<const ProgramEntry*> added;
-  std::vector<std::string> missing;
+  std::vector<std::pair<const ProgramEntry*, std::string>> refused;
   for (const auto& entry : kPrograms) {
-    if (!entry.wanted(demand) || programs_.contains(entry.name)) continue;
+    if (!entry.wanted(demand) || programs_.contains(entry.name) || programs_.contains(entry.unless)) continue;
     auto loaded = load(entry);
     if (!loaded && entry.needed) {
       for (const auto* one : added) unload(*one);
@@ -303,14 +317,16 @@ Result<void> Opened::open(const Demand& demand) {
     if (loaded)
       added.push_back(&entry);
     else
-      missing.push_back(loaded.error().text());
+      refused.emplace_back(&entry, loaded.error().text());
   }
   for (const auto& entry : kPrograms)
     if (!entry.wanted(demand)) unload(entry);
   release_maps();
   {
     const std::scoped_lock lock(mutex_);
-    missing_ = std::move(missing);
+    missing_.clear();
+    for (auto& [entry, why] : refused)
+      if (!programs_.contains(entry->otherwise)) missing_.push_back(std::move(why));
   }
   return configure(demand);
 }
@@ -390,6 +406,8 @@ Result<void> Opened::configure(const Demand& demand) {
   settings.self = static_cast<std::uint32_t>(::getpid());
   settings.environment = !demand.environment.empty();
   settings.kills = demand.kills && of<ProcessEvent>(demand);
+  for (const auto& entry : kPrograms)
+    if (entry.wanted(demand)) settings.calls |= 1U << entry.row;
   const int fd = map("settings");
   if (fd < 0) return {};
   // No rule holds while they are written.

@@ -26,6 +26,7 @@ enum wire_program {
   WIRE_PROGRAM_BPF_LOAD,
   WIRE_PROGRAM_NAMESPACE,
   WIRE_PROGRAM_CREDENTIALS,
+  WIRE_PROGRAM_COMPAT,
   WIRE_PROGRAMS
 };
 
@@ -64,6 +65,7 @@ struct wire_settings {
   __u32 filters;      // how many rows of the map `filters` hold
   __u32 filter_asks;  // the `asks` of all of them
   __u32 generation;   // of these filters: another number, other filters
+  __u32 calls;        // whose calls compat.bpf.c tells as well: bits, 1 << wire_program
 };
 
 #define WIRE_FILTERS 16
