@@ -1,4 +1,5 @@
-// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--unix] [--filters=RULE;…]
+// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--unix] [--closes]
+// [--filters=RULE;…]
 // [--quiet]
 // [--ring=BYTES] [--renewal=MS]: opens a source of events and tells on standard output, a JSON object a line, what it
 // says.
@@ -171,6 +172,8 @@ Options options_of(const std::vector<std::string_view>& arguments) {
       options.demand.kills = true;
     else if (name == "--unix")
       options.demand.unix_sockets = true;
+    else if (name == "--closes")
+      options.demand.closes = true;
     else if (name == "--filters")
       options.demand.filters = filters_of(argument);
     else if (name == "--quiet")
