@@ -20,10 +20,7 @@ static __always_inline int failed(const struct syscall_exit* context, __u32 call
   for (int i = 0; i <= ARGUMENTS_MOST; i++) {
     __u64 argument = 0;
     if (bpf_probe_read_user(&argument, sizeof(argument), arguments + i) || !argument) break;
-    if (i == ARGUMENTS_MOST || scratch->at > TEXT_LIMIT)
-      record->event.flags |= WIRE_ARGUMENTS_CUT;
-    else
-      add_argument(scratch, 2, argument);
+    if (i == ARGUMENTS_MOST || !add_argument(scratch, 2, argument)) record->event.flags |= WIRE_ARGUMENTS_CUT;
   }
   return end_call(scratch, &process_ring);
 }
