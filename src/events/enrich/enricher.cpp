@@ -139,6 +139,9 @@ void Enricher::complete(AnyEvent event) {
           // The arguments are there.
           if constexpr (kProcess) with_cmdline = one->arguments.empty();
           fill(one->actor, one->header.moment, with_cmdline);
+          if constexpr (std::is_same_v<Event, AuthenticationEvent>)
+            if (one->username.empty() && one->header.origin == Origin::audit && one->actor.ids.login_uid)
+              one->username = users_.name(*one->actor.ids.login_uid, one->header.moment);
           if constexpr (std::is_same_v<Event, ExitEvent>)
             if (const auto start = one->actor.process.start; one->lifetime == 0 && start != 0)
               one->lifetime = std::max(one->header.moment, start) - start;
