@@ -122,6 +122,12 @@ class Capture::Intake final : public EventSink {
       complete(event);
     else
       capture_.enricher_.feed(event);
+    tell_unexplained(event);
+  }
+  // Of which no source tells.
+  void tell_unexplained(AnyEvent event) {
+    if (!capture_.wanted_.kinds.test(kKind<PrivilegeEvent>)) return;
+    if (auto rights = capture_.enricher_.unexplained(event)) complete(&*rights);
   }
   bool is_asked(AnyEvent event) const { return capture_.wanted_.kinds.test(event.index()); }
   bool is_wanted(AnyEvent event) const { return is_asked(event) && !capture_.pressure_.drops(event); }

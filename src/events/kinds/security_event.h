@@ -38,7 +38,7 @@ struct PrivilegeEvent {
   Credentials before;
   std::optional<std::uint64_t> old_capabilities, new_capabilities;  // effective, as CAP_ bits
   bool via_suid = false;
-  bool expected = true;  // false: rights that nothing gave
+  std::optional<bool> expected;  // false: rights that nothing gave; empty: nobody can tell
   std::int64_t result = 0;
 
   template <class Archive>
