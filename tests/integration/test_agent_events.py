@@ -256,6 +256,24 @@ def test_sources_tell_the_same(make_agent):
     assert told["connector"]["cmdline"] == "/bin/sh -c read line linger a b"
 
 
+# EVT-48
+def test_events_without_a_database(make_agent, tmp_path):
+    agent, scratch = make_agent(), tmp_path / "scratch"
+    scratch.mkdir()
+    agent.configure(schedule(execs=EXECS.format(mark="ephemeral-")))
+    agent.start("--ephemeral", env=os.environ | {"TMPDIR": str(scratch)})
+    wait_until_captured(agent, "execs", "ephemeral-1")
+    journal, = scratch.glob("osprey-events-*")
+    assert journal.stat().st_mode & 0o777 == 0o700
+    # What a killed worker leaves goes with the next one.
+    os.kill(agent.worker(), signal.SIGKILL)
+    wait_until_captured(agent, "execs", "ephemeral-2")
+    assert not journal.exists()
+    assert agent.stop() == 0
+    assert not list(scratch.iterdir())
+    assert not list(agent.folder.glob("db*"))
+
+
 # EVT-36
 def test_programs_digests(make_agent):
     agent = make_agent()

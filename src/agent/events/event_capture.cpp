@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 
 #include <array>
+#include <filesystem>
 #include <numeric>
 #include <thread>
 
@@ -78,7 +79,13 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   std::uint64_t cap = store::kFifoOverhead;
   for (const auto& family : families) cap += family.cap_bytes;
   std::unique_ptr<EventCapture> made(new EventCapture(parts.program, parts.status, parts.store, cap));
-  auto opened = TRY(open_journal({journal_directory(parts.flags.text("database_path")), families}));
+  if (parts.ephemeral) {
+    std::error_code ignored;
+    auto scratch = TRY(ScratchJournal::make(std::filesystem::temp_directory_path(ignored).string()));
+    made->scratch_.emplace(std::move(scratch));
+  }
+  auto directory = made->scratch_ ? made->scratch_->path() : journal_directory(parts.flags.text("database_path"));
+  auto opened = TRY(open_journal({std::move(directory), families}));
   if (!opened.reason.empty())
     parts.status.error(fmt::format("the event journal was damaged{}{}: {}",
                                    opened.set_aside.empty() ? "" : " and is set aside as ", opened.set_aside,
