@@ -203,6 +203,7 @@ class Worker {
     identity_.emplace(*store_, Root::host());
     limits_.add([this] { return io_limits(*io_budget_); });
     limits_.add([this] { return std::vector<Limit>{disk_limit()}; });
+    limits_.add([] { return std::vector<Limit>{yara_limit()}; });
     remote_.emplace(RemoteParts{.program = program_,
                                 .flags = flags_,
                                 .store = *store_,
@@ -221,6 +222,16 @@ class Worker {
     limit.used = static_cast<std::int64_t>(store_->disk_bytes());
     limit.unit = "bytes";
     limit.configured_by = "disk_limit_mb";
+    return limit;
+  }
+
+  static Limit yara_limit() {
+    const auto usage = linux::yara_engine().rule_sets.usage();
+    Limit limit{.name = "yara_rules", .scope = "agent", .kind = "soft", .enforced_by = "rule cache"};
+    limit.limit_value = static_cast<std::int64_t>(usage.most_bytes);
+    limit.used = static_cast<std::int64_t>(usage.bytes);
+    limit.unit = "bytes";
+    limit.struck = static_cast<std::int64_t>(usage.forgotten);
     return limit;
   }
 
