@@ -100,6 +100,11 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   made->syslog_ = sources.syslog;
   made->yara_ = sources.yara;
   if (sources.audit) made->audit_role_.mode = [audit = sources.audit] { return audit->mode(); };
+  made->own_log_.counts = [syslog = sources.syslog, path = std::string(parts.flags.text("syslog_socket"))] {
+    const auto counts = syslog->socket_counts();
+    using Counts = linux::OwnLog::Counts;
+    return counts ? std::optional(Counts{path, counts->received, counts->dropped, counts->last}) : std::nullopt;
+  };
   events::CaptureParts capture{.journal = *made->journal_, .sources = std::move(sources.list)};
   capture.begin = [&status = parts.status] {
     if (const auto kept = linux::keep_only_capabilities(kCapabilities); !kept) status.warning(kept.error().text());
@@ -158,6 +163,7 @@ void EventCapture::provide(sql::Services& services) {
   services.provide(*this);
   services.provide(capture_->processes());
   services.provide(audit_role_);
+  services.provide(own_log_);
 }
 
 std::set<std::string_view> EventCapture::active() const {

@@ -20,6 +20,7 @@
 #include "events/capture/capture.h"
 #include "events/journal/journal.h"
 #include "linux/audit/role.h"
+#include "linux/sockets/own_log.h"
 #include "sql/scan.h"
 #include "store/fifo_store.h"
 #include "store/store.h"
@@ -82,6 +83,7 @@ class EventCapture {
   const events::SyslogSource* syslog_ = nullptr;  // of the sources that capture_ has, as the next
   events::YaraSource* yara_ = nullptr;
   linux::AuditRole audit_role_{.mode = [] { return "none"; }};
+  linux::OwnLog own_log_{.counts = [] { return std::nullopt; }};
   std::string journal_cursor_;  // as it is stored
   std::atomic<Losses*> losses_ = nullptr;
   mutable std::mutex mutex_;
