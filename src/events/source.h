@@ -56,7 +56,8 @@ struct SourceCounts {
     std::string stage;   // the program, the ring, the queue
     std::string reason;  // "ring full", "ENOBUFS", "shed"…
     std::uint64_t count = 0;
-    bool exact = true;  // false: at least so many
+    bool exact = true;         // false: at least so many
+    std::string worst_cgroup;  // whose most of them were; empty: not known
   };
   std::optional<std::uint64_t> seen;  // empty: the source cannot know
   std::uint64_t kept = 0;             // given to the sink

@@ -157,6 +157,22 @@ Result<void> sum(int map, std::uint32_t row, std::uint64_t* into, std::size_t nu
   return {};
 }
 
+Result<void> each(int map, std::size_t numbers,
+                  const std::function<void(std::uint64_t, std::span<const std::uint64_t>)>& visit) {
+  std::vector<std::uint64_t> row(numbers);
+  std::uint64_t key = 0;
+  // A row that goes while we look begins the walk anew: a bound, rather than one that never ends.
+  constexpr int kMost = 1 << 16;
+  int code = bpf_map_get_next_key(map, nullptr, &key);
+  for (int i = 0; code == 0 && i < kMost; ++i) {
+    if (bpf_map_lookup_elem(map, &key, row.data()) == 0) visit(key, row);
+    const auto last = key;
+    code = bpf_map_get_next_key(map, &last, &key);
+  }
+  if (code != 0 && code != -ENOENT) return system_failure(-code, "bpf map");
+  return {};
+}
+
 Result<void> set(int map, std::uint32_t row, const void* value) {
   if (bpf_map_update_elem(map, &row, value, BPF_ANY) != 0) return system_failure("bpf map");
   return {};
@@ -165,5 +181,7 @@ Result<void> set(int map, std::uint32_t row, const void* value) {
 }  // namespace
 }  // namespace osprey::events::bpf
 
-OSPREY_MODULE(osprey::events::bpf::BpfModule) = {
-    .load = osprey::events::bpf::Loaded::make, .sum = osprey::events::bpf::sum, .set = osprey::events::bpf::set};
+OSPREY_MODULE(osprey::events::bpf::BpfModule) = {.load = osprey::events::bpf::Loaded::make,
+                                                 .sum = osprey::events::bpf::sum,
+                                                 .each = osprey::events::bpf::each,
+                                                 .set = osprey::events::bpf::set};

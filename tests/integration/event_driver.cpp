@@ -204,7 +204,8 @@ std::string told(const SourceCounts& counts, const std::vector<PushedFilter>& fi
   const auto list = [](const std::vector<SourceCounts::Drop>& drops) {
     std::string text;
     for (const auto& drop : drops)
-      text += fmt::format("{}[\"{}\",\"{}\",{}]", text.empty() ? "" : ",", drop.stage, drop.reason, drop.count);
+      text += fmt::format("{}[\"{}\",\"{}\",{},\"{}\"]", text.empty() ? "" : ",", drop.stage, drop.reason, drop.count,
+                          drop.worst_cgroup);
     return text;
   };
   std::string missing;

@@ -1,7 +1,11 @@
 """Drives a source of events through build/test/event_driver, and gives names to what it prints."""
 
+import contextlib
 import itertools
 import json
+import os
+import pathlib
+import signal
 import subprocess
 import threading
 import time
@@ -108,3 +112,43 @@ class EventDriver:
         self.counts()
         return [event for event in self.events if event["event"] == family and event["actor"]["process"]["pid"] == pid
                 and all(event[name] == value for name, value in values.items())]
+
+
+MEMORY_GROUPS = pathlib.Path("/sys/fs/cgroup/memory")
+
+
+@contextlib.contextmanager
+def control_groups(*names):
+    """Groups of the memory controller, as containers of a host in v1 mode have them, by their paths."""
+    folders = [MEMORY_GROUPS / f"osprey-{os.getpid()}-{name}" for name in names]
+    for folder in folders:
+        folder.mkdir()
+    try:
+        yield [f"/{folder.name}" for folder in folders]
+    finally:
+        for folder in folders:
+            folder.rmdir()
+
+
+def in_group(group, run):
+    """Runs a function in a child that is in a group, and waits for it; its pid."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            (MEMORY_GROUPS / group.lstrip("/") / "cgroup.procs").write_text(str(os.getpid()))
+            run()
+            os._exit(0)
+        finally:
+            os._exit(98)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    return pid
+
+
+@contextlib.contextmanager
+def stopped(driver):
+    """The reader stands still."""
+    os.kill(driver.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(driver.process.pid, signal.SIGCONT)

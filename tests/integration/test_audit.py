@@ -270,9 +270,14 @@ def test_what_a_killed_predecessor_left_is_cleared_away(seat, tmp_path):
 def test_beside_auditd_nothing_is_taken_from_it(seat, tmp_path):
     settings = tmp_path / "audit"
     settings.mkdir(mode=0o750)
-    log = settings / "audit.log"
+    log, dispatcher = settings / "audit.log", settings / "dispatched"
+    (settings / "plugins.d").mkdir()
+    plugin = settings / "plugins.d/af_unix.conf"
+    plugin.write_text("active = yes\ndirection = out\npath = builtin_af_unix\ntype = builtin\n"
+                      f"args = 0600 {dispatcher}\nformat = string\n")
+    plugin.chmod(0o640)
     (settings / "auditd.conf").write_text(
-        f"log_file = {log}\nlog_format = RAW\nlog_group = root\nflush = NONE\nlocal_events = yes\nwrite_logs = yes\n"
+        f"plugin_dir = {settings}/plugins.d\nlog_file = {log}\nlog_format = RAW\nlog_group = root\nflush = NONE\nlocal_events = yes\nwrite_logs = yes\n"
         "space_left = 2\nspace_left_action = IGNORE\nadmin_space_left = 1\nadmin_space_left_action = IGNORE\n"
         "disk_full_action = IGNORE\ndisk_error_action = IGNORE\n")
     (settings / "auditd.conf").chmod(0o640)
@@ -289,12 +294,13 @@ def test_beside_auditd_nothing_is_taken_from_it(seat, tmp_path):
             event = driver.wait_for(lambda event: event["pid"] == child.pid)
             assert event["arguments"] == [b"/bin/true", b"beside auditd"]
             assert status()["pid"] == daemon.pid and status()["backlog_limit"] == seat["backlog_limit"]
-            # The same from its log, as a kernel without multicast leaves it.
-            with Driver("execs", "--mode=log", f"--log={log}", "--read_only", mode="log") as reader:
-                child = subprocess.Popen(["/bin/true", "from the log"])
-                child.wait()
-                event = reader.wait_for(lambda event: event["pid"] == child.pid)
-                assert event["arguments"] == [b"/bin/true", b"from the log"]
+            # The same from what it gives on, as a kernel without multicast leaves it.
+            for mode, path in (("log", log), ("dispatcher", dispatcher)):
+                with Driver("execs", f"--mode={mode}", f"--{mode}={path}", "--read_only", mode=mode) as reader:
+                    child = subprocess.Popen(["/bin/true", f"from the {mode}"])
+                    child.wait()
+                    event = reader.wait_for(lambda event: event["pid"] == child.pid)
+                    assert event["arguments"] == [b"/bin/true", f"from the {mode}".encode()]
             # The daemon goes: somebody must have the records.
             daemon.terminate()
             daemon.wait()

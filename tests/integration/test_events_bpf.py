@@ -15,7 +15,7 @@ import threading
 import pytest
 
 from conftest import BIN
-from event_source import ACTOR, EventDriver, named
+from event_source import ACTOR, EventDriver, control_groups, in_group, named, stopped
 
 WITNESS = r"""
 #include <stdlib.h>
@@ -365,13 +365,42 @@ def test_what_does_not_fit_is_counted_exactly(programs):
         os.kill(driver.process.pid, signal.SIGCONT)
         counts = driver.counts()
         lost = sum(drop[2] for drop in counts["dropped"])
-        assert {drop[1] for drop in counts["dropped"]} == {"ring full"}
+        assert {drop[1] for drop in counts["dropped"]} <= {"ring full", "ring full: its group's share"}
         assert counts["seen"] == counts["kept"] + counts["filtered"] + lost
         assert counts["seen"] >= 3 * len(pids)
         assert counts["kept"] == len(driver.events) + len(driver.others)
         # And it goes on.
         pid, _ = child(lambda: os.execve(programs / "witness", ["w", "2"], {}))
         assert driver.of(pid, "process_exit")[0]["exit_code"] == 2
+
+
+def test_a_flooding_group_costs_no_other_its_events(programs):
+    """EVT-38: the reader stands still, a group fills its share of the ring, and all that another does is told."""
+    def spawn(times, code):
+        for _ in range(times):
+            os.waitpid(os.posix_spawn(programs / "witness", ["w", code], {}), 0)
+
+    with control_groups("flood", "quiet") as (flood, quiet), EventDriver("bpf", "--kinds=process,process_exit",
+                                                                         f"--ring={1 << 19}") as driver:
+        with stopped(driver):
+            in_group(flood, lambda: spawn(1500, "1"))
+            in_group(quiet, lambda: spawn(15, "2"))
+            in_group(flood, lambda: spawn(100, "1"))
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+        lost = {drop[0]: drop for drop in counts["dropped"] if drop[1] == "ring full: its group's share"}
+        assert lost["sched_process_exec"][2] > 200
+        # Others on this machine may flood more.
+        assert "" not in (worst := {drop[3] for drop in lost.values()}) and quiet not in worst
+        ran = [event["actor"]["cgroup_path"] for event in driver.events if event["event"] == "process" and event["syscall"]]
+        ended = [event["exit_code"] for event in driver.events if event["event"] == "process_exit"]
+        assert (ran.count(quiet), ended.count(2)) == (15, 15)
+        # Most of the ring is the flood's as long as nobody else needs it.
+        assert ran.count(flood) > ran.count(quiet)
+        # And it is told of again.
+        in_group(flood, lambda: spawn(20, "3"))
+        driver.counts()
+        assert [event["exit_code"] for event in driver.events if event["event"] == "process_exit"].count(3) == 20
 
 
 def test_what_is_not_asked_for_any_more_is_not_in_the_kernel():

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from event_source import EventDriver
+from event_source import EventDriver, control_groups, in_group, stopped
 
 # A server that takes its one connection by the 32-bit call, and a client that connects by it: socketcall(2) through
 # int $0x80 from 64-bit code. Addresses below 4 GiB, as the call needs them.
@@ -274,6 +274,44 @@ def test_names_asked_for(source, own_network):
         assert 0 < event["latency"] < 10**9
     counts = source.counts()
     assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
+def test_a_flooding_group_costs_no_other_its_connections(own_network):
+    """EVT-38: connections too, which are told in nobody's name, and questions to name servers with their answers."""
+    def connect(times):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            for _ in range(times):
+                with socket.create_connection(listener.getsockname()):
+                    listener.accept()[0].close()
+
+    def ask(times):
+        with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
+            server.bind(("127.0.0.1", 53))
+            for number in range(times):
+                client.sendto(question(number, f"{os.getpid()}.example"), ("127.0.0.1", 53))
+                asked, back = server.recvfrom(2000)
+                server.sendto(asked[:2] + b"\x81\x80" + asked[4:], back)
+                client.recv(2000)
+
+    def quietly():
+        connect(20)
+        ask(5)
+
+    with control_groups("flood", "quiet") as (flood, quiet), EventDriver("bpf", "--kinds=socket,dns", f"--ring={1 << 19}") as driver:
+        with stopped(driver):
+            in_group(flood, lambda: connect(2000))
+            in_group(flood, lambda: ask(500))
+            quiet_pid = in_group(quiet, quietly)
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+        lost = {drop[0]: drop for drop in counts["dropped"] if drop[1] == "ring full: its group's share"}
+        assert lost["inet_sock_set_state"][2] > 200 and lost["dns"][2] > 200
+        # Others on this machine may flood more.
+        assert "" not in (worst := {drop[3] for drop in lost.values()}) and quiet not in worst
+        told = mine(driver, quiet_pid)
+        assert [sum(event["action"] == action for event in told) for action in ("connect", "accept")] == [20, 20]
+        asked = driver.of(quiet_pid, "dns")
+        assert [event["response_code"] for event in asked] == ["NOERROR"] * 5
 
 
 def test_our_own_doings_are_filtered_in_the_kernel(source):

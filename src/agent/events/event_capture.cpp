@@ -121,7 +121,7 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   capture.warn = [&status = parts.status](const auto& text) { status.warning(text); };
   capture.lost = [self = made.get()](std::string_view who, const events::SourceCounts::Drop& drop) {
     if (auto* losses = self->losses_.load())
-      losses->add(std::string(who), drop.stage, drop.reason, drop.count, 0, drop.exact);
+      losses->add(std::string(who), drop.stage, drop.reason, drop.count, 0, drop.exact, drop.worst_cgroup);
   };
   made->capture_.emplace(std::move(capture));
   return made;

@@ -340,7 +340,7 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "URI path for enrolment.", "/api/osquery/enroll"},
     {"ephemeral", FlagType::boolean, "false", FlagKind::option, FlagGroup::process, FlagState::built,
      "Take no pid file and keep state in memory."},
-    {"events_cpu_percent", FlagType::uint32, "15", FlagKind::agent_option, FlagGroup::events, FlagState::built,
+    {"events_cpu_percent", FlagType::uint32, "25", FlagKind::agent_option, FlagGroup::events, FlagState::built,
      "Percent of a core that capturing events may take, before what --events_shed_order names is given up; 0: any."},
     {"events_enforce_denylist", FlagType::boolean, "false", FlagKind::hidden, FlagGroup::events, FlagState::not_yet,
      "Let the denylist hold queries of event tables too."},

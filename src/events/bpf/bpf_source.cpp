@@ -27,6 +27,7 @@
 #include "events/bpf/decode.h"
 #include "events/bpf/programs/wire.h"
 #include "events/bpf/ring.h"
+#include "linux/cgroup/hierarchy.h"
 
 namespace osprey::events::bpf {
 namespace {
@@ -41,6 +42,8 @@ struct ProgramEntry {
   wire_program row;
   bool (*wanted)(const Demand&);
   bool needed = false;  // without it there is nothing; the others may be refused by a kernel and be told as missing
+  std::string_view unless = {};     // not where this one works, which does the same better
+  std::string_view otherwise = {};  // what does the same where a kernel refuses it
 };
 
 template <class... Events>
@@ -64,12 +67,18 @@ bool of(const Demand& demand) {
   return demand.kinds[kKind<Event>];
 }
 
+bool failed_execs(const Demand& demand) { return of<ProcessEvent>(demand) && demand.execs; }
+
+bool security_calls(const Demand& demand) {
+  return of<PtraceEvent>(demand) || of<BpfLoadEvent>(demand) || of<NamespaceEvent>(demand) ||
+         of<PrivilegeEvent>(demand);
+}
+
 constexpr std::array kPrograms = {
     ProgramEntry{"sched_process_exit", WIRE_PROGRAM_EXIT, anything, true},
     ProgramEntry{"sched_process_fork", WIRE_PROGRAM_FORK, anything, true},
     ProgramEntry{"sched_process_exec", WIRE_PROGRAM_EXEC, anything, true},
-    ProgramEntry{"exec_failed", WIRE_PROGRAM_EXEC_FAILED,
-                 [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.execs; }},
+    ProgramEntry{"exec_failed", WIRE_PROGRAM_EXEC_FAILED, failed_execs},
     ProgramEntry{"signal_generate", WIRE_PROGRAM_SIGNAL,
                  [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.kills; }},
     ProgramEntry{"inet_sock_set_state", WIRE_PROGRAM_TCP, of<SocketEvent>},
@@ -84,21 +93,16 @@ constexpr std::array kPrograms = {
     ProgramEntry{"namespaces", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
     ProgramEntry{"namespace_fork", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
     ProgramEntry{"credentials", WIRE_PROGRAM_CREDENTIALS, of<PrivilegeEvent>},
+    ProgramEntry{.name = "compat_calls", .row = WIRE_PROGRAM_COMPAT, .wanted = security_calls, .otherwise = "compat"},
+    ProgramEntry{.name = "compat_execs", .row = WIRE_PROGRAM_COMPAT, .wanted = failed_execs, .otherwise = "compat"},
+    // Too dear for what most ask for: failed execs alone are not worth it.
+    ProgramEntry{
+        .name = "compat_rights", .row = WIRE_PROGRAM_COMPAT, .wanted = of<PrivilegeEvent>, .unless = "compat_calls"},
+    ProgramEntry{.name = "compat", .row = WIRE_PROGRAM_COMPAT, .wanted = security_calls, .unless = "compat_calls"},
 };
 
 // In the order in which they are read, so that a process is known before what it did.
 constexpr std::array<std::string_view, 3> kRings = {"process_ring", "network_ring", "security_ring"};
-
-// Where cgroup v2 begins; empty: it is mounted nowhere.
-UniqueFd root_group() {
-  const auto text = Root::host().read("/proc/self/mountinfo");
-  if (!text) return {};
-  const auto table = parse_mountinfo(text->bytes);
-  for (const auto& mount : table.mounts)
-    if (mount.type == "cgroup2" && mount.root == "/")
-      return UniqueFd(::open(mount.point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return {};
-}
 
 // A rule as programs can decide it: by ids, of sockets. An error's message says why they cannot.
 Result<wire_filter> socket_filter(const Filter& filter) {
@@ -131,6 +135,7 @@ void add(wire_counters& to, const wire_counters& from) {
   to.sent += from.sent;
   to.filtered += from.filtered;
   to.ring_full += from.ring_full;
+  to.over_share += from.over_share;
   to.unread += from.unread;
   to.arguments_cut += from.arguments_cut;
   to.arguments_unread += from.arguments_unread;
@@ -160,6 +165,7 @@ class Opened final : public BpfSource {
     bool ends = false;  // nothing writes to it any more: it goes once it is empty
   };
 
+  void find_groups();
   Result<void> load(const ProgramEntry& entry);
   void unload(const ProgramEntry& entry);
   Result<void> adopt_maps(const BpfProgram& program);
@@ -170,11 +176,14 @@ class Opened final : public BpfSource {
   std::uint32_t processors() const { return static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF))); }
   int map(std::string_view name) const;
   wire_counters read_counters(int fd, std::uint32_t row) const;
+  std::string path_of(std::uint64_t group) const;
+  std::string worst_group(std::string_view program, std::uint64_t lost) const;
 
   const BpfOptions options_;
   const BpfModule* module_ = nullptr;
   UniqueFd ready_;
-  UniqueFd groups_;  // the root of cgroup v2
+  std::optional<linux::CgroupHierarchy> unified_;  // cgroup v2
+  std::optional<linux::CgroupHierarchy> memory_;   // v1's memory controller
   std::array<std::optional<Reader>, kRings.size()> rings_;
   Decoder decoder_;
   // What counts() reads as well.
@@ -187,6 +196,11 @@ class Opened final : public BpfSource {
   std::uint64_t unknown_ = 0;  // records that the decoder refused
   std::uint64_t left_ = 0;     // records that nobody had read when it was closed
   std::optional<std::uint64_t> lag_;
+  struct Worst {
+    std::uint64_t lost = 0;  // by the program, when it was looked for
+    std::string group;
+  };
+  mutable std::map<std::string_view, Worst> worst_;  // by program
   std::vector<std::string> missing_;
   std::vector<PushedFilter> pushed_;  // hits: those of the row that were there before
   std::vector<std::size_t> rows_;     // of the map `filters`: their places in pushed_
@@ -204,15 +218,45 @@ wire_counters Opened::read_counters(int fd, std::uint32_t row) const {
   return std::bit_cast<wire_counters>(numbers);
 }
 
+// Of a number as the programs tell it.
+std::string Opened::path_of(std::uint64_t group) const {
+  const auto number = group & ~WIRE_MEMORY_GROUP;
+  const auto& tree = group == number ? unified_ : memory_;
+  auto path = tree ? tree->group(number) : std::nullopt;
+  return path ? std::move(*path) : fmt::format("number {}", number);
+}
+
+// Who lost most of what a program's ring had no room for. Looked for when the program has lost more; under the lock.
+std::string Opened::worst_group(std::string_view program, std::uint64_t lost) const {
+  auto& known = worst_[program];
+  const auto loaded = programs_.find(program);
+  if (lost == known.lost || loaded == programs_.end()) return known.group;
+  known.lost = lost;
+  const auto maps = loaded->second->maps();
+  const auto ring = std::ranges::find_if(kRings, [&](auto name) { return maps.contains(std::string(name)); });
+  if (ring == kRings.end()) return known.group;
+  std::uint64_t group = 0;
+  std::uint64_t most = 0;
+  // What cannot be read tells nothing.
+  static_cast<void>(module_->each(map(fmt::format("{}_shares", *ring)), sizeof(wire_share) / sizeof(std::uint64_t),
+                                  [&](std::uint64_t key, std::span<const std::uint64_t> row) {
+                                    const auto its = row[offsetof(wire_share, lost) / sizeof(std::uint64_t)];
+                                    if (its > most) group = key;
+                                    most = std::max(most, its);
+                                  }));
+  if (most > 0) known.group = path_of(group);
+  return known.group;
+}
+
 Result<void> Opened::open(const Demand& demand) {
   module_ = TRY(open_module<BpfModule>());
   if (!ready_) ready_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!ready_) return system_failure("bpf");
-  if (!groups_) groups_ = root_group();
+  if (!unified_ && !memory_) find_groups();
   std::vector<const ProgramEntry*> added;
-  std::vector<std::string> missing;
+  std::vector<std::pair<const ProgramEntry*, std::string>> refused;
   for (const auto& entry : kPrograms) {
-    if (!entry.wanted(demand) || programs_.contains(entry.name)) continue;
+    if (!entry.wanted(demand) || programs_.contains(entry.name) || programs_.contains(entry.unless)) continue;
     auto loaded = load(entry);
     if (!loaded && entry.needed) {
       for (const auto* one : added) unload(*one);
@@ -223,16 +267,27 @@ Result<void> Opened::open(const Demand& demand) {
     if (loaded)
       added.push_back(&entry);
     else
-      missing.push_back(loaded.error().text());
+      refused.emplace_back(&entry, loaded.error().text());
   }
   for (const auto& entry : kPrograms)
     if (!entry.wanted(demand)) unload(entry);
   release_maps();
   {
     const std::scoped_lock lock(mutex_);
-    missing_ = std::move(missing);
+    missing_.clear();
+    for (auto& [entry, why] : refused)
+      if (!programs_.contains(entry->otherwise)) missing_.push_back(std::move(why));
   }
   return configure(demand);
+}
+
+void Opened::find_groups() {
+  const auto text = Root::host().read("/proc/self/mountinfo");
+  if (!text) return;
+  const auto mounts = parse_mountinfo(text->bytes);
+  const std::scoped_lock lock(mutex_);
+  unified_ = linux::CgroupHierarchy::unified(mounts);
+  memory_ = linux::CgroupHierarchy::of(mounts, "memory");
 }
 
 Result<void> Opened::load(const ProgramEntry& entry) {
@@ -243,7 +298,7 @@ Result<void> Opened::load(const ProgramEntry& entry) {
                          {"security_ring", options_.security_ring},
                          {"exec_scratch", processors()},
                          {"call_scratch", processors()}},
-               .cgroup = groups_.get()};
+               .cgroup = unified_ ? unified_->descriptor() : -1};
   for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
   auto program = TRY(module_->load(wish));
   const std::scoped_lock lock(mutex_);
@@ -301,6 +356,8 @@ Result<void> Opened::configure(const Demand& demand) {
   settings.self = static_cast<std::uint32_t>(::getpid());
   settings.environment = !demand.environment.empty();
   settings.kills = demand.kills && of<ProcessEvent>(demand);
+  for (const auto& entry : kPrograms)
+    if (entry.wanted(demand)) settings.calls |= 1U << entry.row;
   const int fd = map("settings");
   if (fd < 0) return {};
   // No rule holds while they are written.
@@ -412,8 +469,14 @@ SourceCounts Opened::counts() const {
     if (const auto past = misses_.find(entry.name); past != misses_.end()) misses += past->second;
     if (const auto loaded = programs_.find(entry.name); loaded != programs_.end())
       misses += loaded->second->recursion_misses();
-    const auto tell = [&](std::vector<SourceCounts::Drop>& where, std::string_view reason, std::uint64_t count) {
-      if (count > 0) where.push_back({.stage = std::string(entry.name), .reason = std::string(reason), .count = count});
+    const auto tell = [&](std::vector<SourceCounts::Drop>& where, std::string_view reason, std::uint64_t count,
+                          const std::string& group = {}) {
+      if (count > 0)
+        where.push_back({.stage = std::string(entry.name),
+                         .reason = std::string(reason),
+                         .count = count,
+                         .exact = true,
+                         .worst_cgroup = group});
     };
     tell(all.dropped, "recursion", misses);
     *all.seen += misses;
@@ -423,15 +486,21 @@ SourceCounts Opened::counts() const {
     *all.seen += row.seen;
     *all.filtered += row.filtered;
     sent += row.sent;
-    tell(all.dropped, "ring full", row.ring_full);
+    const auto no_room = row.ring_full + row.over_share;
+    const auto worst = no_room > 0 ? worst_group(entry.name, no_room) : std::string();
+    tell(all.dropped, "ring full", row.ring_full, worst);
+    tell(all.dropped, "ring full: its group's share", row.over_share, worst);
     tell(all.dropped, "unreadable", row.unread);
     tell(all.partial, "arguments cut", row.arguments_cut);
     tell(all.partial, "arguments not resident", row.arguments_unread);
     tell(all.partial, "path cut", row.path_cut);
     tell(all.partial, "answer lost", row.answers_lost);
   }
-  if (unknown_ > 0) all.dropped.push_back({.stage = "decoder", .reason = "malformed", .count = unknown_});
-  if (left_ > 0) all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_});
+  if (unknown_ > 0)
+    all.dropped.push_back(
+        {.stage = "decoder", .reason = "malformed", .count = unknown_, .exact = true, .worst_cgroup = {}});
+  if (left_ > 0)
+    all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_, .exact = true, .worst_cgroup = {}});
   // What lies in the rings is not seen yet.
   *all.seen -= sent - std::min(sent, kept_ + unknown_ + left_);
   return all;
@@ -455,7 +524,8 @@ void Opened::close() noexcept {
   pushed_.clear();
   rows_.clear();
   ready_.reset();
-  groups_.reset();
+  unified_.reset();
+  memory_.reset();
 }
 
 Result<void> Opened::seed(const std::function<void(const Actor&)>& visit) {

@@ -560,7 +560,7 @@ bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
       ProcessEvent event;
       begin(event);
       event.syscall = wire.call == WIRE_CALL_EXECVE ? "execve" : "execveat";
-      event.arch = kNative;
+      event.arch = wire.event.flags & WIRE_COMPAT ? kCompat : kNative;
       event.filename = without_nul(text[0]);
       assemble(cwd_, text[1], wire.event.flags & WIRE_CWD_CUT);
       event.cwd = cwd_;

@@ -220,7 +220,7 @@ struct thread_info {
   __u32 status;  // x86
 };
 struct pt_regs {  // x86
-  unsigned long r10, r8, dx, si, di, orig_ax;
+  unsigned long r10, r8, bx, cx, dx, si, di, orig_ax;
 };
 struct list_head {
   struct list_head* next;

@@ -25,21 +25,35 @@ enum wire_program {
   WIRE_PROGRAM_BPF_LOAD,
   WIRE_PROGRAM_NAMESPACE,
   WIRE_PROGRAM_CREDENTIALS,
+  WIRE_PROGRAM_COMPAT,
   WIRE_PROGRAMS
 };
 
-// seen = sent + filtered + ring_full + unread.
+// seen = sent + filtered + ring_full + over_share + unread.
 struct wire_counters {
   __u64 seen;
   __u64 sent;
   __u64 filtered;
   __u64 ring_full;
-  __u64 unread;  // nothing could be told of it: memory that was not there, no scratch space
+  __u64 over_share;  // the ring was filling, and the control group had its share of it
+  __u64 unread;      // nothing could be told of it: memory that was not there, no scratch space
   // Of what was sent: a part is missing.
   __u64 arguments_cut;     // longer than WIRE_TEXT_MOST
   __u64 arguments_unread;  // their pages were not resident
   __u64 path_cut;          // deeper than WIRE_COMPONENTS or longer than WIRE_PATH_MOST
   __u64 answers_lost;      // of name servers
+};
+
+#define WIRE_SHARES 1024  // of the last control groups that wrote to a filling ring
+
+#define WIRE_ROOT_GROUP 1               // the number of a hierarchy's uppermost control group
+#define WIRE_MEMORY_GROUP (1ULL << 63)  // set in the number of a group of v1's memory controller
+
+// What a control group has in a ring, from the position `since` on.
+struct wire_share {
+  __u64 since;
+  __u64 bytes;
+  __u64 lost;  // records
 };
 
 // The one row of the map `settings`.
@@ -48,6 +62,7 @@ struct wire_settings {
   __u32 environment;  // 1: execs bring their environment
   __u32 kills;        // 1: signals that users' processes send
   __u32 filters;      // how many rows of the map `filters` hold
+  __u32 calls;        // whose calls compat.bpf.c tells as well: bits, 1 << wire_program
 };
 
 #define WIRE_FILTERS 16
