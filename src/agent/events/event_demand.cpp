@@ -16,7 +16,7 @@ constexpr std::string_view kInotify = "inotify";
 
 constexpr auto kTables = std::to_array<EventTable>({
     {"apparmor_events", kAudit, kKind<AppArmorEvent>},
-    {"authentication_events", kAudit, kKind<AuthenticationEvent>},
+    {"authentication_events", "syslog", kKind<AuthenticationEvent>},
     {"bpf_load_events", kBpf, kKind<BpfLoadEvent>},
     {"bpf_process_events", kBpf, kKind<ProcessEvent>},
     {"bpf_socket_events", kBpf, kKind<SocketEvent>},
