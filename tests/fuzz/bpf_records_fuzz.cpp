@@ -38,6 +38,7 @@ struct Reader final : EventSink {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   bpf::Decoder decoder;
   Demand demand;
+  demand.closes = true;
   demand.kinds.set();
   demand.environment = {"PATH"};
   demand.forks = true;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 
 #include <cstring>
 #include <string>
@@ -31,6 +32,11 @@ struct Told : EventSink {
   void heard(const ExitEvent& event) {
     lines.push_back("exit " + std::to_string(event.exit_code) + ' ' + std::to_string(event.signal) + ' ' +
                     std::to_string(event.core_dumped) + ' ' + std::to_string(event.lifetime));
+  }
+  void heard(const SocketEvent& event) {
+    lines.push_back(std::string(event.action) + ' ' + std::to_string(event.actor.process.pid) + ' ' +
+                    std::string(event.socket) + ' ' + std::to_string(event.bytes_sent.value_or(0)) + ' ' +
+                    std::to_string(event.duration.value_or(0)));
   }
   template <class Event>
   void heard(const Event&) {
@@ -186,6 +192,78 @@ TEST(BpfDecoder, WhatIsCutShortIsRefused) {
   for (std::size_t size = 0; size < whole.size(); ++size)
     EXPECT_FALSE(decoder.give(std::span(whole).first(size), told)) << size;
   EXPECT_EQ(told.lines.size(), 1);
+}
+
+wire_socket connected(std::uint64_t cookie, std::uint32_t pid, std::uint64_t moment) {
+  wire_socket wire{};
+  wire.event.kind = WIRE_SOCKET;
+  wire.event.moment = moment;
+  wire.event.actor.process.pid = pid;
+  wire.action = WIRE_CONNECT;
+  wire.protocol = IPPROTO_TCP;
+  wire.cookie = cookie;
+  return wire;
+}
+
+wire_close closed(std::uint64_t cookie, std::uint64_t moment) {
+  wire_close wire{};
+  wire.socket.event.kind = WIRE_CLOSE;
+  wire.socket.event.moment = moment;
+  wire.socket.cookie = cookie;
+  wire.sent = 12;
+  return wire;
+}
+
+TEST(BpfDecoder, AClosedConnectionIsWhoOpenedItAndOthersAreNobodys) {
+  Demand demand;
+  demand.kinds.set(kKind<SocketEvent>);
+  demand.closes = true;
+  Decoder decoder;
+  decoder.set(demand);
+  Told told;
+  EXPECT_EQ(decoder.give(bytes_of(connected(7, 100, 50)), told), 1u);
+  EXPECT_EQ(decoder.give(bytes_of(closed(8, 60)), told), 0u);
+  EXPECT_EQ(decoder.give(bytes_of(closed(7, 80)), told), 1u);
+  EXPECT_EQ(decoder.give(bytes_of(closed(7, 90)), told), 0u);
+  EXPECT_THAT(told.lines, ElementsAre("connect 100  0 0", "close 100  12 30"));
+  EXPECT_EQ(decoder.unattributed(), 2u);
+}
+
+TEST(BpfDecoder, OpenConnectionsAreBoundedTheOldestOutFirst) {
+  Demand demand;
+  demand.kinds.set(kKind<SocketEvent>);
+  demand.closes = true;
+  Decoder decoder;
+  decoder.set(demand);
+  Told told;
+  constexpr std::uint64_t kMany = 100'000;
+  decoder.give(bytes_of(connected(1, 1, 1)), told);
+  // Short ones do not push a long one out.
+  for (std::uint64_t cookie = 2; cookie < kMany; ++cookie) {
+    decoder.give(bytes_of(connected(cookie, 2, 1)), told);
+    decoder.give(bytes_of(closed(cookie, 2)), told);
+  }
+  EXPECT_EQ(decoder.unattributed(), 0u);
+  for (std::uint64_t cookie = kMany; cookie < 2 * kMany; ++cookie)
+    decoder.give(bytes_of(connected(cookie, 2, 1)), told);
+  EXPECT_EQ(decoder.give(bytes_of(closed(1, 2)), told), 0u);
+  EXPECT_EQ(decoder.give(bytes_of(closed(2 * kMany - 1, 2)), told), 1u);
+}
+
+TEST(BpfDecoder, NamesOfUnixSockets) {
+  const auto name_of = [](std::string_view name) {
+    wire_unix wire{};
+    wire.socket.event.kind = WIRE_UNIX;
+    wire.size = static_cast<__u32>(name.size());
+    name.copy(wire.name, sizeof(wire.name));
+    Decoder decoder;
+    Told told;
+    EXPECT_EQ(decoder.give(bytes_of(wire), told), 1u);
+    return told.lines.at(0);
+  };
+  EXPECT_EQ(name_of("/run/a b\0rest"s), "connect 0 /run/a b 0 0");
+  EXPECT_EQ(name_of("\0x\0y"s), "connect 0 @x@y 0 0");
+  EXPECT_EQ(name_of(""), "connect 0  0 0");
 }
 
 }  // namespace
