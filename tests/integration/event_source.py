@@ -127,9 +127,9 @@ def control_groups(*names):
     for folder in folders:
         folder.mkdir()
     try:
-        yield [f"/{folder.name}" for folder in folders]
+        yield [f"/{folder.relative_to(MEMORY_GROUPS)}" for folder in folders]
     finally:
-        for folder in folders:
+        for folder in reversed(folders):
             folder.rmdir()
 
 

@@ -348,6 +348,8 @@ inline constexpr auto kFlags = std::to_array<FlagDeclaration>({
      "Names of environment variables, with commas between, that process events are to have."},
     {"events_expiry", FlagType::uint64, "3600", FlagKind::option, FlagGroup::events, FlagState::built,
      "Seconds that events are kept."},
+    {"events_hash_executables", FlagType::boolean, "false", FlagKind::agent, FlagGroup::events, FlagState::built,
+     "Tell the SHA-256 of programs that start, as far as --io_budget_mb and --io_budget_files give."},
     {"events_limit_mb", FlagType::uint64, "512", FlagKind::agent, FlagGroup::events, FlagState::built,
      "Megabytes of the event journal, which lies beside --database_path: the oldest events go first."},
     {"events_max", FlagType::uint64, "50000", FlagKind::option, FlagGroup::events, FlagState::not_yet,
