@@ -61,6 +61,7 @@ class Capture::Intake final : public EventSink {
     auto& header = header_of(event);
     if (header.origin == Origin::unset) header.origin = place_->source->origin();
     if (header.moment == 0) header.moment = boot_nanoseconds();
+    if (auto* const* container = std::get_if<ContainerEvent*>(&event)) capture_.enricher_.learn(**container);
     const bool wanted = is_wanted(event);
     if (!is_asked(event))
       ++place_->discarded;
@@ -289,9 +290,8 @@ void Capture::assign() {
   const auto now = Clock::now();
   const auto wanted = pressure_.relieved(wanted_);
   Kinds left = wanted.kinds;
-  // Of containers the process tree tells.
+  // Of what runs in containers the process tree tells, beside the source of those that are made and removed.
   const bool wants_tree = left.test(kKind<ContainerEvent>);
-  left.reset(kKind<ContainerEvent>);
   for (auto& place : places_) {
     if (place.retry && *place.retry > now) continue;
     const Kinds mine = left & place.source->offers();
@@ -310,7 +310,7 @@ void Capture::assign() {
       close(place, "nothing asks for what it tells of");
     }
   }
-  if (wants_tree && !tree_) left.set(kKind<ContainerEvent>);
+  if (wants_tree) left.set(kKind<ContainerEvent>, !tree_);
   const auto is_open = [](const Place& place) { return place.open.has_value(); };
   // Now, so that no process is missed between this and the first event.
   if (std::ranges::any_of(places_, is_open) && !std::exchange(seeded_, true))
