@@ -254,3 +254,32 @@ def test_sources_tell_the_same(make_agent):
     assert {name: told["bpf"][name] for name, value in told["connector"].items() if value} == \
         {name: value for name, value in told["connector"].items() if value}
     assert told["connector"]["cmdline"] == "/bin/sh -c read line linger a b"
+
+
+# EVT-48
+def test_events_without_a_database(make_agent, tmp_path):
+    agent, scratch = make_agent(), tmp_path / "scratch"
+    scratch.mkdir()
+    agent.configure(schedule(execs=EXECS.format(mark="ephemeral-")))
+    agent.start("--ephemeral", env=os.environ | {"TMPDIR": str(scratch)})
+    wait_until_captured(agent, "execs", "ephemeral-1")
+    journal, = scratch.glob("osprey-events-*")
+    assert journal.stat().st_mode & 0o777 == 0o700
+    # What a killed worker leaves goes with the next one.
+    os.kill(agent.worker(), signal.SIGKILL)
+    wait_until_captured(agent, "execs", "ephemeral-2")
+    assert not journal.exists()
+    assert agent.stop() == 0
+    assert not list(scratch.iterdir())
+    assert not list(agent.folder.glob("db*"))
+
+
+# EVT-36
+def test_programs_digests(make_agent):
+    agent = make_agent()
+    agent.configure(schedule(execs="SELECT pid, path, cmdline, sha256 FROM process_events WHERE cmdline LIKE '%digest-%'"))
+    agent.start("--events_hash_executables")
+    wait_until_captured(agent, "execs", "digest-1")
+    row = next(row for row in rows(agent, "execs") if "/bin/true digest-1" in row["cmdline"])
+    assert row["sha256"] == hashlib.sha256(pathlib.Path("/bin/true").read_bytes()).hexdigest()
+    assert agent.stop() == 0

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from calls_by_int80 import CODE_32, CODE_64, are_told, build
 from event_source import EventDriver
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -187,6 +188,16 @@ def test_programs_that_others_load(source):
         assert {"sched_process_e", "sched_process_f"} <= {event["name"] for event in loaded}
         attached = source.of(pid, "bpf_load", action="attach")
         assert {event["attach_target"] for event in attached} >= {"sched_process_exec", "sched_process_fork"}
+
+
+@pytest.mark.parametrize("compiler", [CODE_64, CODE_32], ids=["of a 64-bit program", "of a 32-bit program"])
+def test_calls_by_int_0x80(source, tmp_path, compiler):
+    """EVT-05, EVT-13, EVT-20: the tracepoints of single calls see none of these."""
+    build(tmp_path / "calls", compiler)
+    acting = subprocess.Popen([tmp_path / "calls"], cwd=tmp_path)
+    assert acting.wait(20) == 0
+
+    are_told(lambda family="process": source.of(acting.pid, family), str(tmp_path))
 
 
 def test_what_the_kernel_lacks_is_said():

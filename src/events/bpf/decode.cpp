@@ -263,6 +263,8 @@ std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, Even
       return one(exit(record, sink));
     case WIRE_SOCKET:
       return one(socket(record, sink));
+    case WIRE_UNIX:
+      return one(unix_socket(record, sink));
     case WIRE_DNS:
       return dns(record, sink);
     case WIRE_SIGNAL:
@@ -451,6 +453,31 @@ bool Decoder::socket(std::span<const std::byte> record, EventSink& sink) {
   return true;
 }
 
+// unix(7): a name that begins with a NUL is no path; each of its NULs is told as @, as audit's are.
+bool Decoder::unix_socket(std::span<const std::byte> record, EventSink& sink) {
+  wire_unix wire;
+  if (!read(record, wire)) return false;
+  std::string name(wire.name, std::min<std::size_t>(wire.size, sizeof(wire.name)));
+  if (name.starts_with('\0'))
+    std::ranges::replace(name, '\0', '@');
+  else
+    name.resize(std::min(name.find('\0'), name.size()));
+  SocketEvent event;
+  event.header.moment = wire.socket.event.moment;
+  fill(event.actor, wire.socket.event.actor);
+  event.action = event.syscall = "connect";
+  event.direction = "outbound";
+  event.result = wire.socket.result;
+  if (wire.descriptor >= 0) event.descriptor = wire.descriptor;
+  event.family = wire.socket.family;
+  event.type = wire.socket.type;
+  event.socket = name;
+  event.cookie = wire.socket.cookie;
+  event.network_namespace = wire.socket.network_namespace;
+  sink.take(&event);
+  return true;
+}
+
 std::optional<std::size_t> Decoder::dns(std::span<const std::byte> record, EventSink& sink) {
   wire_dns wire;
   if (!read(record, wire)) return std::nullopt;
@@ -560,7 +587,7 @@ bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
       ProcessEvent event;
       begin(event);
       event.syscall = wire.call == WIRE_CALL_EXECVE ? "execve" : "execveat";
-      event.arch = kNative;
+      event.arch = wire.event.flags & WIRE_COMPAT ? kCompat : kNative;
       event.filename = without_nul(text[0]);
       assemble(cwd_, text[1], wire.event.flags & WIRE_CWD_CUT);
       event.cwd = cwd_;

@@ -1,52 +1,12 @@
 // Programs that others load into the kernel and attach there.
-#include "events/bpf/programs/calls.h"
+#include "events/bpf/programs/bpf_load.h"
 
 RING(security_ring);
 
-static __always_inline void read_program(struct scratch* scratch, __s64 descriptor) {
-  struct wire_call* const record = &scratch->record;
-  struct task_struct* const task = (void*)bpf_get_current_task();
-  struct file* file = NULL;
-  bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(task, files, fdt, fd) + descriptor);
-  struct bpf_prog* const program = BPF_CORE_READ(file, private_data);
-  struct bpf_prog_aux* const more = BPF_CORE_READ(program, aux);
-  record->program_id = BPF_CORE_READ(more, id);
-  record->program_type = BPF_CORE_READ(program, type);
-  bpf_core_read(record->program_name, sizeof(record->program_name), &more->name);
-  bpf_core_read(record->program_tag, sizeof(record->program_tag), &program->tag);
-  const char* const target = BPF_CORE_READ(more, attach_func_name);
-  if (!target || !add(scratch, target, 256)) return;
-  record->lengths[0] = scratch->at;
-}
-
-// Where union bpf_attr (linux/bpf.h) has the program's descriptor, by command.
-static __always_inline int place_of_program(__u64 command) {
-  switch (command) {
-    case BPF_PROG_ATTACH:
-      return 4;
-    case BPF_LINK_CREATE:
-      return 0;
-    case BPF_RAW_TRACEPOINT_OPEN:
-      return 8;
-    default:
-      return -1;
-  }
-}
-
 SEC("tracepoint/syscalls/sys_exit_bpf")
 int sys_exit_bpf(const struct syscall_exit* context) {
-  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
-  const __u64 command = BPF_CORE_READ(registers, di);
-  const int place = place_of_program(command);
-  if (command != BPF_PROG_LOAD && place < 0) return 0;
-  struct scratch* const scratch = begin_call(WIRE_PROGRAM_BPF_LOAD, WIRE_CALL_BPF, context->result);
-  if (!scratch) return 0;
-  __s32 descriptor = context->result;
-  if (command != BPF_PROG_LOAD &&
-      bpf_probe_read_user(&descriptor, sizeof(descriptor), (const void*)(scratch->record.arguments[1] + place)))
-    descriptor = -1;
-  if (context->result >= 0 && descriptor >= 0) read_program(scratch, descriptor);
-  return end_call(scratch, &security_ring);
+  const struct call call = ended(context, WIRE_PROGRAM_BPF_LOAD, &security_ring);
+  return bpf_ended(&call);
 }
 
 char LICENSE[] SEC("license") = "GPL";

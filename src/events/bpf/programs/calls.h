@@ -1,5 +1,7 @@
-// System calls as they return, by the tracepoints of single ones: calls of 32-bit programs and int 0x80 do not come by
-// there. The arguments are in the registers still (x86), which a program can have from 5.15 on.
+// System calls as they return. The arguments are in the registers still (x86), which a program can have from 5.15 on.
+//
+// The tracepoints of single calls cost other calls little, but those of 32-bit programs and int 0x80 do not come by
+// there: each NAME.bpf.c on such has a NAME.h with what is told, which compat.bpf.c does for those.
 #pragma once
 
 #define RECORD struct wire_call
@@ -9,9 +11,31 @@
 
 #include "events/bpf/programs/texts.h"
 
+struct call {
+  __u16 program;  // whose counters it goes to
+  bool compat;    // its pointers are 32 bits
+  void* ring;
+  __u64 number;
+  __s64 result;
+  __u64 arguments[5];
+};
+
+// What a program on the tracepoint of a call's end is about.
+static __always_inline struct call ended(const struct syscall_exit* context, __u16 program, void* ring) {
+  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
+  const struct call call = {
+      .program = program,
+      .ring = ring,
+      .number = context->number,
+      .result = context->result,
+      .arguments = {registers->di, registers->si, registers->dx, registers->r10, registers->r8},
+  };
+  return call;
+}
+
 // Room for a call's record with what all have, or nothing where it is not to be told.
-static __always_inline struct scratch* begin_call(__u16 program, __u32 call, __s64 result) {
-  struct wire_counters* const counts = counters_of(program);
+static __always_inline struct scratch* begin_call(const struct call* call, __u32 name) {
+  struct wire_counters* const counts = counters_of(call->program);
   const struct wire_settings* const wanted = our_settings();
   if (!counts || !wanted) return NULL;
   counts->seen++;
@@ -24,34 +48,31 @@ static __always_inline struct scratch* begin_call(__u16 program, __u32 call, __s
     counts->unread++;
     return NULL;
   }
-  struct task_struct* const task = bpf_get_current_task_btf();
   struct wire_call* const record = &scratch->record;
   __builtin_memset(record, 0, sizeof(*record));
-  begin_current(&record->event, WIRE_CALL, program);
-  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(task);
-  record->result = result;
-  record->call = call;
-  record->arguments[0] = BPF_CORE_READ(registers, di);
-  record->arguments[1] = BPF_CORE_READ(registers, si);
-  record->arguments[2] = BPF_CORE_READ(registers, dx);
-  record->arguments[3] = BPF_CORE_READ(registers, r10);
-  record->arguments[4] = BPF_CORE_READ(registers, r8);
+  begin_current(&record->event, WIRE_CALL, call->program);
+  if (call->compat) record->event.flags |= WIRE_COMPAT;
+  record->result = call->result;
+  record->call = name;
+  __builtin_memcpy(record->arguments, call->arguments, sizeof(record->arguments));
   scratch->at = 0;
   return scratch;
 }
 
-// Adds a text of the caller's memory as the record's `which`th; texts come in their order.
-static __always_inline void add_argument(struct scratch* scratch, int which, __u64 address) {
+// Adds a text of the caller's memory as the record's `which`th; texts come in their order. False: not the whole of it.
+static __always_inline bool add_argument(struct scratch* scratch, int which, __u64 address) {
   const __u64 at = place(scratch);
-  if (at > TEXT_LIMIT || !address) return;
+  if (!address) return true;
+  if (at > TEXT_LIMIT) return false;
   const long size = bpf_probe_read_user_str(scratch->text + at, WIRE_PATH_MOST, (const void*)address);
-  if (size <= 0) return;
+  if (size <= 0) return false;
   scratch->at = at + size;
   scratch->record.lengths[which] += size;
+  return size < WIRE_PATH_MOST;
 }
 
-static __always_inline int end_call(struct scratch* scratch, void* ring) {
-  struct wire_counters* const counts = counters_of(scratch->record.event.program);
+static __always_inline int end_call(const struct call* call, struct scratch* scratch) {
+  struct wire_counters* const counts = counters_of(call->program);
   if (!counts) return 0;
   __u64 size = place(scratch);
   if (size > sizeof(scratch->text)) {
@@ -59,9 +80,6 @@ static __always_inline int end_call(struct scratch* scratch, void* ring) {
     return 0;
   }
   size += sizeof(scratch->record);
-  if (bpf_ringbuf_output(ring, scratch, size, wake_up(ring)))
-    counts->ring_full++;
-  else
-    counts->sent++;
+  give(call->ring, counts, scratch, size, 0);
   return 0;
 }

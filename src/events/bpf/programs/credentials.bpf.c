@@ -1,57 +1,16 @@
 // Processes that change whom they act for, with what they were before.
-#include "events/bpf/programs/calls.h"
+#include "events/bpf/programs/credentials.h"
 
 RING(security_ring);
 
-struct rights {
-  struct wire_ids ids;
-  __u64 capabilities;
-};
-
-// Threads that are in one of the calls.
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 1024);
-  __type(key, __u64);
-  __type(value, struct rights);
-} rights_before SEC(".maps");
-
-static __always_inline void read_rights(struct rights* rights) {
-  struct task_struct* const task = bpf_get_current_task_btf();
-  const struct cred* const cred = READ(task, cred);
-  ids_of(&rights->ids, cred);
-  bpf_core_read(&rights->capabilities, sizeof(rights->capabilities), &cred->cap_effective);
-}
-
-static __always_inline int begins(void) {
-  const __u64 thread = bpf_get_current_pid_tgid();
-  struct rights rights = {.ids = {.login_uid = WIRE_UNSET, .session = WIRE_UNSET}};
-  read_rights(&rights);
-  bpf_map_update_elem(&rights_before, &thread, &rights, BPF_ANY);
-  return 0;
-}
-
-static __always_inline int ends(const struct syscall_exit* context, __u32 call) {
-  const __u64 thread = bpf_get_current_pid_tgid();
-  const struct rights* const before = bpf_map_lookup_elem(&rights_before, &thread);
-  if (!before) return 0;
-  struct scratch* const scratch = begin_call(WIRE_PROGRAM_CREDENTIALS, call, context->result);
-  if (!scratch) return 0;
-  struct wire_call* const record = &scratch->record;
-  struct rights after;
-  read_rights(&after);
-  record->before = before->ids;
-  record->old_capabilities = before->capabilities;
-  record->capabilities = after.capabilities;
-  bpf_map_delete_elem(&rights_before, &thread);
-  return end_call(scratch, &security_ring);
-}
-
-#define CALL(name, call)                                   \
-  SEC("tracepoint/syscalls/sys_enter_" #name)              \
-  int sys_enter_##name(void* context) { return begins(); } \
-  SEC("tracepoint/syscalls/sys_exit_" #name)               \
-  int sys_exit_##name(const struct syscall_exit* context) { return ends(context, call); }
+#define CALL(name, call_name)                                                          \
+  SEC("tracepoint/syscalls/sys_enter_" #name)                                          \
+  int sys_enter_##name(void* context) { return credentials_begin(); }                  \
+  SEC("tracepoint/syscalls/sys_exit_" #name)                                           \
+  int sys_exit_##name(const struct syscall_exit* context) {                            \
+    const struct call call = ended(context, WIRE_PROGRAM_CREDENTIALS, &security_ring); \
+    return credentials_ended(&call, call_name);                                        \
+  }
 
 CALL(setuid, WIRE_CALL_SETUID)
 CALL(setreuid, WIRE_CALL_SETREUID)

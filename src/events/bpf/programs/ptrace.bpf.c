@@ -1,50 +1,17 @@
 // Processes that look into others or change them.
-#include "events/bpf/programs/calls.h"
+#include "events/bpf/programs/ptrace.h"
 
 RING(security_ring);
 
-#define PTRACE_POKETEXT 4
-#define PTRACE_POKEUSR 6
-#define PTRACE_SETREGS 13
-#define PTRACE_ATTACH 16
-#define PTRACE_SETREGSET 0x4205
-#define PTRACE_SEIZE 0x4206
-
-// Who has just been attached to: the newest of those that the caller traces.
-static __always_inline void read_target(struct wire_call* record) {
-  struct task_struct* const task = (void*)bpf_get_current_task();
-  struct list_head* const head = &task->ptraced;
-  struct list_head* const first = BPF_CORE_READ(head, next);
-  if (first == head) return;
-  struct task_struct* const target = (void*)first - bpf_core_field_offset(struct task_struct, ptrace_entry);
-  record->target.pid = BPF_CORE_READ(target, tgid);
-  record->target.start = BPF_CORE_READ(target, group_leader, start_boottime);
-  record->target_uid = BPF_CORE_READ(target, cred, uid.val);
-}
-
 SEC("tracepoint/syscalls/sys_exit_ptrace")
 int sys_exit_ptrace(const struct syscall_exit* context) {
-  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
-  const __u64 request = BPF_CORE_READ(registers, di);
-  const bool attaches = request == PTRACE_ATTACH || request == PTRACE_SEIZE;
-  const bool writes = (request >= PTRACE_POKETEXT && request <= PTRACE_POKEUSR) || request == PTRACE_SETREGS ||
-                      request == PTRACE_SETREGSET;
-  if (!attaches && !writes) return 0;
-  struct scratch* const scratch = begin_call(WIRE_PROGRAM_PTRACE, WIRE_CALL_PTRACE, context->result);
-  if (!scratch) return 0;
-  struct wire_call* const record = &scratch->record;
-  record->target_uid = WIRE_UNSET;
-  record->target.pid = record->arguments[1];
-  if (attaches && context->result >= 0) read_target(record);
-  return end_call(scratch, &security_ring);
+  const struct call call = ended(context, WIRE_PROGRAM_PTRACE, &security_ring);
+  return ptrace_ended(&call);
 }
 
-static __always_inline int copied(const struct syscall_exit* context, __u32 call) {
-  struct scratch* const scratch = begin_call(WIRE_PROGRAM_PTRACE, call, context->result);
-  if (!scratch) return 0;
-  scratch->record.target_uid = WIRE_UNSET;
-  scratch->record.target.pid = scratch->record.arguments[0];
-  return end_call(scratch, &security_ring);
+static __always_inline int copied(const struct syscall_exit* context, __u32 name) {
+  const struct call call = ended(context, WIRE_PROGRAM_PTRACE, &security_ring);
+  return copy_ended(&call, name);
 }
 
 SEC("tracepoint/syscalls/sys_exit_process_vm_readv")

@@ -114,6 +114,7 @@ struct super_block {
 };
 struct timespec64 {
   __s64 tv_sec;
+  long tv_nsec;
 };
 struct inode {
   __u16 i_mode;
@@ -125,6 +126,7 @@ struct inode {
   __u32 i_rdev;
   __s64 i_size;
   __s64 i_atime_sec, i_mtime_sec, i_ctime_sec;
+  __u32 i_ctime_nsec;  // and from 6.13 on a flag above it
 };
 struct inode___before_6_11 {
   struct timespec64 i_atime, i_mtime, i_ctime;
@@ -220,7 +222,7 @@ struct thread_info {
   __u32 status;  // x86
 };
 struct pt_regs {  // x86
-  unsigned long r10, r8, dx, si, di, orig_ax;
+  unsigned long r10, r8, bx, cx, dx, si, di, orig_ax;
 };
 struct list_head {
   struct list_head* next;

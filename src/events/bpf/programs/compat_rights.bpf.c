@@ -1,0 +1,10 @@
+// The 32-bit way into the kernel: what a process may before it changes that, for compat.bpf.c.
+#include "events/bpf/programs/compat.h"
+#include "events/bpf/programs/credentials.h"
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(sys_enter, struct pt_regs* registers, long number) {
+  return is_compat() && credentials_call(number) != WIRE_CALLS ? credentials_begin() : 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

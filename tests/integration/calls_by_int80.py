@@ -1,0 +1,50 @@
+"""A program that makes its calls by int 0x80 (calls_by_int80.c), and what is to be told of it."""
+
+import pathlib
+import subprocess
+
+CODE_64 = ("gcc", "-no-pie")
+CODE_32 = ("clang-19", "-m32")
+
+
+def build(program, compiler):
+    code = pathlib.Path(__file__).with_suffix(".c")
+    subprocess.run([*compiler, "-O1", "-static", "-nostdlib", "-fno-pie", "-fno-stack-protector", "-o", program, code], check=True)
+
+
+def are_told(of, cwd):
+    """`of(family)`: the events of the process that ran the program as root, whose working directory was `cwd`."""
+    failed, = [event for event in of() if event["result"] < 0]
+    assert (failed["syscall"], failed["arch"], failed["filename"], failed["arguments"]) == ("execve", "i386", "./none", ["a", "b c"])
+    assert (failed["cwd"], failed["result"]) == (cwd, -2)
+
+    told = [[event[name] for name in ("kind", "types", "source_path", "target_path", "filesystem", "flags", "result")]
+            for event in of("namespace")]
+    assert told == [
+        ["unshare", 0x20000, "", "", "", 0, 0],
+        ["mount", 0, "none", "/", "", 0x44000, 0],
+        ["mount", 0, "here", "/mnt", "tmpfs", 6, 0],
+        ["umount", 0, "", "/mnt", "", 2, 0],
+        ["umount", 0, "", "/mnt", "", 0, -22],
+        ["chroot", 0, "", "/", "", 0, 0],
+        ["setns", 0x20000, "", "", "", 0, -9],
+        ["pivot_root", 0, "/nowhere", "/none", "", 0, -2],
+        ["move_mount", 0, "/none", "/nowhere", "", 0, -2],
+    ]
+
+    attach, read = of("ptrace")
+    assert (attach["request"], attach["target"]["pid"], attach["result"]) == ("PTRACE_ATTACH", 4194305, -3)
+    assert (read["method"], read["target"]["pid"]) == ("process_vm_readv", 4194305)
+    load, = of("bpf_load")
+    assert (load["action"], load["result"] < 0) == ("load", True)
+
+    told = [(event["syscall"], event["before"]["euid"], event["actor"]["ids"]["euid"], event["before"]["gid"],
+             event["actor"]["ids"]["gid"], event["result"]) for event in of("privilege")]
+    assert told == [
+        ("setresgid", 0, 0, 0, 1003, 0),
+        ("setresuid", 0, 1000, 1003, 1003, 0),
+        ("setresuid", 1000, 0, 1003, 1003, 0),
+        ("setuid", 0, 1001, 1003, 1003, 0),
+        ("setuid", 1001, 1001, 1003, 1003, -1),
+    ]
+    assert of("privilege")[0]["old_capabilities"] != 0
