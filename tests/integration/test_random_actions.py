@@ -322,11 +322,13 @@ def execs_by_connector(driver, truth, folder):
         if len(true) > 1 or len(told) != 1:
             continue
         event, one = told[0], true[0]
-        argv, size, cut = kept_of(one["argv"])
+        argv = kept_of(one["argv"])[0]
         lingered += action["mode"] == "l"
         whole += action["mode"] == "l" and bool(event["arguments"] and event["cwd"] and event["actor"]["path"])
         if event["arguments"]:
-            findings.same(action, "arguments", (event["arguments"], event["arguments_truncated"]), (argv, cut))
+            # One that ended while it was being read has the begin.
+            begin = "\0".join(event["arguments"])
+            findings.same(action, "arguments", begin, "\0".join(argv)[:len(begin)])
         if event["cwd"] and one["path"] != "/bin/inside":
             findings.same(action, "cwd", event["cwd"], one["cwd"])
         if event["actor"]["path"] and one["path"] != "/bin/inside":
