@@ -68,6 +68,14 @@ std::unexpected<Error> refused(const BpfLoad& load, std::string_view step, int c
             .message = fmt::format("{}: {}{}{}", step, std::strerror(-code), why.empty() ? "" : ": ", why)});
 }
 
+// What libbpf before 1.3 does not know by its section's name.
+void name_type(bpf_program* program) {
+  constexpr int kUnixConnect = 49;  // BPF_CGROUP_UNIX_CONNECT of linux/bpf.h, from 6.7 on
+  if (std::string_view(bpf_program__section_name(program)) != "cgroup/connect_unix") return;
+  bpf_program__set_type(program, BPF_PROG_TYPE_CGROUP_SOCK_ADDR);
+  bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kUnixConnect));
+}
+
 struct Closer {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
@@ -129,8 +137,9 @@ class Loaded final : public BpfProgram {
         code = bpf_map__set_max_entries(map, size->second);
       if (code) return refused(load, "its map " + map_name, code);
     }
-    if (const int code = bpf_object__load(self->object_.get())) return refused(load, "not accepted", code);
     bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, self->object_.get()) name_type(program);
+    if (const int code = bpf_object__load(self->object_.get())) return refused(load, "not accepted", code);
     bpf_object__for_each_program(program, self->object_.get()) {
       if (bpf_program__expected_attach_type(program) == BPF_TRACE_ITER) continue;
       const auto type = bpf_program__type(program);

@@ -23,11 +23,14 @@ FIELDS = {
     "process": (("header", HEADER), ("actor", ACTOR), "syscall", "result", "arch", "filename", "interpreter", "cwd", "arguments",
                 "arguments_size", "arguments_truncated", "environment", "environment_count", "environment_size",
                 ("executable", FILE), "executable_state", "streams", "capabilities", "pid_namespace", "mount_namespace",
-                "network_namespace", "user_namespace", ("target", KEY), "signal"),
+                "network_namespace", "user_namespace", ("target", KEY), "signal", "executable_sha256"),
     "process_exit": (("header", HEADER), ("actor", ACTOR), "exit_code", "signal", "core_dumped", "lifetime", "cpu"),
     "socket": (("header", HEADER), ("actor", ACTOR), "action", "syscall", "result", "descriptor", "family", "type", "protocol",
                "local_address", "remote_address", "local_port", "remote_port", "local_is_best_effort", "socket", "cookie",
                "network_namespace", "interface", "direction", "bytes_sent", "bytes_received", "duration"),
+    "file": (("header", HEADER), ("actor", ACTOR), "action", "category", "path", "old_path", "transaction", ("file", FILE), "md5",
+             "sha1", "sha256", "sha512", "hashed", "coalesced", "mount_id", "container_path", "to_hash"),
+    "process_file": (("header", HEADER), ("actor", ACTOR), "operation", "partial", "cwd", "path", "destination"),
     "dns": (("header", HEADER), ("actor", ACTOR), "query", "type", "server_address", "server_port", "local_port", "protocol",
             "response_code", "answers", "ttl", "latency"),
     "kernel_module": (("header", HEADER), ("actor", ACTOR), "action", "name", "path", "parameters", "method", "sha256", "taints",
@@ -124,9 +127,9 @@ def control_groups(*names):
     for folder in folders:
         folder.mkdir()
     try:
-        yield [f"/{folder.name}" for folder in folders]
+        yield [f"/{folder.relative_to(MEMORY_GROUPS)}" for folder in folders]
     finally:
-        for folder in folders:
+        for folder in reversed(folders):
             folder.rmdir()
 
 

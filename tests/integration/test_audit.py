@@ -3,7 +3,6 @@
 import ctypes
 import os
 import pathlib
-import random
 import signal
 import socket
 import subprocess
@@ -48,11 +47,6 @@ def seat():
         yield before
 
 
-def random_argument(source):
-    return bytes(source.choice([32, 34, 39, 10, 9, 92, 1, 0x7F, 0x80, 0xFF, 0xC3, *b"abc=,;$%"])
-                 for _ in range(source.randrange(0, 40)))
-
-
 def spawn(path, *arguments, cwd="/"):
     """Runs a program with these arguments, its name included; its pid."""
     child = os.fork()
@@ -64,43 +58,6 @@ def spawn(path, *arguments, cwd="/"):
             os._exit(127)
     os.waitpid(child, 0)
     return child
-
-
-# EVT-01, EVT-24, EVT-26
-def test_every_exec_is_told_as_it_was_done(seat, tmp_path):
-    source = random.Random(7)
-    odd = tmp_path / "a folder \"with\" 'quotes'\nand more"
-    odd.mkdir()
-    script = odd / "script.sh"
-    script.write_text("#!/bin/sh\n:\n")
-    script.chmod(0o755)
-    done = {}
-    with Driver("execs", mode="unicast") as driver:
-        for i in range(500):
-            arguments = [b"name", *(random_argument(source) for _ in range(source.randrange(0, 12)))]
-            if i % 50 == 0:
-                arguments.append(b"long" * source.randrange(1000, 6000))
-            if i % 7 == 0:
-                done[spawn(b"./script.sh", *arguments, cwd=odd)] = (
-                    [b"/bin/sh", b"./script.sh", *arguments[1:]], "./script.sh", str(odd))
-            else:
-                done[spawn(b"/bin/true", *arguments, cwd=odd)] = (arguments, "/bin/true", str(odd))
-        last = list(done)[-1]
-        driver.wait_for(lambda event: event["pid"] == last)
-        counts = driver.stop()
-        told = {event["pid"]: event for event in driver.events("process")}
-    for pid, (arguments, filename, cwd) in done.items():
-        event = told[pid]
-        assert event["arguments"] == arguments
-        assert event["arguments_size"] == sum(len(one) + 1 for one in arguments)
-        assert (event["filename"], event["cwd"], event["parent"]) == (filename, cwd, os.getpid())
-        assert event["path"] == os.path.realpath("/bin/sh" if filename.endswith("sh") else "/bin/true")
-        about = os.stat(event["path"])
-        assert (event["inode"], event["mode"], event["size"], event["mtime"]) == (
-            about.st_ino, about.st_mode, about.st_size, int(about.st_mtime))
-        assert event["uid"] == os.getuid() and event["result"] == 0 and event["arch"] == os.uname().machine
-        assert event["interpreter"] == (filename if filename.endswith("sh") else "")
-    assert not [name for name in counts["dropped"] if not name.startswith("decode")]
 
 
 def test_an_exec_of_a_thread_is_its_processs(seat):

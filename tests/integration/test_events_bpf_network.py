@@ -1,6 +1,7 @@
 """What the bpf source tells of sockets and name servers against what the acting programs know of them."""
 
 import ctypes
+import errno
 import os
 import random
 import socket
@@ -178,6 +179,104 @@ def test_datagrams_are_told_once_a_flow(source):
         sender.connect(("::1", 9))
         event, = [event for event in mine(source, action="connect") if event["remote_port"] == 9]
         assert (event["remote_address"], event["family"]) == ("::1", 10)
+
+
+def test_what_went_over_a_connection_when_it_is_closed():
+    """EVT-40."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, EventDriver("bpf", "--kinds=socket", "--closes") as driver:
+        assert driver.counts()["missing"] == []
+        for _ in range(50):
+            with socket.create_connection(listener.getsockname()) as client:
+                taken, _ = listener.accept()
+                with taken:
+                    taken.sendall(bytes(100_000))
+                    received = 0
+                    while received < 100_000:
+                        received += len(client.recv(100_000))
+                    client.sendall(bytes(1234))
+                    assert len(taken.recv(2000)) == 1234
+        port = listener.getsockname()[1]
+        until = time.monotonic() + 10
+        while len(closed := [event for event in mine(driver, action="close") if port in (event["local_port"], event["remote_port"])]) < 100:
+            assert time.monotonic() < until, len(closed)
+            time.sleep(0.05)
+        opened = {event["cookie"]: event for event in mine(driver) if event["action"] in ("connect", "accept")
+                  and port in (event["local_port"], event["remote_port"])}
+        assert len(closed) == len(opened) == 100
+        for event in closed:
+            before = opened[event["cookie"]]
+            assert ends(event) == ends(before)
+            assert (event["direction"], event["duration"]) == (
+                before["direction"], event["header"]["moment"] - before["header"]["moment"])
+            sent, received = (1234, 100_000) if event["direction"] == "outbound" else (100_000, 1234)
+            assert (event["bytes_sent"], event["bytes_received"]) == (sent, received)
+        # Whose others are is not known: they were opened before, or by us.
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+        driver.demand("--kinds=socket")
+        with socket.create_connection(listener.getsockname()):
+            listener.accept()[0].close()
+        assert len(mine(driver, action="close")) == 100
+
+
+def unix_of(driver, pid=None):
+    return [event for event in mine(driver, pid) if event["family"] == 1]
+
+
+def test_unix_sockets_when_they_are_asked_for(tmp_path):
+    path = str(tmp_path / "socket")
+    abstract = f"\0osprey {os.getpid()}"
+    with EventDriver("bpf", "--kinds=socket") as driver, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+        assert unix_of(driver) == []
+        driver.demand("--kinds=socket", "--unix")
+        assert driver.counts()["missing"] == []
+        expected = []
+        for kind, name in ((socket.SOCK_STREAM, path), (socket.SOCK_DGRAM, abstract), (socket.SOCK_STREAM, path + " missing")):
+            with socket.socket(socket.AF_UNIX, kind) as client, socket.socket(socket.AF_UNIX, kind) as server:
+                if name == abstract:
+                    server.bind(name)
+                expected.append((name.replace("\0", "@"), -client.connect_ex(name), client.fileno(), int(kind)))
+        told = unix_of(driver)
+        assert [(event["socket"], event["result"], event["descriptor"], event["type"]) for event in told] == expected
+        assert {(event["action"], event["direction"], event["syscall"]) for event in told} == {("connect", "outbound", "connect")}
+        assert 0 not in [event["cookie"] for event in told]
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+
+
+UNIX_INT80 = r"""
+static long call(long number, long a, long b) {
+  long result;
+  __asm__ volatile("int $0x80" : "=a"(result) : "0"(number), "b"(a), "c"(b) : "memory", "r8", "r9", "r10", "r11");
+  return result;
+}
+static unsigned words[3];
+static char address[] = "\1\0" NAME;
+void _start(void) {
+  words[0] = 1; words[1] = 1; words[2] = 0;
+  words[0] = call(102, 1, (long)words);
+  words[1] = (unsigned)(long)address; words[2] = sizeof address;
+  call(102, 3, (long)words);
+  call(1, 0, 0);
+}
+"""
+
+
+def test_unix_sockets_by_the_32_bit_call(tmp_path):
+    """EVT-05, EVT-20: what comes of it is not known."""
+    code = tmp_path / "int80.c"
+    code.write_text(UNIX_INT80)
+    subprocess.run(["gcc", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-O1", '-DNAME="/nowhere"', "-o", tmp_path / "int80", code],
+                   check=True)
+    with EventDriver("bpf", "--kinds=socket", "--unix") as driver:
+        done = subprocess.Popen([tmp_path / "int80"])
+        assert done.wait() == 0
+        event, = unix_of(driver, done.pid)
+        assert (event["socket"], event["result"], event["descriptor"]) == ("/nowhere", -errno.EINPROGRESS, None)
 
 
 def free_port():

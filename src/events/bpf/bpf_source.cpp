@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 #include <linux/audit.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <cstddef>
+#include <cstring>
 #include <ctime>
 #include <map>
 #include <mutex>
@@ -83,9 +86,13 @@ constexpr std::array kPrograms = {
                  [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.kills; }},
     ProgramEntry{"inet_sock_set_state", WIRE_PROGRAM_TCP, of<SocketEvent>},
     ProgramEntry{"connect", WIRE_PROGRAM_CONNECT, of<SocketEvent>},
+    ProgramEntry{"close", WIRE_PROGRAM_CLOSE,
+                 [](const Demand& demand) { return of<SocketEvent>(demand) && demand.closes; }},
     ProgramEntry{"accept", WIRE_PROGRAM_ACCEPT, of<SocketEvent>},
     ProgramEntry{"datagrams", WIRE_PROGRAM_DATAGRAMS, of<SocketEvent>},
     ProgramEntry{"bind", WIRE_PROGRAM_BIND, of<SocketEvent>},
+    ProgramEntry{"unix", WIRE_PROGRAM_UNIX,
+                 [](const Demand& demand) { return of<SocketEvent>(demand) && demand.unix_sockets; }},
     ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
     ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
     ProgramEntry{"modules", WIRE_PROGRAM_MODULE, of<KernelModuleEvent>},
@@ -104,30 +111,71 @@ constexpr std::array kPrograms = {
 // In the order in which they are read, so that a process is known before what it did.
 constexpr std::array<std::string_view, 3> kRings = {"process_ring", "network_ring", "security_ring"};
 
-// A rule as programs can decide it: by ids, of sockets. An error's message says why they cannot.
-Result<wire_filter> socket_filter(const Filter& filter) {
-  const auto refuse = [](std::string why) { return failure("filter", std::move(why)); };
-  if (!filter.kinds.test(kKind<SocketEvent>)) return refuse("it is not about sockets");
-  if (!filter.never()) return refuse("it takes nothing away");
-  if (!filter.rule.has_all_syscalls()) return refuse("programs decide rules over all calls only");
-  if (!filter.own.empty()) return refuse(fmt::format("programs know no {}", name_of(filter.own.front().field)));
+// A rule as programs can decide it, of sockets. `row` has what its paths lead to as well, once they have been looked
+// up.
+struct SocketFilter {
+  std::size_t rule = 0;    // of the demand's filters
+  std::string executable;  // empty: of any
+  std::optional<std::string> group;
   wire_filter row{};
-  for (const auto& [field, op, value, text] : filter.rule.fields) {
-    if (field == AUDIT_FILTERKEY) continue;
-    constexpr std::array kFields = {AUDIT_UID, AUDIT_EUID, AUDIT_GID, AUDIT_LOGINUID};  // by wire_field
-    constexpr std::array kOperators = {AUDIT_EQUAL,        AUDIT_NOT_EQUAL,
-                                       AUDIT_LESS_THAN,    AUDIT_LESS_THAN_OR_EQUAL,
-                                       AUDIT_GREATER_THAN, AUDIT_GREATER_THAN_OR_EQUAL};  // by wire_operator
-    const auto place = std::ranges::find(kFields, static_cast<int>(field));
-    const auto sign = std::ranges::find(kOperators, static_cast<int>(op));
-    if (place == kFields.end() || sign == kOperators.end())
-      return refuse(fmt::format("programs know no {}", linux::audit_field_name(field)));
-    if (row.count == WIRE_CONDITIONS) return refuse(fmt::format("programs decide {} conditions", WIRE_CONDITIONS));
-    row.conditions[row.count++] = {.field = static_cast<std::uint32_t>(place - kFields.begin()),
-                                   .op = static_cast<std::uint32_t>(sign - kOperators.begin()),
-                                   .value = value};
+};
+
+std::unexpected<Error> undecided(std::string why) { return failure("filter", std::move(why)); }
+
+Result<void> add_condition(const linux::AuditField& field, SocketFilter& to) {
+  constexpr std::array kFields = {AUDIT_UID, AUDIT_EUID, AUDIT_GID, AUDIT_LOGINUID};  // by wire_field
+  constexpr std::array kOperators = {AUDIT_EQUAL,        AUDIT_NOT_EQUAL,
+                                     AUDIT_LESS_THAN,    AUDIT_LESS_THAN_OR_EQUAL,
+                                     AUDIT_GREATER_THAN, AUDIT_GREATER_THAN_OR_EQUAL};  // by wire_operator
+  if (field.field == AUDIT_FILTERKEY) return {};
+  if (field.field == AUDIT_EXE) {
+    // Of a file that is elsewhere, in a container, the programs cannot tell that its path is the same.
+    if (field.op != AUDIT_EQUAL || !to.executable.empty()) return undecided("programs decide one exe= of a rule");
+    to.executable = field.text;
+    return {};
   }
-  return row;
+  const auto place = std::ranges::find(kFields, static_cast<int>(field.field));
+  const auto sign = std::ranges::find(kOperators, static_cast<int>(field.op));
+  if (place == kFields.end() || sign == kOperators.end())
+    return undecided(fmt::format("programs know no {}", linux::audit_field_name(field.field)));
+  if (to.row.count == WIRE_CONDITIONS) return undecided(fmt::format("programs decide {} conditions", WIRE_CONDITIONS));
+  to.row.conditions[to.row.count++] = {.field = static_cast<std::uint32_t>(place - kFields.begin()),
+                                       .op = static_cast<std::uint32_t>(sign - kOperators.begin()),
+                                       .value = field.value};
+  return {};
+}
+
+// An error's message says why programs cannot decide it.
+Result<SocketFilter> socket_filter(const Filter& filter) {
+  if (!filter.kinds.test(kKind<SocketEvent>)) return undecided("it is not about sockets");
+  if (!filter.never()) return undecided("it takes nothing away");
+  if (!filter.rule.has_all_syscalls()) return undecided("programs decide rules over all calls only");
+  SocketFilter made;
+  for (const auto& field : filter.rule.fields) TRY(add_condition(field, made));
+  for (const auto& own : filter.own) {
+    if (own.field != OwnField::cgroup) return undecided(fmt::format("programs know no {}", name_of(own.field)));
+    // What is not in it now may be in another of its name tomorrow.
+    if (!own.equal || made.group) return undecided("programs decide one cgroup= of a rule");
+    made.group = own.value;
+  }
+  if (!made.executable.empty()) made.row.asks |= WIRE_ASKS_EXECUTABLE;
+  if (made.group) made.row.asks |= WIRE_ASKS_GROUP;
+  return made;
+}
+
+// The file at a path, as it is now; none: there is none, or it cannot be told from others. The programs compare
+// numbers, which stand for this path as long as it is the file's only one, no link leads over it, and nothing changes
+// the file.
+wire_executable executable_at(const std::string& path) {
+  constexpr std::uint32_t kMinorBits = 20;  // of the kernel's own device numbers
+  const auto real = Root::host().real_path(path);
+  if (!real || *real != path) return {};
+  const auto about = Root::host().stat(path, Links::keep);
+  if (!about || !S_ISREG(about->stx_mode) || about->stx_nlink != 1) return {};
+  return {.inode = about->stx_ino,
+          .ctime = about->stx_ctime.tv_sec,
+          .ctime_nanoseconds = about->stx_ctime.tv_nsec,
+          .device = about->stx_dev_major << kMinorBits | about->stx_dev_minor};
 }
 
 void add(wire_counters& to, const wire_counters& from) {
@@ -171,7 +219,9 @@ class Opened final : public BpfSource {
   Result<void> adopt_maps(const BpfProgram& program);
   void release_maps();
   Result<void> configure(const Demand& demand);
-  std::uint32_t push(const Demand& demand);
+  void push(const Demand& demand, wire_settings& settings);
+  void look_up(SocketFilter& filter) const;
+  void renew();
   std::uint64_t hits(std::uint32_t row) const;
   std::uint32_t processors() const { return static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF))); }
   int map(std::string_view name) const;
@@ -186,6 +236,9 @@ class Opened final : public BpfSource {
   std::optional<linux::CgroupHierarchy> memory_;   // v1's memory controller
   std::array<std::optional<Reader>, kRings.size()> rings_;
   Decoder decoder_;
+  std::uint64_t closed_ = 0;        // what decoders before this one could not attribute
+  std::uint32_t generation_ = 0;    // of what was pushed
+  std::uint64_t next_renewal_ = 0;  // boot time, nanoseconds
   // What counts() reads as well.
   mutable std::mutex mutex_;
   std::map<std::string_view, std::unique_ptr<BpfProgram>> programs_;
@@ -194,6 +247,7 @@ class Opened final : public BpfSource {
   wire_counters past_[WIRE_PROGRAMS]{};               // of maps that are gone
   std::uint64_t kept_ = 0;
   std::uint64_t unknown_ = 0;  // records that the decoder refused
+  std::uint64_t nobodys_ = 0;  // closes of connections that were not told of
   std::uint64_t left_ = 0;     // records that nobody had read when it was closed
   std::optional<std::uint64_t> lag_;
   struct Worst {
@@ -203,7 +257,7 @@ class Opened final : public BpfSource {
   mutable std::map<std::string_view, Worst> worst_;  // by program
   std::vector<std::string> missing_;
   std::vector<PushedFilter> pushed_;  // hits: those of the row that were there before
-  std::vector<std::size_t> rows_;     // of the map `filters`: their places in pushed_
+  std::vector<SocketFilter> rows_;    // of the map `filters`
 };
 
 int Opened::map(std::string_view name) const {
@@ -362,14 +416,36 @@ Result<void> Opened::configure(const Demand& demand) {
   if (fd < 0) return {};
   // No rule holds while they are written.
   TRY(module_->set(fd, 0, &settings));
-  settings.filters = push(demand);
+  push(demand, settings);
   return module_->set(fd, 0, &settings);
 }
 
-// Those that programs can decide go into their map, in their order. How many.
-std::uint32_t Opened::push(const Demand& demand) {
+void Opened::look_up(SocketFilter& filter) const {
+  if (!filter.executable.empty()) filter.row.executable = executable_at(filter.executable);
+  if (!filter.group) return;
+  const auto number = [&](const auto& tree) { return tree ? tree->number(*filter.group).value_or(0) : 0; };
+  const auto of_memory = number(memory_);
+  filter.row.groups[0] = number(unified_);
+  filter.row.groups[1] = of_memory ? of_memory | WIRE_MEMORY_GROUP : 0;
+}
+
+// Files are replaced, groups come again. Between that and this the programs let pass what they do not know: it is the
+// agent's then.
+void Opened::renew() {
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    auto& filter = rows_[i];
+    const auto before = filter.row;
+    look_up(filter);
+    if (std::memcmp(&before, &filter.row, sizeof(before)) == 0) continue;
+    // What cannot be written is what it was, and matches what is there no more.
+    static_cast<void>(module_->set(map("filters"), static_cast<std::uint32_t>(i), &filter.row));
+  }
+}
+
+// Those that programs can decide go into their map, in their order.
+void Opened::push(const Demand& demand, wire_settings& settings) {
   std::vector<PushedFilter> pushed;
-  std::vector<std::size_t> rows;
+  std::vector<SocketFilter> rows;
   const int fd = map("filters");
   const std::vector<Filter> none;
   const auto& filters = demand.filters ? demand.filters->rules() : none;
@@ -377,27 +453,31 @@ std::uint32_t Opened::push(const Demand& demand) {
   for (std::size_t i = 0; i < filters.size(); ++i) {
     const auto& filter = filters[i];
     auto& one = pushed.emplace_back(PushedFilter{.rule = i, .installed = false, .reason = {}, .hits = {}});
-    auto row = socket_filter(filter);
-    if (row && !of<SocketEvent>(demand)) row = failure("filter", "nobody asks for sockets");
-    if (row && !behind.empty()) row = failure("filter", fmt::format("it stands behind {}", behind));
-    if (row && rows.size() == WIRE_FILTERS) row = failure("filter", fmt::format("the programs hold {}", WIRE_FILTERS));
-    if (row)
-      if (const auto set = module_->set(fd, static_cast<std::uint32_t>(rows.size()), &*row); !set)
-        row = std::unexpected(set.error());
-    if (row) {
+    auto made = socket_filter(filter);
+    if (made && !of<SocketEvent>(demand)) made = undecided("nobody asks for sockets");
+    if (made && !behind.empty()) made = undecided(fmt::format("it stands behind {}", behind));
+    if (made && rows.size() == WIRE_FILTERS) made = undecided(fmt::format("the programs hold {}", WIRE_FILTERS));
+    if (made) {
+      look_up(*made);
+      if (const auto set = module_->set(fd, static_cast<std::uint32_t>(rows.size()), &made->row); !set)
+        made = std::unexpected(set.error());
+    }
+    if (made) {
       one.installed = true;
       one.hits = hits(static_cast<std::uint32_t>(rows.size()));
-      rows.push_back(i);
+      made->rule = i;
+      settings.filter_asks |= made->row.asks;
+      rows.push_back(std::move(*made));
     } else {
-      one.reason = row.error().message;
+      one.reason = made.error().message;
     }
     if (!filter.never() && filter.rule.first && filter.kinds.test(kKind<SocketEvent>)) behind = filter.id;
   }
-  const auto count = static_cast<std::uint32_t>(rows.size());
+  settings.filters = static_cast<std::uint32_t>(rows.size());
+  settings.generation = ++generation_;
   const std::scoped_lock lock(mutex_);
   pushed_ = std::move(pushed);
   rows_ = std::move(rows);
-  return count;
 }
 
 std::uint64_t Opened::hits(std::uint32_t row) const {
@@ -410,7 +490,7 @@ std::vector<PushedFilter> Opened::pushed() const {
   const std::scoped_lock lock(mutex_);
   auto pushed = pushed_;
   for (std::size_t row = 0; row < rows_.size(); ++row) {
-    auto& one = pushed[rows_[row]];
+    auto& one = pushed[rows_[row].rule];
     one.hits = hits(static_cast<std::uint32_t>(row)) - one.hits.value_or(0);
   }
   return pushed;
@@ -443,6 +523,10 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
     ring.release();
   }
   const auto time = boot_nanoseconds();
+  if (time >= next_renewal_) {
+    next_renewal_ = time + static_cast<std::uint64_t>(std::chrono::nanoseconds(options_.renewal).count());
+    renew();
+  }
   if (!more) given += decoder_.give_unanswered(time - std::min(time, kPatience), sink);
   const auto newest = decoder_.newest();
   const std::scoped_lock lock(mutex_);
@@ -452,6 +536,7 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
       rings_[i].reset();
     }
   kept_ += given;
+  nobodys_ = closed_ + decoder_.unattributed();
   unknown_ += refused;
   if (read > 0) lag_ = time - std::min(time, newest);
   return more;
@@ -501,8 +586,9 @@ SourceCounts Opened::counts() const {
         {.stage = "decoder", .reason = "malformed", .count = unknown_, .exact = true, .worst_cgroup = {}});
   if (left_ > 0)
     all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_, .exact = true, .worst_cgroup = {}});
+  *all.filtered += nobodys_;
   // What lies in the rings is not seen yet.
-  *all.seen -= sent - std::min(sent, kept_ + unknown_ + left_);
+  *all.seen -= sent - std::min(sent, kept_ + unknown_ + nobodys_ + left_);
   return all;
 }
 
@@ -516,7 +602,8 @@ void Opened::close() noexcept {
     add(past_[row], fd >= 0 ? read_counters(fd, row) : wire_counters{});
     sent += past_[row].sent;
   }
-  left_ = sent - std::min(sent, kept_ + unknown_);
+  left_ = sent - std::min(sent, kept_ + unknown_ + nobodys_);
+  closed_ += decoder_.unattributed();
   decoder_ = {};
   for (auto& ring : rings_) ring.reset();
   maps_.clear();

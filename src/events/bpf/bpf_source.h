@@ -5,6 +5,7 @@
 // somewhere. All of this holds for open() at any time, not only for the first: what is changed hot is loaded anew.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -12,11 +13,14 @@
 
 namespace osprey::events::bpf {
 
-// Bytes, powers of two; all of it is taken from the kernel's memory when the first program that writes there is loaded.
+// Rings in bytes, powers of two; all of it is taken from the kernel's memory when the first program that writes there
+// is loaded.
 struct BpfOptions {
   std::uint32_t process_ring = 8 << 20;
   std::uint32_t network_ring = 8 << 20;
   std::uint32_t security_ring = 2 << 20;
+  // How often the files and control groups that filters name are looked up anew.
+  std::chrono::milliseconds renewal = std::chrono::seconds(30);
 };
 
 class BpfSource : public Source {
