@@ -19,7 +19,7 @@ import pytest
 from audit_machine import audit_seat, send_user_message
 from conftest import PROJECT, Agent
 from containers import Containers
-from login_daemon import login_daemon
+from login_daemon import forge, login_daemon
 
 PACK = json.loads((PROJECT / "packaging" / "packs" / "detections.conf").read_text())
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -387,7 +387,7 @@ def test_password_guessing_in_the_log(tmp_path):
                      "user={name}", 12)
             # Forged by somebody who is not sshd.
             for _ in range(12):
-                run("logger", "-u", str(log), "-d", "-t", "sshd[1]", "Failed password for root from 203.0.113.10 port 5 ssh2")
+                forge(log, "Failed password for root from 203.0.113.10 port 5 ssh2")
             attempts("203.0.113.9", failed, 30)
             attempts("203.0.113.9", accepted, 1)
             row = watched.told("ssh_password_guessed", remote_address="203.0.113.9")

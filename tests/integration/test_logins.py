@@ -1,10 +1,9 @@
 """authentication_events through the whole agent: from a log's socket of its own, and with audit beside it."""
 
 import os
-import subprocess
 
 from audit_machine import audit_seat, send_user_message
-from login_daemon import login_daemon
+from login_daemon import forge, login_daemon
 
 QUERY = "SELECT * FROM authentication_events"
 def rows(agent, name="logins"):
@@ -21,14 +20,14 @@ def started(agent, log, **queries):
 def test_logins_from_the_log(make_agent, tmp_path):
     agent, log = make_agent(), tmp_path / "log"
     started(agent, log, sources="SELECT name, active, events FROM osquery_events WHERE type = 'subscriber' AND "
-                                "name IN ('syslog_events', 'authentication_events', 'user_events')")()
+                                "name IN ('syslog' || '_events', 'authentication_events', 'user' || '_events')",
+            partial="SELECT partial FROM osquery_events WHERE name = 'syslog' AND partial LIKE '%not understood\":1}'")()
     with login_daemon(log) as sshd:
         sshd.log("Failed password for invalid user admin from 203.0.113.7 port 50022 ssh2")
         sshd.log("Accepted publickey for alice from 2001:db8::7 port 50023 ssh2: ED25519 SHA256:AbC")
         sshd.log("Server listening on 0.0.0.0 port 22.")
-        # Anybody can say so.
-        subprocess.run(["logger", "-u", log, "-d", "-t", "sshd[812]", "Accepted password for root from 203.0.113.9 port 1 ssh2"],
-                       check=True)
+        sshd.log("Welcomed alice with a new kind of proof")
+        forge(log, "Accepted password for root from 203.0.113.9 port 1 ssh2")
         found = agent.wait_for(lambda: len(rows(agent)) >= 3 and rows(agent), 20, "three log-ins")
     failed, accepted, forged = found
     assert {name: failed[name] for name in ("outcome", "service", "method", "username", "remote_address", "remote_port", "pid",
@@ -42,6 +41,8 @@ def test_logins_from_the_log(make_agent, tmp_path):
                                      if row["name"] != "authentication_events" or row["events"] == "3"}, 20, "the counters")
     assert counts["authentication_events"] == ("1", "3")
     assert counts["syslog_events"] == ("0", "0") and counts["user_events"] == ("0", "0")
+    # What no rule has is counted.
+    agent.wait_for(lambda: rows(agent, "partial"), 20, "the line that is not understood")
     assert agent.stop() == 0
 
 
@@ -60,6 +61,7 @@ def test_what_audit_and_the_log_tell_is_told_once(make_agent, tmp_path):
             return rows(agent, "users")
         agent.wait_for(ready, 60, "audit")
         with login_daemon(log) as sshd:
+            sshd.log("Server listening on 0.0.0.0 port 22.")  # it runs
             login("kim")
             sshd.log("Accepted password for kim from 203.0.113.7 port 50022 ssh2")
             login("eve")  # of whom the log says nothing

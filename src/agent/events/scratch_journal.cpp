@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <string_view>
+#include <utility>
 
 #include "base/text.h"
 

@@ -327,11 +327,11 @@ void Capture::assign() {
   const bool wants_tree = left.test(kKind<ContainerEvent>);
   const bool wants_logins = left.test(kKind<AuthenticationEvent>);
   left.reset(kKind<AuthenticationEvent>);
-  bool told_of_logins = false;
+  bool reads_log = false, told_of_logins = false;
   for (auto& place : places_) {
     if (place.retry && *place.retry > now) continue;
     Kinds mine = left & place.source->offers();
-    if (wants_logins && !told_of_logins) mine[kKind<SyslogEvent>] = place.source->offers()[kKind<SyslogEvent>];
+    if (wants_logins && !reads_log) mine[kKind<SyslogEvent>] = place.source->offers()[kKind<SyslogEvent>];
     // Who did something is told by the process tree, which lives on starts and ends: of a source that is open anyhow,
     // or where files are watched of BPF, which tells them for next to nothing.
     const bool cheap = wanted.kinds.test(kKind<FileEvent>) && place.source->origin() == Origin::bpf;
@@ -343,6 +343,7 @@ void Capture::assign() {
       // Of audit, that is open anyhow, what programs told it of log-ins; its seat is not taken for that.
       if (wants_logins) demand.kinds[kKind<UserEvent>] = place.source->offers()[kKind<UserEvent>];
       if (!try_open(place, demand)) continue;
+      reads_log |= demand.kinds[kKind<SyslogEvent>];
       told_of_logins |= (demand.kinds & kTellLogins).any();
       left &= ~mine;
       if (for_tree.any()) tree_ = &place;

@@ -135,6 +135,21 @@ TEST_F(CaptureTest, AKindIsAskedOfTheBestSourceOnly) {
   EXPECT_EQ(capture_->journaled()[kKind<ProcessEvent>], 1);
 }
 
+// EVT-42: the log is asked, and audit only where it runs anyhow.
+TEST_F(CaptureTest, LogInsAreReadFromTheLogAndFromAuditThatRuns) {
+  best_.offers = kinds({kKind<SyslogEvent>});
+  other_.offers = kinds({kKind<UserEvent>, kKind<SeccompEvent>});
+  start();
+  demand(kinds({kKind<AuthenticationEvent>}));
+  EXPECT_EQ(best_.opened.at(0).kinds, kinds({kKind<SyslogEvent>}));
+  EXPECT_TRUE(other_.opened.empty());
+  demand(kinds({kKind<AuthenticationEvent>, kKind<SeccompEvent>}));
+  EXPECT_EQ(other_.opened.at(0).kinds, kinds({kKind<UserEvent>, kKind<SeccompEvent>}));
+  EXPECT_EQ(capture_->sources().at(0).kinds, kinds({kKind<AuthenticationEvent>}));
+  EXPECT_EQ(best_.closed, 0U);
+  EXPECT_TRUE(warnings_.empty());
+}
+
 // EVT-12.
 TEST_F(CaptureTest, WhatIsRefusedIsAskedOfTheNextAndTold) {
   best_.refuses = Error{EPERM, "bpf", "not permitted"};

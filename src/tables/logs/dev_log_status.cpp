@@ -53,11 +53,10 @@ std::string_view wrong_kind(std::uint32_t mode) {
   return "no socket: what is logged reaches nobody";
 }
 
-// The sockets of the host's own network namespace: the kernel is asked where that loads no module.
+// Those of the own network namespace: the kernel is asked where that loads no module.
 Result<std::vector<linux::Socket>> unix_sockets(const Scan& scan) {
-  if (scan.root().is_host())
-    if (auto diag = linux::SockDiag::open(scan.root()); diag && diag->knows(AF_UNIX, 0))
-      return diag->dump(AF_UNIX, 0, ~0u, scan.interrupt());
+  if (auto diag = linux::SockDiag::open(scan.root()); diag && diag->knows(AF_UNIX, 0))
+    return diag->dump(AF_UNIX, 0, ~0u, scan.interrupt());
   const auto text = TRY(scan.root().read("/proc/net/unix", kTableCap));
   return linux::parse_net_table(text.bytes, AF_UNIX, 0).sockets;
 }
@@ -162,6 +161,7 @@ Table dev_log_status() {
       .column("last_message_time", BIGINT, &Handle::last_message, "Likewise: when the last one came, in Unix seconds.")
       .column("container_id", TEXT, &Handle::container_id, "Container of the process that has it.")
       .column("reason", TEXT, &Handle::reason, "Why nobody reads it, or why that cannot be told; else empty.")
+      .host_only()
       .example("SELECT path, owner, reason FROM dev_log_status")
       .note(
           "One row for /dev/log, one more for a socket of the agent's own elsewhere (--syslog_socket); others where "
