@@ -46,6 +46,7 @@ struct Demand {
   bool forks = false;                                // likewise
   bool kills = false;                                // likewise
   bool unix_sockets = false;                         // of SocketEvent; audit's options say it for itself
+  bool closes = false;                               // likewise: of connections, with what went over them
   std::shared_ptr<const Filters> filters = nullptr;  // what they match need not be told of; null: none
 
   bool operator==(const Demand&) const = default;

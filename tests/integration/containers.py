@@ -1,11 +1,14 @@
-"""Real containers for tests: podman and runc, with an image of busybox made here. They lie where the machine's podman has
-them: there the agent looks for their names."""
+"""Real containers for tests: podman with runc, and Docker, with an image of busybox made here. They lie where the machine's
+engines have them: there the agent looks for their names."""
 
 import io
+import json
 import pathlib
+import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 import uuid
 
 IMAGE = "osprey-test-busybox"
@@ -14,7 +17,10 @@ IMAGE = "osprey-test-busybox"
 class Containers:
     """An image and what runs of it; until close()."""
 
+    engine = "podman"
     podman = ["podman", "--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--runtime=runc"]
+    # Below it, a directory a container.
+    roots = "/var/lib/containers/storage/vfs/dir"
 
     def __init__(self):
         self.image = f"{IMAGE}-{uuid.uuid4().hex[:8]}"
@@ -25,7 +31,7 @@ class Containers:
                 folder = tarfile.TarInfo(name)
                 folder.type, folder.mode = tarfile.DIRTYPE, 0o755
                 tar.addfile(folder)
-            for name in ("sh", "true", "sleep", "mount", "nsenter", "cat"):
+            for name in ("sh", "true", "sleep", "mount", "nsenter", "cat", "nc", "nslookup"):
                 link = tarfile.TarInfo(f"bin/{name}")
                 link.type, link.linkname = tarfile.SYMTYPE, "busybox"
                 tar.addfile(link)
@@ -38,10 +44,71 @@ class Containers:
 
     def run(self, *command, flags=()):
         """Runs a command in a container of its own to its end. The container's id and what it printed."""
+        return self.start("run", *command, flags=["--rm", *flags])
+
+    def start(self, verb, *command, flags=()):
+        """`verb`: run or create."""
         with tempfile.TemporaryDirectory() as folder:
-            printed = self._run("run", "--rm", "--network=none", "--ulimit=nofile=1024:1024", "--ulimit=nproc=512:512",
+            printed = self._run(verb, "--network=none", "--ulimit=nofile=1024:1024", "--ulimit=nproc=512:512",
                                 f"--cidfile={folder}/id", *flags, self.image, *command)
             return pathlib.Path(folder, "id").read_text().strip(), printed
 
+    def inspect(self, container):
+        """What the engine says of it: its id, name and image."""
+        said, = json.loads(self._run("inspect", "--type=container", container))
+        return {"container_id": said["Id"], "container_name": said["Name"].lstrip("/"),
+                "container_image": said.get("ImageName") or said["Config"]["Image"]}
+
+    def do(self, *arguments):
+        return self._run(*arguments)
+
     def close(self):
         self._run("rmi", "-f", self.image, check=False)
+
+
+class OverlayContainers(Containers):
+    """podman's, on overlay, in a folder of their own."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="boxes-")  # podman wants it short
+        self.podman = ["podman", f"--root={self.folder}/storage", f"--runroot={self.folder}/run", "--storage-driver=overlay",
+                       "--cgroup-manager=cgroupfs", "--runtime=runc"]
+        self.roots = f"{self.folder}/storage/overlay"
+        super().__init__()
+
+    def close(self):
+        super().close()
+        subprocess.run(["umount", self.roots], capture_output=True)
+        shutil.rmtree(self.folder)
+
+
+class DockerContainers(Containers):
+    """Docker's: of an engine that runs, else of one that is started for as long."""
+
+    engine = "docker"
+    podman = ["/usr/bin/docker"]
+    roots = "/var/lib/docker/vfs/dir"
+
+    def __init__(self):
+        self.daemon = None
+        if subprocess.run([*self.podman, "version"], capture_output=True).returncode != 0:
+            self.log = tempfile.TemporaryFile()
+            self.daemon = subprocess.Popen(["/usr/sbin/dockerd", "--storage-driver=vfs", "--bridge=none", "--iptables=false"],
+                                           stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            until = time.monotonic() + 60
+            while subprocess.run([*self.podman, "version"], capture_output=True).returncode != 0:
+                if time.monotonic() > until or self.daemon.poll() is not None:
+                    self._stop()
+                    self.log.seek(0)
+                    raise AssertionError(self.log.read().decode(errors="replace")[-3000:])
+                time.sleep(0.1)
+        super().__init__()
+
+    def _stop(self):
+        if self.daemon is not None:
+            self.daemon.terminate()
+            self.daemon.wait(30)
+
+    def close(self):
+        super().close()
+        self._stop()

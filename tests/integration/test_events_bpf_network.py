@@ -181,6 +181,44 @@ def test_datagrams_are_told_once_a_flow(source):
         assert (event["remote_address"], event["family"]) == ("::1", 10)
 
 
+def test_what_went_over_a_connection_when_it_is_closed():
+    """EVT-40."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, EventDriver("bpf", "--kinds=socket", "--closes") as driver:
+        assert driver.counts()["missing"] == []
+        for _ in range(50):
+            with socket.create_connection(listener.getsockname()) as client:
+                taken, _ = listener.accept()
+                with taken:
+                    taken.sendall(bytes(100_000))
+                    received = 0
+                    while received < 100_000:
+                        received += len(client.recv(100_000))
+                    client.sendall(bytes(1234))
+                    assert len(taken.recv(2000)) == 1234
+        port = listener.getsockname()[1]
+        until = time.monotonic() + 10
+        while len(closed := [event for event in mine(driver, action="close") if port in (event["local_port"], event["remote_port"])]) < 100:
+            assert time.monotonic() < until, len(closed)
+            time.sleep(0.05)
+        opened = {event["cookie"]: event for event in mine(driver) if event["action"] in ("connect", "accept")
+                  and port in (event["local_port"], event["remote_port"])}
+        assert len(closed) == len(opened) == 100
+        for event in closed:
+            before = opened[event["cookie"]]
+            assert ends(event) == ends(before)
+            assert (event["direction"], event["duration"]) == (
+                before["direction"], event["header"]["moment"] - before["header"]["moment"])
+            sent, received = (1234, 100_000) if event["direction"] == "outbound" else (100_000, 1234)
+            assert (event["bytes_sent"], event["bytes_received"]) == (sent, received)
+        # Whose others are is not known: they were opened before, or by us.
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+        driver.demand("--kinds=socket")
+        with socket.create_connection(listener.getsockname()):
+            listener.accept()[0].close()
+        assert len(mine(driver, action="close")) == 100
+
+
 def unix_of(driver, pid=None):
     return [event for event in mine(driver, pid) if event["family"] == 1]
 

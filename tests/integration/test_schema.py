@@ -76,9 +76,10 @@ WIDENED = {
     "authorized_keys": "fingerprint_sha256 TEXT, line INTEGER",
     "shell_history": "disabled_by TEXT",
     "crontab": "username TEXT, line INTEGER",
-    "process_events": "container_id TEXT, unit TEXT, ancestors TEXT, arch TEXT, exe_state TEXT,"
+    "process_events": "container_id TEXT, container_name TEXT, container_image TEXT, unit TEXT, ancestors TEXT, arch TEXT, exe_state TEXT,"
                       " args_truncated INTEGER, source TEXT",
-    "socket_events": "container_id TEXT, unit TEXT, source TEXT, community_id TEXT",
+    "socket_events": "container_id TEXT, container_name TEXT, container_image TEXT, unit TEXT, source TEXT, community_id TEXT",
+    "file_events": "pid BIGINT, exe TEXT, container_id TEXT, container_name TEXT, container_image TEXT, sha512 TEXT",
     "yara_file": "scan_seconds DOUBLE, skipped TEXT",
     "yara_process": "scan_seconds DOUBLE, skipped TEXT",
     "yara_events": "scan_seconds DOUBLE, skipped TEXT",

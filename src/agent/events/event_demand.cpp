@@ -114,6 +114,7 @@ Demand event_demand(const Configuration& configuration, const std::set<std::stri
   demand.forks = demand.execs && configuration.flags.boolean("audit_allow_fork_process_events");
   demand.kills = demand.execs && configuration.flags.boolean("audit_allow_kill_process_events");
   demand.unix_sockets = demand.kinds.test(kKind<SocketEvent>) && configuration.flags.boolean("audit_allow_unix");
+  demand.closes = !osquery_compatible && tables.contains("bpf_socket_events");
   for (const auto name : split(configuration.flags.text("events_environment"), ','))
     if (const auto trimmed = trim(name); !trimmed.empty()) demand.environment.emplace_back(trimmed);
 

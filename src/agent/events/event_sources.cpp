@@ -6,6 +6,7 @@
 #include "events/audit/audit_source.h"
 #include "events/bpf/bpf_source.h"
 #include "events/connector/connector_source.h"
+#include "events/containers/engine_source.h"
 #include "events/fanotify/fanotify_source.h"
 #include "events/inotify/inotify_source.h"
 #include "events/udev/udev_source.h"
@@ -88,6 +89,7 @@ EventSources event_sources(SourceSettings settings) {
   const auto meaning = compatible ? events::WatchPatterns::Meaning::osquery : events::WatchPatterns::Meaning::exact;
   add(events::fanotify_source({.meaning = meaning}));
   add(events::inotify_source({.meaning = meaning}));
+  add(std::make_unique<events::EngineSource>(Root::host()));
   add(std::make_unique<events::UdevSource>(Root::host(), std::string(flags.text("hardware_disabled_types"))));
   made.yara = add(std::make_unique<events::YaraSource>(
       events::YaraSource::Options{.engine = linux::yara_engine(),

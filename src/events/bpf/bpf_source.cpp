@@ -86,6 +86,8 @@ constexpr std::array kPrograms = {
                  [](const Demand& demand) { return demand.kinds[kKind<ProcessEvent>] && demand.kills; }},
     ProgramEntry{"inet_sock_set_state", WIRE_PROGRAM_TCP, of<SocketEvent>},
     ProgramEntry{"connect", WIRE_PROGRAM_CONNECT, of<SocketEvent>},
+    ProgramEntry{"close", WIRE_PROGRAM_CLOSE,
+                 [](const Demand& demand) { return of<SocketEvent>(demand) && demand.closes; }},
     ProgramEntry{"accept", WIRE_PROGRAM_ACCEPT, of<SocketEvent>},
     ProgramEntry{"datagrams", WIRE_PROGRAM_DATAGRAMS, of<SocketEvent>},
     ProgramEntry{"bind", WIRE_PROGRAM_BIND, of<SocketEvent>},
@@ -234,6 +236,7 @@ class Opened final : public BpfSource {
   std::optional<linux::CgroupHierarchy> memory_;   // v1's memory controller
   std::array<std::optional<Reader>, kRings.size()> rings_;
   Decoder decoder_;
+  std::uint64_t closed_ = 0;        // what decoders before this one could not attribute
   std::uint32_t generation_ = 0;    // of what was pushed
   std::uint64_t next_renewal_ = 0;  // boot time, nanoseconds
   // What counts() reads as well.
@@ -244,6 +247,7 @@ class Opened final : public BpfSource {
   wire_counters past_[WIRE_PROGRAMS]{};               // of maps that are gone
   std::uint64_t kept_ = 0;
   std::uint64_t unknown_ = 0;  // records that the decoder refused
+  std::uint64_t nobodys_ = 0;  // closes of connections that were not told of
   std::uint64_t left_ = 0;     // records that nobody had read when it was closed
   std::optional<std::uint64_t> lag_;
   struct Worst {
@@ -532,6 +536,7 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
       rings_[i].reset();
     }
   kept_ += given;
+  nobodys_ = closed_ + decoder_.unattributed();
   unknown_ += refused;
   if (read > 0) lag_ = time - std::min(time, newest);
   return more;
@@ -581,8 +586,9 @@ SourceCounts Opened::counts() const {
         {.stage = "decoder", .reason = "malformed", .count = unknown_, .exact = true, .worst_cgroup = {}});
   if (left_ > 0)
     all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_, .exact = true, .worst_cgroup = {}});
+  *all.filtered += nobodys_;
   // What lies in the rings is not seen yet.
-  *all.seen -= sent - std::min(sent, kept_ + unknown_ + left_);
+  *all.seen -= sent - std::min(sent, kept_ + unknown_ + nobodys_ + left_);
   return all;
 }
 
@@ -596,7 +602,8 @@ void Opened::close() noexcept {
     add(past_[row], fd >= 0 ? read_counters(fd, row) : wire_counters{});
     sent += past_[row].sent;
   }
-  left_ = sent - std::min(sent, kept_ + unknown_);
+  left_ = sent - std::min(sent, kept_ + unknown_ + nobodys_);
+  closed_ += decoder_.unattributed();
   decoder_ = {};
   for (auto& ring : rings_) ring.reset();
   maps_.clear();

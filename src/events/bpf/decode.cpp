@@ -19,6 +19,7 @@
 namespace osprey::events::bpf {
 namespace {
 
+constexpr std::size_t kOpenMost = 16384;      // connections whose end is waited for
 constexpr std::size_t kQuestionsMost = 4096;  // to name servers, that have no answer yet
 
 // The fixed part that a record begins with.
@@ -247,6 +248,10 @@ void Decoder::set(const Demand& demand) {
   forks_ = demand.kinds[kKind<ProcessEvent>] && demand.forks;
   exits_ = demand.kinds[kKind<ExitEvent>];
   privileges_ = demand.kinds[kKind<PrivilegeEvent>];
+  closes_ = demand.kinds[kKind<SocketEvent>] && demand.closes;
+  if (closes_) return;
+  open_.clear();
+  opened_.clear();
 }
 
 std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, EventSink& sink) {
@@ -265,6 +270,8 @@ std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, Even
       return one(socket(record, sink));
     case WIRE_UNIX:
       return one(unix_socket(record, sink));
+    case WIRE_CLOSE:
+      return closed(record, sink);
     case WIRE_DNS:
       return dns(record, sink);
     case WIRE_SIGNAL:
@@ -449,8 +456,50 @@ bool Decoder::socket(std::span<const std::byte> record, EventSink& sink) {
   event.remote_address = remote;
   event.cookie = wire.cookie;
   event.network_namespace = wire.network_namespace;
+  if (closes_ && event.protocol == IPPROTO_TCP && event.result >= 0 && !words.direction.empty()) remember(wire);
   sink.take(&event);
   return true;
+}
+
+void Decoder::remember(const wire_socket& wire) {
+  if (opened_.size() >= 2 * kOpenMost) std::erase_if(opened_, [&](auto cookie) { return !open_.contains(cookie); });
+  // The oldest may stay open for ever.
+  for (; open_.size() >= kOpenMost && !opened_.empty(); opened_.pop_front()) open_.erase(opened_.front());
+  const bool inbound = wire.action != WIRE_CONNECT;
+  if (open_.insert_or_assign(wire.cookie, Opener{wire.event.actor, wire.event.moment, inbound}).second)
+    opened_.push_back(wire.cookie);
+}
+
+std::optional<std::size_t> Decoder::closed(std::span<const std::byte> record, EventSink& sink) {
+  wire_close wire;
+  if (!read(record, wire)) return std::nullopt;
+  const auto opener = open_.extract(wire.socket.cookie);
+  if (!opener) {
+    ++unattributed_;
+    return 0;
+  }
+  const auto& who = opener.mapped();
+  SocketEvent event;
+  event.header.moment = wire.socket.event.moment;
+  fill(event.actor, who.actor);
+  event.action = "close";
+  event.direction = who.inbound ? "inbound" : "outbound";
+  event.family = wire.socket.family;
+  event.type = wire.socket.type;
+  event.protocol = wire.socket.protocol;
+  const auto local = address_of(wire.socket.family, wire.socket.local);
+  const auto remote = address_of(wire.socket.family, wire.socket.remote);
+  event.local_address = local;
+  event.remote_address = remote;
+  event.local_port = unless_zero(wire.socket.local_port);
+  event.remote_port = unless_zero(wire.socket.remote_port);
+  event.cookie = wire.socket.cookie;
+  event.network_namespace = wire.socket.network_namespace;
+  event.bytes_sent = wire.sent;
+  event.bytes_received = wire.received;
+  event.duration = event.header.moment - std::min(event.header.moment, who.moment);
+  sink.take(&event);
+  return 1;
 }
 
 // unix(7): a name that begins with a NUL is no path; each of its NULs is told as @, as audit's are.

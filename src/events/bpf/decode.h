@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,8 @@ class Decoder {
   // the next call. False: it is cut short.
   bool take_task(std::span<const std::byte>& records, Actor& actor);
 
+  // Closes of connections that it has not told of, or not lately: nobody knows whose they were. They give no event.
+  std::uint64_t unattributed() const noexcept { return unattributed_; }
   // CLOCK_BOOTTIME of the newest event, nanoseconds.
   std::uint64_t newest() const noexcept { return newest_; }
 
@@ -48,6 +51,8 @@ class Decoder {
                    EventSink& sink);
   std::optional<std::size_t> dns(std::span<const std::byte> record, EventSink& sink);
   bool socket(std::span<const std::byte> record, EventSink& sink);
+  void remember(const wire_socket& wire);
+  std::optional<std::size_t> closed(std::span<const std::byte> record, EventSink& sink);
   bool unix_socket(std::span<const std::byte> record, EventSink& sink);
   bool signal(std::span<const std::byte> record, EventSink& sink);
   bool module(std::span<const std::byte> record, EventSink& sink);
@@ -65,6 +70,15 @@ class Decoder {
   wire_task task_{};
   std::map<Asked, Question> questions_;
   std::deque<std::pair<std::uint64_t, Asked>> asked_;  // by moment; also of those that have been answered since
+  struct Opener {
+    wire_actor actor{};
+    std::uint64_t moment = 0;
+    bool inbound = false;
+  };
+  bool closes_ = false;
+  std::unordered_map<std::uint64_t, Opener> open_;  // connections, by the socket's cookie
+  std::deque<std::uint64_t> opened_;                // their order; also of those that have been closed since
+  std::uint64_t unattributed_ = 0;
   // What the views of the event that is being given look into.
   std::string path_, cwd_, cgroup_, cmdline_;
   std::array<std::string, 3> peers_;

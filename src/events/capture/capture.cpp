@@ -68,6 +68,7 @@ class Capture::Intake final : public EventSink {
     auto& header = header_of(event);
     if (header.origin == Origin::unset) header.origin = place_->source->origin();
     if (header.moment == 0) header.moment = boot_nanoseconds();
+    if (auto* const* container = std::get_if<ContainerEvent*>(&event)) capture_.enricher_.learn(**container);
     auto login = capture_.wanted_.kinds.test(kKind<AuthenticationEvent>) ? capture_.logins_.login(event) : std::nullopt;
     // What nobody wants but for the log-in that it tells of is that log-in.
     if (login && !is_asked(event)) return count_and_pass(&*login);
@@ -321,10 +322,10 @@ void Capture::assign() {
   const auto now = Clock::now();
   const auto wanted = pressure_.relieved(wanted_);
   Kinds left = wanted.kinds;
-  // Of containers the process tree tells, of log-ins the system's log.
+  // Of what runs in containers the process tree tells, beside the source of those that are made and removed; of log-ins
+  // the system's log.
   const bool wants_tree = left.test(kKind<ContainerEvent>);
   const bool wants_logins = left.test(kKind<AuthenticationEvent>);
-  left.reset(kKind<ContainerEvent>);
   left.reset(kKind<AuthenticationEvent>);
   bool told_of_logins = false;
   for (auto& place : places_) {
@@ -349,7 +350,7 @@ void Capture::assign() {
       close(place, "nothing asks for what it tells of");
     }
   }
-  if (wants_tree && !tree_) left.set(kKind<ContainerEvent>);
+  if (wants_tree) left.set(kKind<ContainerEvent>, !tree_);
   if (wants_logins && !told_of_logins) left.set(kKind<AuthenticationEvent>);
   const auto is_open = [](const Place& place) { return place.open.has_value(); };
   // Now, so that no process is missed between this and the first event.

@@ -33,7 +33,7 @@ constexpr std::uint64_t kTick = ProcessTree::kTick;
 
 // What is read of a process; the event's texts are views into it.
 struct Reading {
-  std::string name, path, cwd, arguments, environment, tty;
+  std::string name, path, cwd, arguments, environment, tty, cgroups;
 };
 
 void take_arguments(std::string_view text, ProcessEvent& event) {
@@ -72,6 +72,8 @@ bool read(const linux::Process& process, std::uint64_t moment, const std::vector
     reading.environment = process.read("environ", kArguments).value_or("");
     take_environment(reading.environment, environment, event);
   }
+  reading.cgroups = process.cgroups().value_or("");
+  event.actor.cgroup_path = telling_cgroup_path(reading.cgroups);
   event.actor.name = reading.name;
   event.actor.path = reading.path;
   event.actor.tty = reading.tty;

@@ -349,7 +349,8 @@ TEST_F(ConnectorWithPodman, RealContainersStartAreEnteredAndEnd) {
   was_told.set_value();
   EXPECT_TRUE(wait([&] { return actions().size() >= 3; }));
   acts.join();
-  EXPECT_THAT(actions(), testing::ElementsAre("start", "exec", "die")) << "see " << folder << ".log";
+  EXPECT_THAT(actions(), testing::ElementsAre("start", "exec", "die"))
+      << "see " << folder << ".log; looks refused: " << enricher.counts().looks_refused;
   for (const auto& life : lives) {
     if (life.name != kName) continue;
     EXPECT_EQ(life.container.size(), 64U);

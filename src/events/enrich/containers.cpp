@@ -46,29 +46,6 @@ std::string first_text_in(const json::object& object, std::initializer_list<std:
   return {};
 }
 
-// Where Docker keeps its things: "data-root" of its configuration.
-std::string docker_root(const Root& root) {
-  if (const auto config = root.read("/etc/docker/daemon.json"))
-    if (const auto parsed = parse_json(config->bytes); parsed && parsed->is_object())
-      if (auto own = text_in(parsed->get_object(), "data-root"); own.starts_with('/')) return own;
-  return "/var/lib/docker";
-}
-
-// Where containers/storage does: "graphroot" of its configuration (containers-storage.conf(5)), system wide.
-std::string storage_root(const Root& root) {
-  for (const auto* path : {"/etc/containers/storage.conf", "/usr/share/containers/storage.conf"}) {
-    const auto config = root.read(path);
-    if (!config) continue;
-    for (auto line : Lines(config->bytes)) {
-      const auto key = trim(take_until(line, '='));
-      const auto value = trim(line);
-      if (key == "graphroot" && value.size() > 2 && value.starts_with("\"/") && value.ends_with('"'))
-        return std::string(value.substr(1, value.size() - 2));
-    }
-  }
-  return "/var/lib/containers/storage";
-}
-
 // Of a container of a user's own: the home of whom the control group names.
 std::optional<std::string> home_in(const Root& root, std::string_view cgroup_path) {
   constexpr std::string_view kManager = "/user@";
@@ -84,12 +61,12 @@ std::optional<std::string> home_in(const Root& root, std::string_view cgroup_pat
 }
 
 std::optional<ContainerName> in_docker(const Root& root, const std::string& id) {
-  const auto text = root.read(fmt::format("{}/containers/{}/config.v2.json", docker_root(root), id));
+  const auto text = root.read(fmt::format("{}/containers/{}/config.v2.json", docker_folder(root), id));
   return text ? parse_docker_config(text->bytes) : std::nullopt;
 }
 
 std::optional<ContainerName> in_storage(const Root& root, const std::string& id, std::string_view cgroup_path) {
-  std::vector<std::string> folders{storage_root(root)};
+  std::vector<std::string> folders{storage_folder(root)};
   if (const auto home = home_in(root, cgroup_path)) folders.push_back(*home + "/.local/share/containers/storage");
   for (const auto& folder : folders) {
     for (const auto* driver : {"overlay", "vfs", "btrfs", "zfs"}) {
@@ -117,6 +94,21 @@ std::optional<ContainerName> in_bundles(const Root& root, const std::string& id)
   return std::nullopt;
 }
 
+ContainerName stored_name(const json::object& container) {
+  ContainerName found{.engine = "podman"};
+  if (const auto* names = container.if_contains("names"); names && names->is_array() && !names->get_array().empty())
+    if (const auto* name = names->get_array().front().if_string()) found.name = std::string_view(*name);
+  // JSON within JSON; the image's name is only there.
+  if (const auto metadata = parse_json(text_in(container, "metadata")); metadata && metadata->is_object()) {
+    const auto& known = metadata->get_object();
+    if (known.contains("pod-id")) found.engine = "crio";
+    if (found.name.empty()) found.name = first_text_in(known, {"name", "container-name"});
+    found.image = text_in(known, "image-name");
+  }
+  if (found.image.empty()) found.image = text_in(container, "image");
+  return found;
+}
+
 // Ids of engines; not what might lead somewhere else in a path.
 bool is_plain(std::string_view id) {
   return !id.empty() && id.size() <= 255 && id.front() != '.' &&
@@ -125,11 +117,32 @@ bool is_plain(std::string_view id) {
 
 }  // namespace
 
+std::string docker_folder(const Root& root) {
+  if (const auto config = root.read("/etc/docker/daemon.json"))
+    if (const auto parsed = parse_json(config->bytes); parsed && parsed->is_object())
+      if (auto own = text_in(parsed->get_object(), "data-root"); own.starts_with('/')) return own;
+  return "/var/lib/docker";
+}
+
+std::string storage_folder(const Root& root) {
+  for (const auto* path : {"/etc/containers/storage.conf", "/usr/share/containers/storage.conf"}) {
+    const auto config = root.read(path);
+    if (!config) continue;
+    for (auto line : Lines(config->bytes)) {
+      const auto key = trim(take_until(line, '='));
+      const auto value = trim(line);
+      if (key == "graphroot" && value.size() > 2 && value.starts_with("\"/") && value.ends_with('"'))
+        return std::string(value.substr(1, value.size() - 2));
+    }
+  }
+  return "/var/lib/containers/storage";
+}
+
 std::optional<ContainerName> parse_docker_config(std::string_view text) {
   const auto parsed = parse_json(text);
   const auto* container = parsed ? parsed->if_object() : nullptr;
   if (!container) return std::nullopt;
-  ContainerName found{.name = text_in(*container, "Name")};
+  ContainerName found{.name = text_in(*container, "Name"), .engine = "docker"};
   if (found.name.starts_with('/')) found.name.erase(0, 1);
   const auto* config = container->if_contains("Config");
   if (config && config->is_object()) found.image = text_in(config->get_object(), "Image");
@@ -140,21 +153,20 @@ std::optional<ContainerName> parse_storage_containers(std::string_view text, std
   const auto parsed = parse_json(text);
   const auto* all = parsed ? parsed->if_array() : nullptr;
   if (!all) return std::nullopt;
-  for (const auto& one : *all) {
-    const auto* container = one.if_object();
-    if (!container || text_in(*container, "id") != id) continue;
-    ContainerName found;
-    if (const auto* names = container->if_contains("names"); names && names->is_array() && !names->get_array().empty())
-      if (const auto* name = names->get_array().front().if_string()) found.name = std::string_view(*name);
-    // JSON within JSON; the image's name is only there.
-    if (const auto metadata = parse_json(text_in(*container, "metadata")); metadata && metadata->is_object()) {
-      if (found.name.empty()) found.name = first_text_in(metadata->get_object(), {"name", "container-name"});
-      found.image = text_in(metadata->get_object(), "image-name");
-    }
-    if (found.image.empty()) found.image = text_in(*container, "image");
-    return found;
-  }
+  for (const auto& one : *all)
+    if (const auto* container = one.if_object(); container && text_in(*container, "id") == id)
+      return stored_name(*container);
   return std::nullopt;
+}
+
+std::map<std::string, ContainerName, std::less<>> parse_storage_containers(std::string_view text) {
+  std::map<std::string, ContainerName, std::less<>> names;
+  const auto parsed = parse_json(text);
+  const auto* all = parsed ? parsed->if_array() : nullptr;
+  if (!all) return names;
+  for (const auto& one : *all)
+    if (const auto* container = one.if_object()) names.emplace(text_in(*container, "id"), stored_name(*container));
+  return names;
 }
 
 std::optional<ContainerName> parse_oci_annotations(std::string_view text) {
@@ -185,10 +197,18 @@ const Containers::Facts& Containers::of(std::string_view cgroup_path, std::uint6
   return entry.facts;
 }
 
+void Containers::learn(std::string_view id, std::string_view name, std::string_view image) {
+  if (name.empty() && image.empty()) return;
+  if (learned_.size() >= kMost) learned_.clear();
+  learned_.insert_or_assign(std::string(id), std::pair(std::string(name), std::string(image)));
+}
+
 void Containers::look(std::string_view cgroup_path, Entry& entry, std::uint64_t moment) const {
   const auto& id = entry.facts.owner.container_id;
   std::optional<ContainerName> found;
-  if (is_plain(id)) {
+  if (const auto known = learned_.find(id); known != learned_.end() && entry.wait == 0)
+    found = {known->second.first, known->second.second};
+  if (!found && is_plain(id)) {
     found = in_docker(root_, id);
     if (!found) found = in_bundles(root_, id);
     if (!found) found = in_storage(root_, id, cgroup_path);

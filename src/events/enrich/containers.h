@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "base/root.h"
 #include "base/unique_fd.h"
@@ -28,6 +29,8 @@ class Containers {
   // Of a path in the cgroup hierarchy, at a moment in nanoseconds: what is known is asked again after a minute, what is
   // not (its file may be written later) after two seconds and then ever more seldom. Valid until the next call.
   const Facts& of(std::string_view cgroup_path, std::uint64_t moment);
+  // Somebody has read a new container's files already: they may be gone when it is looked for.
+  void learn(std::string_view id, std::string_view name, std::string_view image);
 
   // The path of a group of the second version's hierarchy by its id (its inode); empty where it is gone. Needs
   // CAP_DAC_READ_SEARCH. Valid until the next call.
@@ -49,6 +52,7 @@ class Containers {
 
   Root root_;
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> groups_;
+  std::map<std::string, std::pair<std::string, std::string>, std::less<>> learned_;  // name and image, by id
   std::unordered_map<std::uint64_t, std::string> paths_;
   std::optional<UniqueFd> hierarchy_;  // the second version's, once it was looked for
   std::string mount_point_;
@@ -57,13 +61,20 @@ class Containers {
 // Name and image as one engine's files have them. Empty: it does not know that container.
 struct ContainerName {
   std::string name, image;
+  std::string_view engine = {};  // where the file tells
 };
 // Docker's containers/ID/config.v2.json.
 std::optional<ContainerName> parse_docker_config(std::string_view text);
-// containers.json of containers/storage (podman, CRI-O).
+// containers.json of containers/storage (podman, CRI-O): one, or all by their ids.
 std::optional<ContainerName> parse_storage_containers(std::string_view text, std::string_view id);
+std::map<std::string, ContainerName, std::less<>> parse_storage_containers(std::string_view text);
 // A bundle's config.json (the OCI runtime specification) with the annotations that containerd's CRI plugin, CRI-O and
 // nerdctl write.
 std::optional<ContainerName> parse_oci_annotations(std::string_view text);
+
+// Where Docker keeps its things: "data-root" of its configuration.
+std::string docker_folder(const Root& root);
+// Where containers/storage does: "graphroot" of its configuration (containers-storage.conf(5)), system wide.
+std::string storage_folder(const Root& root);
 
 }  // namespace osprey::events

@@ -40,6 +40,8 @@ class Enricher {
   // What the event that was completed last means for a container: it starts (its first program), is entered by a
   // process from outside ("exec"), or ends with its first process ("die"). Needs to be asked after every exec and exit.
   std::optional<ContainerEvent> container_event(AnyEvent event);
+  // A container was made: what runs in it is known by its name.
+  void learn(const ContainerEvent& made) { containers_.learn(made.container_id, made.name, made.image); }
   // What the exec that was told last shows: a process that was nobody's root by all that is known of it, and is root
   // now without a setuid file or a call that made it so.
   std::optional<PrivilegeEvent> unexplained(AnyEvent event);

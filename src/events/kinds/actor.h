@@ -23,7 +23,8 @@ enum class Origin : std::uint8_t {
   journal,
   syslog,
   utmp,
-  yara
+  yara,
+  engines
 };
 
 std::string_view name_of(Origin origin) noexcept;

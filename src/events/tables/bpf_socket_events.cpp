@@ -85,6 +85,8 @@ Table bpf_socket_events() {
       .column(
           "socket_cookie", [](const Row& row) { return row.event.cookie; }, "Joins what happens to one socket.", HIDDEN)
       .column("container_id", row::container_id, "Container of the process.", HIDDEN)
+      .column("container_name", row::container_name, "Name of the container, as its engine has it.", HIDDEN)
+      .column("container_image", row::container_image, "Image of the container, likewise.", HIDDEN)
       .column("unit", row::unit, "systemd unit of the process.", HIDDEN)
       .column("ancestors", row::ancestors, "Pids from the parent to 1, as a JSON array.", HIDDEN)
       .column("process_key", row::process_key, "The process, told from others with its pid: pid and start.", HIDDEN)

@@ -42,6 +42,8 @@ Table file_events() {
       .column("pid", BIGINT, file_row::pid, "Process that did it; empty where the source does not tell.", HIDDEN)
       .column("exe", TEXT, row::path, "Its executable.", HIDDEN)
       .column("container_id", TEXT, row::container_id, "Its container.", HIDDEN)
+      .column("container_name", TEXT, row::container_name, "Name of the container, as its engine has it.", HIDDEN)
+      .column("container_image", TEXT, row::container_image, "Image of the container, likewise.", HIDDEN)
       .column(
           "sha512", TEXT, [](const Row& row) { return row.event.sha512; }, "SHA-512 of the content.", HIDDEN)
       .example("SELECT target_path, action, sha256 FROM file_events WHERE category = 'etc'")

@@ -93,6 +93,8 @@ Table process_events() {
           "syscall", TEXT, [](const Row& row) { return row.event.syscall; },
           "The system call: execve, execveat, fork, clone, kill…")
       .column("container_id", row::container_id, "Container of the process.", HIDDEN)
+      .column("container_name", row::container_name, "Name of the container, as its engine has it.", HIDDEN)
+      .column("container_image", row::container_image, "Image of the container, likewise.", HIDDEN)
       .column("unit", row::unit, "systemd unit of the process.", HIDDEN)
       .column("ancestors", row::ancestors, "Pids from the parent to 1, as a JSON array.", HIDDEN)
       .column(

@@ -49,6 +49,8 @@ Table process_file_events() {
       .column("uptime", BIGINT, row::uptime, "The time of the event, in seconds since the machine was started.")
       .column("eid", TEXT, &Row::eid, "Number of the event.", HIDDEN)
       .column("container_id", row::container_id, "Container of the process.", HIDDEN)
+      .column("container_name", row::container_name, "Name of the container, as its engine has it.", HIDDEN)
+      .column("container_image", row::container_image, "Image of the container, likewise.", HIDDEN)
       .column("process_key", row::process_key, "The process, told from others with its pid: pid and start.", HIDDEN)
       .example("SELECT time, executable, operation, path FROM process_file_events WHERE operation = 'write'")
       .note("By audit, which tells of every call of every program: file_events costs less.");

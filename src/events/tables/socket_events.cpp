@@ -55,6 +55,8 @@ Table socket_events() {
           HIDDEN)
       .column("status", TEXT, status, "succeeded, failed, in_progress (connect) or no_client (accept).")
       .column("container_id", row::container_id, "Container of the process.", HIDDEN)
+      .column("container_name", row::container_name, "Name of the container, as its engine has it.", HIDDEN)
+      .column("container_image", row::container_image, "Image of the container, likewise.", HIDDEN)
       .column("unit", row::unit, "systemd unit of the process.", HIDDEN)
       .column("source", row::origin, "Who said so: bpf or audit.", HIDDEN)
       .column(

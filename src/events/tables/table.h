@@ -63,6 +63,8 @@ inline constexpr auto login_uid = [](const auto& row) {
 };
 inline constexpr auto session = [](const auto& row) { return row.event.actor.ids.session; };
 inline constexpr auto container_id = [](const auto& row) { return row.event.actor.container_id; };
+inline constexpr auto container_name = [](const auto& row) { return row.event.actor.container_name; };
+inline constexpr auto container_image = [](const auto& row) { return row.event.actor.container_image; };
 inline constexpr auto unit = [](const auto& row) { return row.event.actor.unit; };
 inline constexpr auto ancestors = [](const auto& row) { return json_of(row.event.actor.ancestors); };
 // Joins what one process did over tables, also when its pid has come again.
@@ -84,6 +86,8 @@ TableBuilder<EventRow<Event>>&& with_attribution(TableBuilder<EventRow<Event>>&&
       .column("container_id", TEXT, row::container_id, "Container of the process.")
       .column("unit", TEXT, row::unit, "systemd unit of the process.")
       .column("ancestors", TEXT, row::ancestors, "Pids from the parent to 1, as a JSON array.", HIDDEN)
+      .column("container_name", TEXT, row::container_name, "Name of the container, as its engine has it.", HIDDEN)
+      .column("container_image", TEXT, row::container_image, "Image of the container, likewise.", HIDDEN)
       .column("process_key", TEXT, row::process_key, "The process, told from others with its pid: pid and start.",
               HIDDEN)
       .column("source", TEXT, row::origin, "Who said so: bpf, audit…", HIDDEN);

@@ -7,6 +7,9 @@
 #include "events/bpf/programs/groups.h"
 #include "events/bpf/programs/maps.h"
 
+// An object that tells of nothing may include what others tell with.
+#pragma clang diagnostic ignored "-Wundefined-internal"
+
 // Puts a record of `group`, 0: that of the current task, into the ring and counts it. False: it is lost.
 __attribute__((unused)) static __always_inline bool give(void* ring, struct wire_counters* counts, const void* record,
                                                          __u64 size, __u64 group);

@@ -164,17 +164,27 @@ struct sock_common {
   volatile unsigned char skc_state;
   struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
   possible_net_t skc_net;
+  unsigned long skc_flags;
   atomic64_t skc_cookie;  // 0 until somebody asks for it
 };
 struct socket;
+struct cgroup;
+struct sock_cgroup_data {
+  struct cgroup* cgroup;  // before 5.16 a number among others
+};
 struct sock {
   struct sock_common __sk_common;
   __u16 sk_type, sk_protocol;
   int sk_err;
   struct socket* sk_socket;  // NULL until a process has it
+  struct sock_cgroup_data sk_cgrp_data;
 };
+enum sock_flags { SOCK_DONE = 1 };
 struct inet_sock {
   __be16 inet_sport;
+};
+struct tcp_sock {
+  __u64 bytes_sent, bytes_retrans, bytes_received;
 };
 struct socket {
   struct sock* sk;

@@ -20,6 +20,7 @@ enum wire_program {
   WIRE_PROGRAM_DATAGRAMS,
   WIRE_PROGRAM_BIND,
   WIRE_PROGRAM_UNIX,
+  WIRE_PROGRAM_CLOSE,
   WIRE_PROGRAM_DNS,
   WIRE_PROGRAM_PTRACE,
   WIRE_PROGRAM_MODULE,
@@ -110,6 +111,7 @@ enum wire_kind {
   WIRE_SIGNAL,
   WIRE_SOCKET,
   WIRE_UNIX,
+  WIRE_CLOSE,
   WIRE_DNS,
   WIRE_MODULE,
   WIRE_CALL,
@@ -238,6 +240,12 @@ struct wire_unix {
   __s32 descriptor;  // -1: not known
   __u32 size;        // of the name: unix(7)
   char name[112];    // a path with a NUL behind it, or one that begins with a NUL; what is behind that is not of it
+};
+
+// A connection that is over; the actor is nobody.
+struct wire_close {
+  struct wire_socket socket;
+  __u64 sent, received;  // bytes, what was sent again not counted
 };
 
 #define WIRE_DNS_MOST 1232

@@ -1,0 +1,220 @@
+#include "events/containers/engine_source.h"
+
+#include <fmt/format.h>
+#include <sys/inotify.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/clock_reading.h"
+
+namespace osprey::events {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kPatience = 3 * kSecond;  // for names
+constexpr std::uint64_t kAgain = 5 * kSecond;     // between two looks for folders that are not there
+constexpr std::uint32_t kMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::size_t kIdSize = 64;  // of docker, containers/storage and CRI
+
+std::string parent_of(const std::string& path) { return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)); }
+
+}  // namespace
+
+std::vector<EngineFolder> engine_folders(const Root& root) {
+  using Ids = EngineFolder::Ids;
+  using Names = EngineFolder::Names;
+  std::vector<EngineFolder> folders;
+  folders.push_back({docker_folder(root) + "/containers", "docker", Ids::hexadecimal, Names::docker});
+  const auto storage = storage_folder(root);
+  for (const auto* driver : {"overlay", "vfs", "btrfs", "zfs"})
+    folders.push_back({fmt::format("{}/{}-containers", storage, driver), "podman", Ids::hexadecimal, Names::storage});
+  // Of Kubernetes' containers the plugin's own folders tell from when they are made; of others the tasks that they are
+  // run as.
+  folders.push_back(
+      {"/var/lib/containerd/io.containerd.grpc.v1.cri/containers", "containerd", Ids::hexadecimal, Names::bundle});
+  folders.push_back({"/run/containerd/io.containerd.runtime.v2.task/default", "containerd", Ids::names, Names::bundle});
+  folders.push_back({"/var/lib/lxc", "lxc", Ids::names, Names::none});
+  return folders;
+}
+
+Result<void> EngineSource::open(const Demand&) {
+  if (watches_.descriptor() >= 0) return {};
+  TRY(watches_.open());
+  folders_.clear();
+  for (auto& what : engine_folders(root_)) {
+    folders_.emplace_back().what = std::move(what);
+    settle(folders_.back(), nullptr);
+  }
+  next_settle_ = boot_nanoseconds() + kAgain;
+  return {};
+}
+
+void EngineSource::close() noexcept {
+  watches_.close();
+  folders_.clear();
+  containers_ = unnamed_ = 0;
+}
+
+// Watches the folder, or the nearest above it that is there. One that was not there and is now has its containers told.
+void EngineSource::settle(Folder& folder, EventSink* sink) {
+  folder.is_stale = false;
+  for (auto path = folder.what.path;; path = parent_of(path)) {
+    const auto directory = root_.open_path(path);
+    const int watch = directory ? watches_.add(directory->get(), kMask | IN_ONLYDIR) : -1;
+    if (watch < 0 && path != "/") continue;
+    const bool is_there = path == folder.what.path;
+    const bool is_same = std::exchange(folder.watch, watch) == watch;
+    if (std::exchange(folder.is_there, is_there) != is_there || (is_there && !is_same)) list(folder, sink);
+    return;
+  }
+}
+
+// What is there and what is not any more, against what is known.
+void EngineSource::list(Folder& folder, EventSink* sink) {
+  std::set<std::string, std::less<>> there;
+  if (const auto entries = root_.list(folder.what.path))
+    for (const auto& entry : *entries) there.insert(entry.name);
+  for (auto it = folder.containers.begin(); it != folder.containers.end();) {
+    const auto container = it++;
+    if (!there.contains(container->first) && sink != nullptr) gone(folder, container, *sink);
+  }
+  for (const auto& id : there) appeared(folder, id);
+  if (sink != nullptr) return;
+  // They were there before us.
+  name(folder);
+  for (auto& [id, container] : folder.containers)
+    if (std::exchange(container.made, 0) != 0) --unnamed_;
+}
+
+bool EngineSource::is_container(const EngineFolder& folder, std::string_view id) const {
+  if (folder.ids == EngineFolder::Ids::names) return !id.starts_with('.');
+  return id.size() == kIdSize && id.find_first_not_of("0123456789abcdef") == id.npos;
+}
+
+void EngineSource::appeared(Folder& folder, std::string_view id) {
+  if (!is_container(folder.what, id) || folder.containers.contains(id)) return;
+  if (containers_ >= kMost) {
+    ++too_many_;
+    return;
+  }
+  folder.containers.emplace(id, Known{{}, boot_nanoseconds()});
+  ++containers_;
+  ++unnamed_;
+}
+
+void EngineSource::gone(Folder& folder, std::map<std::string, Known, std::less<>>::iterator container,
+                        EventSink& sink) {
+  auto& [id, known] = *container;
+  const auto moment = boot_nanoseconds();
+  if (known.made != 0) {
+    tell(folder, id, known.name, "create", known.made, sink);
+    --unnamed_;
+  }
+  tell(folder, id, known.name, "destroy", moment, sink);
+  folder.containers.erase(container);
+  --containers_;
+}
+
+// Looks for the names of those that have none.
+void EngineSource::name(Folder& folder) const {
+  using Names = EngineFolder::Names;
+  const auto wants = [](const auto& one) { return one.second.made != 0; };
+  if (folder.what.names == Names::none || std::ranges::none_of(folder.containers, wants)) return;
+  std::map<std::string, ContainerName, std::less<>> stored;
+  if (folder.what.names == Names::storage)
+    for (const auto* file : {"containers.json", "volatile-containers.json"})
+      if (const auto text = root_.read(fmt::format("{}/{}", folder.what.path, file)))
+        stored.merge(parse_storage_containers(text->bytes));
+  for (auto& [id, known] : folder.containers) {
+    if (known.made == 0) continue;
+    std::optional<ContainerName> found;
+    if (folder.what.names == Names::storage) {
+      if (const auto one = stored.find(id); one != stored.end()) found = one->second;
+    } else if (folder.what.names == Names::docker) {
+      if (const auto text = root_.read(fmt::format("{}/{}/config.v2.json", folder.what.path, id)))
+        found = parse_docker_config(text->bytes);
+    } else {
+      for (const auto* name : {"default", "k8s.io"})
+        if (!found)
+          if (const auto text =
+                  root_.read(fmt::format("/run/containerd/io.containerd.runtime.v2.task/{}/{}/config.json", name, id)))
+            found = parse_oci_annotations(text->bytes);
+    }
+    if (found) known.name = std::move(*found);
+  }
+}
+
+void EngineSource::tell_named(Folder& folder, EventSink& sink, std::uint64_t moment) {
+  name(folder);
+  for (auto& [id, known] : folder.containers) {
+    const bool is_late = moment > known.made + kPatience;
+    if (known.made == 0 || (known.name.name.empty() && folder.what.names != EngineFolder::Names::none && !is_late))
+      continue;
+    tell(folder, id, known.name, "create", std::exchange(known.made, 0), sink);
+    --unnamed_;
+  }
+}
+
+void EngineSource::tell(const Folder& folder, const std::string& id, const ContainerName& name, std::string_view action,
+                        std::uint64_t moment, EventSink& sink) {
+  ContainerEvent event;
+  event.header.moment = moment;
+  event.action = action;
+  event.container_id = id;
+  event.engine = name.engine.empty() ? folder.what.engine : name.engine;
+  event.name = name.name;
+  event.image = name.image;
+  ++kept_;
+  sink.take(&event);
+}
+
+void EngineSource::take(const DirectoryEvent& event, EventSink& sink) {
+  if (event.mask & IN_Q_OVERFLOW) {
+    ++overflowed_;
+    for (auto& folder : folders_) folder.is_stale = true;
+    for (auto& folder : folders_)
+      if (folder.is_there) list(folder, &sink);
+    return;
+  }
+  for (auto& folder : folders_) {
+    if (folder.watch != event.watch) continue;
+    if (!folder.is_there || event.name.empty()) {
+      folder.is_stale = true;
+    } else if (event.mask & (IN_CREATE | IN_MOVED_TO)) {
+      appeared(folder, event.name);
+    } else if (const auto known = folder.containers.find(event.name); known != folder.containers.end()) {
+      gone(folder, known, sink);
+    } else {
+      ++filtered_;
+    }
+  }
+}
+
+Result<bool> EngineSource::next(EventSink& sink, std::size_t) {
+  for (;;) {
+    const auto events = TRY(watches_.read());
+    if (events.empty()) break;
+    for (const auto& event : events) take(event, sink);
+  }
+  const auto moment = boot_nanoseconds();
+  const bool is_due = moment >= next_settle_;
+  if (is_due) next_settle_ = moment + kAgain;
+  for (auto& folder : folders_)
+    if (folder.is_stale || (is_due && !folder.is_there)) settle(folder, &sink);
+  if (unnamed_ > 0)
+    for (auto& folder : folders_) tell_named(folder, sink, moment);
+  return false;
+}
+
+SourceCounts EngineSource::counts() const {
+  SourceCounts counts;
+  counts.kept = kept_;
+  counts.filtered = filtered_;
+  counts.dropped.push_back({"kernel queue", "fs.inotify.max_queued_events", overflowed_, false});
+  counts.dropped.push_back({"containers", fmt::format("more than {}", kMost), too_many_, true});
+  return counts;
+}
+
+}  // namespace osprey::events

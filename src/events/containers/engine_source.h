@@ -1,0 +1,87 @@
+// Containers that are made and removed, whether or not anything ever runs in them: from the folders in which engines
+// keep one for each container. No engine is asked and none is woken.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/root.h"
+#include "events/enrich/containers.h"
+#include "events/inotify/inotify_watches.h"
+#include "events/source.h"
+
+namespace osprey::events {
+
+// A folder of containers: each is a directory in it.
+struct EngineFolder {
+  // What its directories are named for.
+  enum class Ids { hexadecimal, names };
+  // Where names and images stand.
+  enum class Names { docker, storage, bundle, none };
+
+  std::string path;
+  std::string engine;
+  Ids ids = Ids::hexadecimal;
+  Names names = Names::none;
+};
+
+// Of the engines that there may be: docker, podman and CRI-O (containers/storage), containerd's own and Kubernetes',
+// LXC.
+std::vector<EngineFolder> engine_folders(const Root& root);
+
+// ContainerEvent with "create" and "destroy". Watches each folder, or while it is not there whatever is above it, by
+// inotify(7). A container is told once its files say its name and image, or when they have not for three seconds.
+// Needs to read what engines keep for root: CAP_DAC_READ_SEARCH unless it is root's. Bounded: of more containers at a
+// time than kMost nothing is told.
+class EngineSource final : public Source {
+ public:
+  static constexpr std::size_t kMost = 16'384;
+
+  explicit EngineSource(Root root) : root_(std::move(root)) {}
+
+  Origin origin() const noexcept override { return Origin::engines; }
+  Kinds offers() const override { return Kinds().set(kKind<ContainerEvent>); }
+  Result<void> open(const Demand& demand) override;
+  int descriptor() const noexcept override { return watches_.descriptor(); }
+  Result<bool> next(EventSink& sink, std::size_t most) override;
+  SourceCounts counts() const override;
+  void close() noexcept override;
+
+ private:
+  struct Known {
+    ContainerName name;
+    std::uint64_t made = 0;  // moment; 0: it has been told, or was there before us
+  };
+  struct Folder {
+    EngineFolder what;
+    int watch = -1;
+    bool is_there = false;  // the watch is of itself, not of what is above
+    bool is_stale = false;  // something came or went on the way to it
+    std::map<std::string, Known, std::less<>> containers;
+  };
+
+  void take(const DirectoryEvent& event, EventSink& sink);
+  void settle(Folder& folder, EventSink* sink);
+  void list(Folder& folder, EventSink* sink);
+  void appeared(Folder& folder, std::string_view id);
+  void gone(Folder& folder, std::map<std::string, Known, std::less<>>::iterator container, EventSink& sink);
+  bool is_container(const EngineFolder& folder, std::string_view id) const;
+  void name(Folder& folder) const;
+  void tell_named(Folder& folder, EventSink& sink, std::uint64_t moment);
+  void tell(const Folder& folder, const std::string& id, const ContainerName& name, std::string_view action,
+            std::uint64_t moment, EventSink& sink);
+
+  const Root root_;
+  InotifyWatches watches_;
+  std::vector<Folder> folders_;
+  std::size_t containers_ = 0;
+  std::size_t unnamed_ = 0;  // that are not told yet
+  std::uint64_t next_settle_ = 0;
+  std::atomic<std::uint64_t> kept_ = 0, filtered_ = 0, overflowed_ = 0, too_many_ = 0;
+};
+
+}  // namespace osprey::events

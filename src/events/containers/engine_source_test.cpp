@@ -1,0 +1,121 @@
+#include "events/containers/engine_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace osprey::events {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// EVT-35, CTR-13: what engines leave on disk, as docker 20.10 and podman 4.3 did.
+class Engines : public testing::Test, public EventSink {
+ protected:
+  Engines() {
+    std::string pattern = fs::temp_directory_path() / "osprey-engines-XXXXXX";
+    top = ::mkdtemp(pattern.data());
+  }
+  ~Engines() override { fs::remove_all(top); }
+
+  void take(AnyEvent any) override {
+    const auto& event = *std::get<ContainerEvent*>(any);
+    rows.push_back(std::string(event.action)
+                       .append(" ")
+                       .append(event.container_id.substr(0, 4))
+                       .append(" ")
+                       .append(event.engine)
+                       .append(" ")
+                       .append(event.name)
+                       .append(" ")
+                       .append(event.image));
+    EXPECT_NE(event.header.moment, 0U);
+  }
+  void forked(const ProcessKey&, const ProcessKey&) override {}
+  void exited(const ProcessKey&) override {}
+
+  void open() {
+    source.emplace(Root::at(top).value());
+    ASSERT_TRUE(source->open({}));
+  }
+  std::vector<std::string> told() {
+    rows.clear();
+    EXPECT_TRUE(source->next(*this, 100));
+    return std::move(rows);
+  }
+  void write(const std::string& path, const std::string& text) {
+    fs::create_directories(fs::path(top + path).parent_path());
+    std::ofstream(top + path) << text;
+  }
+  void docker(const std::string& id, const std::string& name) {
+    write("/var/lib/docker/containers/" + id + "/config.v2.json",
+          R"({"ID":")" + id + R"(","Config":{"Image":"shop:1"},"Name":"/)" + name + R"("})");
+  }
+
+  std::string top;
+  std::optional<EngineSource> source;
+  std::vector<std::string> rows;
+  const std::string one = std::string(63, '0') + "1";
+  const std::string two = "2" + std::string(63, 'a');
+};
+
+TEST_F(Engines, WhatIsMadeAndRemovedIsTold) {
+  docker(one, "there-before");
+  open();
+  EXPECT_THAT(told(), IsEmpty());
+  docker(two, "web");
+  EXPECT_THAT(told(), ElementsAre("create 2aaa docker web shop:1"));
+  EXPECT_THAT(told(), IsEmpty());
+  fs::remove_all(top + "/var/lib/docker/containers/" + one);
+  fs::remove_all(top + "/var/lib/docker/containers/" + two);
+  EXPECT_THAT(told(), ElementsAre("destroy 0000 docker there-before shop:1", "destroy 2aaa docker web shop:1"));
+  fs::create_directories(top + "/var/lib/docker/containers/tmp");
+  EXPECT_THAT(told(), IsEmpty()) << "no container";
+}
+
+TEST_F(Engines, ItsNameMayComeLaterThanTheContainer) {
+  const std::string storage = "/var/lib/containers/storage/vfs-containers/";
+  fs::create_directories(top + storage);
+  open();
+  fs::create_directories(top + storage + one);
+  EXPECT_THAT(told(), IsEmpty());
+  write(
+      storage + "containers.json",
+      R"([{"id":")" + one + R"(","names":["box"],"image":"f00","metadata":"{\"image-name\":\"localhost/tool:2\"}"}])");
+  EXPECT_THAT(told(), ElementsAre("create 0000 podman box localhost/tool:2"));
+  // Another that goes before anybody wrote its name.
+  fs::create_directories(top + storage + two);
+  EXPECT_THAT(told(), IsEmpty());
+  fs::remove_all(top + storage + two);
+  EXPECT_THAT(told(), ElementsAre("create 2aaa podman  ", "destroy 2aaa podman  "));
+}
+
+TEST_F(Engines, AnEngineMayComeAndGo) {
+  open();
+  docker(one, "first");
+  EXPECT_THAT(told(), ElementsAre("create 0000 docker first shop:1"));
+  fs::remove_all(top + "/var/lib/docker");
+  EXPECT_THAT(told(), ElementsAre("destroy 0000 docker first shop:1"));
+  docker(two, "again");
+  EXPECT_THAT(told(), ElementsAre("create 2aaa docker again shop:1"));
+  write("/var/lib/lxc/guest/config", "");
+  EXPECT_THAT(told(), ElementsAre("create gues lxc  "));
+  source->close();
+  EXPECT_EQ(source->descriptor(), -1);
+}
+
+TEST_F(Engines, FoldersAreWhereTheyAreConfigured) {
+  write("/etc/docker/daemon.json", R"({"data-root": "/data/docker"})");
+  write("/etc/containers/storage.conf", "graphroot = \"/data/storage\"\n");
+  const auto folders = engine_folders(Root::at(top).value());
+  EXPECT_EQ(folders.at(0).path, "/data/docker/containers");
+  EXPECT_EQ(folders.at(1).path, "/data/storage/overlay-containers");
+}
+
+}  // namespace
+}  // namespace osprey::events
