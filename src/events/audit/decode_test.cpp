@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -150,6 +151,30 @@ TEST(AuditDecode, SocketsOfEveryFamilyAndEveryOutcome) {
     EXPECT_EQ(event.socket, expected[i].path);
     EXPECT_TRUE(event.descriptor);
   }
+}
+
+// log_format=ENRICHED, name_format=USER: with a node before each line, and names behind byte 0x1D.
+TEST(AuditDecode, ALogThatAuditdHasEnrichedSaysTheSame) {
+  auto options = all_options();
+  options.failed_socket_events = true;
+  const auto sink = replayed("auditd.txt", options);
+  const auto execs = execs_of(sink.all<ProcessEvent>());
+  ASSERT_EQ(execs.size(), 2U);
+  EXPECT_EQ(execs[0].arguments, (Texts{"true", "quote\"d", "new\nline", "", "\xFF\xFE", "a b", "\x1D"}));
+  ASSERT_EQ(execs[1].arguments.size(), 13U);
+  for (std::size_t i = 1; i < 13; ++i) EXPECT_EQ(execs[1].arguments[i], std::string(900, 'x') + std::to_string(i - 1));
+  for (const auto& exec : execs) {
+    EXPECT_EQ(exec.actor.ids.uid, 4242U);
+    EXPECT_FALSE(exec.actor.ids.login_uid);
+    EXPECT_EQ(exec.executable.uid, 0U);
+    EXPECT_EQ(exec.filename, "/bin/true");
+    EXPECT_EQ(exec.cwd, "/tmp");
+  }
+  std::vector<std::string> connects;
+  for (const auto& event : sink.all<SocketEvent>())
+    connects.push_back(fmt::format("{} {} {}{}", event.result, event.family, event.remote_address, event.socket));
+  EXPECT_THAT(connects,
+              ::testing::ElementsAre("-111 2 127.0.0.1", "-111 10 ::1", "-2 1 /tmp/no such", "-111 1 @abstract"));
 }
 
 TEST(AuditDecode, WhatOsqueryLeavesOutOfSocketsIsLeftOut) {
