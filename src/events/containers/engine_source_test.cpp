@@ -60,8 +60,8 @@ class Engines : public testing::Test, public EventSink {
   std::string top;
   std::optional<EngineSource> source;
   std::vector<std::string> rows;
-  const std::string one = std::string(63, '0') + "1";
-  const std::string two = "2" + std::string(63, 'a');
+  const std::string one = std::string(63, '0').append("1");
+  const std::string two = std::string("2").append(63, 'a');
 };
 
 TEST_F(Engines, WhatIsMadeAndRemovedIsTold) {
