@@ -70,7 +70,7 @@ bool failed_execs(const Demand& demand) { return of<ProcessEvent>(demand) && dem
 
 bool security_calls(const Demand& demand) {
   return of<PtraceEvent>(demand) || of<BpfLoadEvent>(demand) || of<NamespaceEvent>(demand) ||
-         of<PrivilegeEvent>(demand);
+         of<PrivilegeEvent>(demand) || of<KernelModuleEvent>(demand);
 }
 
 constexpr std::array kPrograms = {
@@ -88,6 +88,7 @@ constexpr std::array kPrograms = {
     ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
     ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
     ProgramEntry{"modules", WIRE_PROGRAM_MODULE, of<KernelModuleEvent>},
+    ProgramEntry{"module_calls", WIRE_PROGRAM_MODULE_CALL, of<KernelModuleEvent>},
     ProgramEntry{"bpf_load", WIRE_PROGRAM_BPF_LOAD, of<BpfLoadEvent>},
     ProgramEntry{"namespaces", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
     ProgramEntry{"namespace_fork", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
@@ -158,7 +159,7 @@ class Opened final : public BpfSource {
   ~Opened() override { close(); }
 
   Origin origin() const noexcept override { return Origin::bpf; }
-  Kinds offers() const override { return ::access(kTypes, R_OK) == 0 ? offered() : Kinds(); }
+  Kinds offers() const override;
   Result<void> open(const Demand& demand) override;
   int descriptor() const noexcept override { return ready_.get(); }
   Result<bool> next(EventSink& sink, std::size_t most) override;
@@ -206,6 +207,14 @@ class Opened final : public BpfSource {
   std::vector<std::size_t> rows_;     // of the map `filters`: their places in pushed_
 };
 
+Kinds Opened::offers() const {
+  if (::access(kTypes, R_OK) != 0) return {};
+  auto kinds = offered();
+  // A kernel without modules has none of the tracepoints; who tries to load one is told by audit.
+  if (::access("/proc/modules", F_OK) != 0) kinds.reset(kKind<KernelModuleEvent>);
+  return kinds;
+}
+
 int Opened::map(std::string_view name) const {
   const auto found = maps_.find(name);
   return found == maps_.end() ? -1 : found->second.get();
@@ -218,7 +227,9 @@ wire_counters Opened::read_counters(int fd, std::uint32_t row) const {
   return std::bit_cast<wire_counters>(numbers);
 }
 
-Result<void> Opened::open(const Demand& demand) {
+Result<void> Opened::open(const Demand& wanted) {
+  auto demand = wanted;
+  demand.kinds &= offers();
   module_ = TRY(open_module<BpfModule>());
   if (!ready_) ready_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!ready_) return system_failure("bpf");

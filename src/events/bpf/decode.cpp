@@ -173,9 +173,10 @@ std::string_view fork_name(std::int32_t call, bool compat) {
 
 std::string_view call_name(std::uint32_t call) {
   constexpr std::array<std::string_view, WIRE_CALLS> kNames = {
-      "execve", "execveat", "ptrace",    "process_vm_readv", "process_vm_writev", "bpf",        "unshare",
-      "setns",  "clone",    "mount",     "umount",           "move_mount",        "pivot_root", "chroot",
-      "setuid", "setreuid", "setresuid", "setgid",           "setregid",          "setresgid",  "capset"};
+      "execve",      "execveat",     "ptrace",       "process_vm_readv", "process_vm_writev", "bpf",        "unshare",
+      "setns",       "clone",        "mount",        "umount",           "move_mount",        "pivot_root", "chroot",
+      "setuid",      "setreuid",     "setresuid",    "setgid",           "setregid",          "setresgid",  "capset",
+      "init_module", "finit_module", "delete_module"};
   return call < kNames.size() ? kNames[call] : "";
 }
 
@@ -267,8 +268,6 @@ std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, Even
       return dns(record, sink);
     case WIRE_SIGNAL:
       return one(signal(record, sink));
-    case WIRE_MODULE:
-      return one(module(record, sink));
     case WIRE_CALL:
       return one(call(record, sink));
     default:
@@ -524,20 +523,6 @@ bool Decoder::signal(std::span<const std::byte> record, EventSink& sink) {
   return true;
 }
 
-bool Decoder::module(std::span<const std::byte> record, EventSink& sink) {
-  wire_module wire;
-  if (!read(record, wire)) return false;
-  const auto taints = wire.taints ? fmt::format("{:#x}", wire.taints) : std::string();
-  KernelModuleEvent event;
-  event.header.moment = wire.event.moment;
-  fill(event.actor, wire.event.actor);
-  event.action = wire.loaded ? "load" : "unload";
-  event.name = text_of(wire.name);
-  event.taints = taints;
-  sink.take(&event);
-  return true;
-}
-
 bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
   wire_call wire;
   if (!read(record, wire)) return false;
@@ -639,6 +624,27 @@ bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
       event.before.session = event.actor.ids.session;
       event.old_capabilities = wire.old_capabilities;
       event.new_capabilities = wire.capabilities;
+      sink.take(&event);
+      return true;
+    }
+    case WIRE_CALL_INIT_MODULE:
+    case WIRE_CALL_FINIT_MODULE:
+    case WIRE_CALL_DELETE_MODULE:
+    case WIRE_CALLS: {
+      const bool unloads = wire.module_event == WIRE_MODULE_GONE ||
+                           (wire.module_event == WIRE_MODULE_CALL && wire.call == WIRE_CALL_DELETE_MODULE);
+      const auto taints = wire.taints ? fmt::format("{:#x}", wire.taints) : std::string();
+      KernelModuleEvent event;
+      begin(event);
+      event.action = unloads ? "unload" : "load";
+      event.method = call_name(wire.call);
+      event.name = without_nul(text[0]);
+      if (!text[1].empty()) {
+        assemble(path_, text[1], wire.event.flags & WIRE_PATH_CUT);
+        event.path = path_;
+      }
+      event.parameters = without_nul(text[2]);
+      event.taints = taints;
       sink.take(&event);
       return true;
     }

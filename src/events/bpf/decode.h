@@ -49,7 +49,6 @@ class Decoder {
   std::optional<std::size_t> dns(std::span<const std::byte> record, EventSink& sink);
   bool socket(std::span<const std::byte> record, EventSink& sink);
   bool signal(std::span<const std::byte> record, EventSink& sink);
-  bool module(std::span<const std::byte> record, EventSink& sink);
   bool call(std::span<const std::byte> record, EventSink& sink);
   bool exec(std::span<const std::byte> record, EventSink& sink);
   void give_rights_of(const wire_exec& wire, const Actor& actor, EventSink& sink);

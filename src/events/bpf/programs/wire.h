@@ -26,6 +26,7 @@ enum wire_program {
   WIRE_PROGRAM_NAMESPACE,
   WIRE_PROGRAM_CREDENTIALS,
   WIRE_PROGRAM_COMPAT,
+  WIRE_PROGRAM_MODULE_CALL,
   WIRE_PROGRAMS
 };
 
@@ -77,7 +78,6 @@ enum wire_kind {
   WIRE_SIGNAL,
   WIRE_SOCKET,
   WIRE_DNS,
-  WIRE_MODULE,
   WIRE_CALL,
   WIRE_TASK  // of the iterator that seeds the process tree
 };
@@ -221,14 +221,6 @@ struct wire_signal {
   __s32 code;  // si_code of sigaction(2)
 };
 
-struct wire_module {
-  struct wire_event event;
-  __u64 taints;  // bits, Documentation/admin-guide/tainted-kernels.rst
-  __u32 loaded;  // 0: it goes
-  __u32 reserved;
-  char name[56];
-};
-
 enum wire_call_name {
   WIRE_CALL_EXECVE,
   WIRE_CALL_EXECVEAT,
@@ -251,10 +243,16 @@ enum wire_call_name {
   WIRE_CALL_SETREGID,
   WIRE_CALL_SETRESGID,
   WIRE_CALL_CAPSET,
+  WIRE_CALL_INIT_MODULE,
+  WIRE_CALL_FINIT_MODULE,
+  WIRE_CALL_DELETE_MODULE,
   WIRE_CALLS
 };
 
-// A system call that has returned. What of it is set, and what the texts are, depends on the call.
+enum wire_module_event { WIRE_MODULE_CALL, WIRE_MODULE_LOADED, WIRE_MODULE_GONE };
+
+// A system call that has returned, or what the kernel did in one. What of it is set, and what the texts are, depends on
+// the call.
 struct wire_call {
   struct wire_event event;
   __s64 result;
@@ -268,7 +266,8 @@ struct wire_call {
   char program_name[16];
   __u8 program_tag[8];
   __u32 lengths[3];
-  __u32 reserved;
+  __u32 module_event;  // wire_module_event
+  __u64 taints;        // of a module: bits, Documentation/admin-guide/tainted-kernels.rst
 };
 
 // Of the iterator, one after the other: path and control group follow, as in an exec.
