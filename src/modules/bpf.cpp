@@ -157,13 +157,17 @@ Result<void> sum(int map, std::uint32_t row, std::uint64_t* into, std::size_t nu
   return {};
 }
 
-Result<void> set(int map, std::uint32_t row, const void* value) {
-  if (bpf_map_update_elem(map, &row, value, BPF_ANY) != 0) return system_failure("bpf map");
+Result<void> put(int map, const void* key, const void* value) {
+  if (bpf_map_update_elem(map, key, value, BPF_ANY) != 0) return system_failure("bpf map");
   return {};
 }
+
+Result<void> set(int map, std::uint32_t row, const void* value) { return put(map, &row, value); }
 
 }  // namespace
 }  // namespace osprey::events::bpf
 
-OSPREY_MODULE(osprey::events::bpf::BpfModule) = {
-    .load = osprey::events::bpf::Loaded::make, .sum = osprey::events::bpf::sum, .set = osprey::events::bpf::set};
+OSPREY_MODULE(osprey::events::bpf::BpfModule) = {.load = osprey::events::bpf::Loaded::make,
+                                                 .sum = osprey::events::bpf::sum,
+                                                 .put = osprey::events::bpf::put,
+                                                 .set = osprey::events::bpf::set};

@@ -134,7 +134,7 @@ def test_modules_that_come_and_go(told):
     """EVT-17, EVT-19."""
     told = [[event[name] for name in ("action", "method", "name", "path", "parameters", "result")] for event in of(told, "kernel_module")]
     assert told == [
-        ["load", "finit_module", "dummy", "/modules/dummy.ko", "numdummies=2", 0],
+        ["load", "finit_module", "dummy", "/modules/dummy.ko", "numdummies=2 ", 0],
         ["load", "finit_module", "", "/modules/dummy.ko", "", -17],
         ["load", "init_module", "", "", "", -17],  # busybox tries again
         ["unload", "delete_module", "dummy", "", "", 0],

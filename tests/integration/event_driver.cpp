@@ -1,5 +1,5 @@
 // event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--filters=RULE;…] [--quiet]
-// [--ring=BYTES]: opens a source of events and tells on standard output, a JSON object a line, what it says.
+// [--ring=BYTES] [--watch=PATTERN,…]: opens a source of events and tells on standard output, a JSON object a line, what it says.
 //
 // Each event is {"family":…, its fields in the order of its fields()}; texts have bytes above 0x7f as U+0080 to U+00FF,
 // so that they can be compared byte by byte. {"ready":true} comes once the source is open. A line on standard input is
@@ -166,7 +166,12 @@ Options options_of(const std::vector<std::string_view>& arguments) {
       options.demand.forks = true;
     else if (name == "--kills")
       options.demand.kills = true;
-    else if (name == "--filters")
+    else if (name == "--watch") {
+      auto& category = options.demand.watched.emplace_back();
+      category.name = "watched";
+      category.accesses = true;
+      for (const auto pattern : split(argument, ',')) category.patterns.emplace_back(pattern);
+    } else if (name == "--filters")
       options.demand.filters = filters_of(argument);
     else if (name == "--quiet")
       options.quiet = true;

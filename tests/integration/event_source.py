@@ -33,6 +33,8 @@ FIELDS = {
     "namespace": (("header", HEADER), ("actor", ACTOR), "kind", "types", ("target", KEY), "source_path", "target_path",
                   "filesystem", "flags", "result"),
     "ptrace": (("header", HEADER), ("actor", ACTOR), "request", "method", ("target", KEY), "target_path", "target_uid", "result"),
+    "file": (("header", HEADER), ("actor", ACTOR), "action", "category", "path", "old_path", "transaction", ("file", FILE), "md5",
+             "sha1", "sha256", "sha512", "hashed", "coalesced", "mount_id", "container_path", "to_hash"),
     "bpf_load": (("header", HEADER), ("actor", ACTOR), "action", "program_id", "program_type", "name", "tag", "attach_target",
                  "helpers", "result"),
 }

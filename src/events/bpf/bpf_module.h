@@ -39,6 +39,8 @@ struct BpfModule {
   Result<std::unique_ptr<BpfProgram>> (*load)(const BpfLoad&);
   // A row of a per-processor map, all processors' 64-bit numbers added. `numbers`: how many a row has.
   Result<void> (*sum)(int map, std::uint32_t row, std::uint64_t* into, std::size_t numbers);
+  // Sets the value of a key, whose sizes are the map's.
+  Result<void> (*put)(int map, const void* key, const void* value);
   // Sets a row of an array.
   Result<void> (*set)(int map, std::uint32_t row, const void* value);
 };

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <linux/audit.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -73,6 +75,10 @@ bool security_calls(const Demand& demand) {
          of<PrivilegeEvent>(demand) || of<KernelModuleEvent>(demand);
 }
 
+bool opens(const Demand& demand) {
+  return of<FileEvent>(demand) && std::ranges::any_of(demand.watched, &WatchedCategory::accesses);
+}
+
 constexpr std::array kPrograms = {
     ProgramEntry{"sched_process_exit", WIRE_PROGRAM_EXIT, anything, true},
     ProgramEntry{"sched_process_fork", WIRE_PROGRAM_FORK, anything, true},
@@ -87,6 +93,8 @@ constexpr std::array kPrograms = {
     ProgramEntry{"bind", WIRE_PROGRAM_BIND, of<SocketEvent>},
     ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
     ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
+    ProgramEntry{.name = "opens", .row = WIRE_PROGRAM_OPEN, .wanted = opens, .otherwise = "open_calls"},
+    ProgramEntry{.name = "open_calls", .row = WIRE_PROGRAM_OPEN_CALL, .wanted = opens, .unless = "opens"},
     ProgramEntry{"modules", WIRE_PROGRAM_MODULE, of<KernelModuleEvent>},
     ProgramEntry{"module_calls", WIRE_PROGRAM_MODULE_CALL, of<KernelModuleEvent>},
     ProgramEntry{"bpf_load", WIRE_PROGRAM_BPF_LOAD, of<BpfLoadEvent>},
@@ -102,7 +110,7 @@ constexpr std::array kPrograms = {
 };
 
 // In the order in which they are read, so that a process is known before what it did.
-constexpr std::array<std::string_view, 3> kRings = {"process_ring", "network_ring", "security_ring"};
+constexpr std::array<std::string_view, 4> kRings = {"process_ring", "network_ring", "security_ring", "file_ring"};
 
 // Where cgroup v2 begins; empty: it is mounted nowhere.
 UniqueFd root_group() {
@@ -155,11 +163,12 @@ void add(wire_counters& to, const wire_counters& from) {
 
 class Opened final : public BpfSource {
  public:
-  explicit Opened(const BpfOptions& options) : options_(options) {}
+  explicit Opened(const BpfOptions& options) : options_(options), decoder_(options.meaning) {}
   ~Opened() override { close(); }
 
   Origin origin() const noexcept override { return Origin::bpf; }
   Kinds offers() const override;
+  Kinds adds() const override { return ::access(kTypes, R_OK) == 0 ? kinds<FileEvent>() : Kinds(); }
   Result<void> open(const Demand& demand) override;
   int descriptor() const noexcept override { return ready_.get(); }
   Result<bool> next(EventSink& sink, std::size_t most) override;
@@ -180,6 +189,7 @@ class Opened final : public BpfSource {
   Result<void> adopt_maps(const BpfProgram& program);
   void release_maps();
   Result<void> configure(const Demand& demand);
+  Result<void> watch();
   std::uint32_t push(const Demand& demand);
   std::uint64_t hits(std::uint32_t row) const;
   std::uint32_t processors() const { return static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF))); }
@@ -199,8 +209,10 @@ class Opened final : public BpfSource {
   std::map<std::string_view, std::uint64_t> misses_;  // of programs that have been unloaded since
   wire_counters past_[WIRE_PROGRAMS]{};               // of maps that are gone
   std::uint64_t kept_ = 0;
-  std::uint64_t unknown_ = 0;  // records that the decoder refused
-  std::uint64_t left_ = 0;     // records that nobody had read when it was closed
+  std::uint64_t unwatched_ = 0;  // records of files that no pattern matches
+  std::uint64_t repeated_ = 0;   // events more than records: of files that several categories have
+  std::uint64_t unknown_ = 0;    // records that the decoder refused
+  std::uint64_t left_ = 0;       // records that nobody had read when it was closed
   std::optional<std::uint64_t> lag_;
   std::vector<std::string> missing_;
   std::vector<PushedFilter> pushed_;  // hits: those of the row that were there before
@@ -229,11 +241,16 @@ wire_counters Opened::read_counters(int fd, std::uint32_t row) const {
 
 Result<void> Opened::open(const Demand& wanted) {
   auto demand = wanted;
-  demand.kinds &= offers();
+  demand.kinds &= offers() | adds();
   module_ = TRY(open_module<BpfModule>());
   if (!ready_) ready_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!ready_) return system_failure("bpf");
   if (!groups_) groups_ = root_group();
+  // Their map of prefixes is made anew.
+  if (decoder_.set(demand))
+    for (const auto& entry : kPrograms)
+      if (entry.wanted == opens) unload(entry);
+  release_maps();
   std::vector<const ProgramEntry*> added;
   std::vector<std::pair<const ProgramEntry*, std::string>> refused;
   for (const auto& entry : kPrograms) {
@@ -268,8 +285,10 @@ Result<void> Opened::load(const ProgramEntry& entry) {
                .sizes = {{"process_ring", options_.process_ring},
                          {"network_ring", options_.network_ring},
                          {"security_ring", options_.security_ring},
+                         {"file_ring", options_.file_ring},
                          {"exec_scratch", processors()},
-                         {"call_scratch", processors()}},
+                         {"call_scratch", processors()},
+                         {"open_scratch", processors()}},
                .cgroup = groups_.get()};
   for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
   auto program = TRY(module_->load(wish));
@@ -287,7 +306,8 @@ Result<void> Opened::adopt_maps(const BpfProgram& program) {
     if (!own) return system_failure("bpf map");
     const auto ring = std::ranges::find(kRings, name);
     if (ring != kRings.end()) {
-      const std::array sizes = {options_.process_ring, options_.network_ring, options_.security_ring};
+      const std::array sizes = {options_.process_ring, options_.network_ring, options_.security_ring,
+                                options_.file_ring};
       const auto index = static_cast<std::size_t>(ring - kRings.begin());
       auto mapped = TRY(Ring::map(fd, sizes[index]));
       rings_[index].emplace(Reader{.map = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), .ring = std::move(mapped)});
@@ -323,11 +343,14 @@ void Opened::release_maps() {
 }
 
 Result<void> Opened::configure(const Demand& demand) {
-  decoder_.set(demand);
   wire_settings settings{};
   settings.self = static_cast<std::uint32_t>(::getpid());
   settings.environment = !demand.environment.empty();
   settings.kills = demand.kills && of<ProcessEvent>(demand);
+  if (struct stat root{}; ::stat("/", &root) == 0) {
+    settings.root_inode = root.st_ino;
+    settings.root_device = static_cast<std::uint32_t>(major(root.st_dev) << 20 | minor(root.st_dev));
+  }
   for (const auto& entry : kPrograms)
     if (entry.wanted(demand)) settings.calls |= 1U << entry.row;
   const int fd = map("settings");
@@ -335,7 +358,24 @@ Result<void> Opened::configure(const Demand& demand) {
   // No rule holds while they are written.
   TRY(module_->set(fd, 0, &settings));
   settings.filters = push(demand);
-  return module_->set(fd, 0, &settings);
+  TRY(module_->set(fd, 0, &settings));
+  return opens(demand) ? watch() : Result<void>();
+}
+
+// Which paths are told of: what is too much for the kernel's map is told of wholly, and weighed here.
+Result<void> Opened::watch() {
+  const int fd = map("watched_prefixes");
+  if (fd < 0) return {};
+  auto prefixes = decoder_.watched();
+  if (prefixes.size() > WIRE_PREFIXES) prefixes = {""};
+  for (const auto& text : prefixes) {
+    wire_prefix prefix{};
+    const auto size = text == "/" ? 0 : text.copy(prefix.text, sizeof(prefix.text));
+    prefix.bits = static_cast<std::uint32_t>(8 * size);
+    const std::uint8_t yes = 1;
+    TRY(module_->put(fd, &prefix, &yes));
+  }
+  return {};
 }
 
 // Those that programs can decide go into their map, in their order. How many.
@@ -417,6 +457,7 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
   const auto time = boot_nanoseconds();
   if (!more) given += decoder_.give_unanswered(time - std::min(time, kPatience), sink);
   const auto newest = decoder_.newest();
+  const auto& files = decoder_.files();
   const std::scoped_lock lock(mutex_);
   for (std::size_t i = 0; i < rings_.size(); ++i)
     if (rings_[i] && rings_[i]->ends && !more) {
@@ -425,6 +466,8 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
     }
   kept_ += given;
   unknown_ += refused;
+  unwatched_ = files.unwatched;
+  repeated_ = files.repeated;
   if (read > 0) lag_ = time - std::min(time, newest);
   return more;
 }
@@ -459,10 +502,12 @@ SourceCounts Opened::counts() const {
     tell(all.partial, "path cut", row.path_cut);
     tell(all.partial, "answer lost", row.answers_lost);
   }
+  *all.filtered += unwatched_;
+  *all.seen += repeated_;
   if (unknown_ > 0) all.dropped.push_back({.stage = "decoder", .reason = "malformed", .count = unknown_});
   if (left_ > 0) all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_});
   // What lies in the rings is not seen yet.
-  *all.seen -= sent - std::min(sent, kept_ + unknown_ + left_);
+  *all.seen -= sent - std::min(sent, kept_ - repeated_ + unwatched_ + unknown_ + left_);
   return all;
 }
 
@@ -476,8 +521,8 @@ void Opened::close() noexcept {
     add(past_[row], fd >= 0 ? read_counters(fd, row) : wire_counters{});
     sent += past_[row].sent;
   }
-  left_ = sent - std::min(sent, kept_ + unknown_);
-  decoder_ = {};
+  left_ = sent - std::min(sent, kept_ - repeated_ + unwatched_ + unknown_);
+  decoder_.forget();
   for (auto& ring : rings_) ring.reset();
   maps_.clear();
   missing_.clear();

@@ -9,14 +9,18 @@
 #include <memory>
 
 #include "events/source.h"
+#include "events/watch/watch_patterns.h"
 
 namespace osprey::events::bpf {
 
-// Bytes, powers of two; all of it is taken from the kernel's memory when the first program that writes there is loaded.
+// Rings in bytes, powers of two; all of it is taken from the kernel's memory when the first program that writes there
+// is loaded.
 struct BpfOptions {
   std::uint32_t process_ring = 8 << 20;
   std::uint32_t network_ring = 8 << 20;
   std::uint32_t security_ring = 2 << 20;
+  std::uint32_t file_ring = 2 << 20;
+  WatchPatterns::Meaning meaning = WatchPatterns::Meaning::exact;  // of the watched paths
 };
 
 class BpfSource : public Source {

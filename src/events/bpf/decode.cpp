@@ -242,12 +242,25 @@ std::string_view program_type_name(std::uint32_t type) {
 
 }  // namespace
 
-void Decoder::set(const Demand& demand) {
+bool Decoder::set(const Demand& demand) {
   environment_.clear();
   for (const auto& name : demand.environment) environment_.push_back(name + '=');
   forks_ = demand.kinds[kKind<ProcessEvent>] && demand.forks;
   exits_ = demand.kinds[kKind<ExitEvent>];
   privileges_ = demand.kinds[kKind<PrivilegeEvent>];
+  std::vector<WatchedCategory> categories;
+  if (demand.kinds[kKind<FileEvent>])
+    std::ranges::copy_if(demand.watched, std::back_inserter(categories), &WatchedCategory::accesses);
+  const auto before = patterns_.bases();
+  if (categories != categories_) patterns_ = WatchPatterns(categories, meaning_);
+  categories_ = std::move(categories);
+  return patterns_.bases() != before;
+}
+
+void Decoder::forget() {
+  questions_.clear();
+  asked_.clear();
+  newest_ = 0;
 }
 
 std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, EventSink& sink) {
@@ -270,6 +283,8 @@ std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, Even
       return one(signal(record, sink));
     case WIRE_CALL:
       return one(call(record, sink));
+    case WIRE_OPEN:
+      return open(record, sink);
     default:
       return std::nullopt;
   }
@@ -508,6 +523,38 @@ std::size_t Decoder::told(std::map<Asked, Question>::iterator question, const Dn
   sink.take(&event);
   questions_.erase(question);
   return 1;
+}
+
+std::optional<std::size_t> Decoder::open(std::span<const std::byte> record, EventSink& sink) {
+  wire_open wire;
+  if (!read(record, wire)) return std::nullopt;
+  const auto path = Texts(record.subspan(sizeof(wire))).take(wire.path);
+  const auto slash = path ? path->rfind('/') : std::string_view::npos;
+  if (slash == std::string_view::npos) return std::nullopt;
+  WatchPatterns::Categories categories;
+  const auto directory = patterns_.at(slash == 0 ? "/" : path->substr(0, slash));
+  patterns_.match(directory, path->substr(slash + 1), categories);
+  if (categories.empty()) {
+    ++files_.unwatched;
+    return 0;
+  }
+  for (const auto category : categories) {
+    FileEvent event;
+    event.header.moment = wire.event.moment;
+    fill(event.actor, wire.event.actor);
+    event.action = FileAction::opened_for_writing;
+    event.category = categories_[category].name;
+    event.path = *path;
+    event.file.inode = wire.inode;
+    event.file.device = device_of(wire.device);
+    event.file.mode = wire.mode;
+    event.file.uid = wire.uid;
+    event.file.gid = wire.gid;
+    event.file.size = wire.file_size;
+    sink.take(&event);
+  }
+  files_.repeated += categories.size() - 1;
+  return categories.size();
 }
 
 bool Decoder::signal(std::span<const std::byte> record, EventSink& sink) {

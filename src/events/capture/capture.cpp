@@ -292,17 +292,19 @@ void Capture::assign() {
   // Of containers the process tree tells.
   const bool wants_tree = left.test(kKind<ContainerEvent>);
   left.reset(kKind<ContainerEvent>);
+  const bool accesses = std::ranges::any_of(wanted.watched, &WatchedCategory::accesses);
   for (auto& place : places_) {
     if (place.retry && *place.retry > now) continue;
     const Kinds mine = left & place.source->offers();
     // Who did something is told by the process tree, which lives on starts and ends: of a source that is open anyhow,
     // or where files are watched of BPF, which tells them for next to nothing.
     const bool cheap = wanted.kinds.test(kKind<FileEvent>) && place.source->origin() == Origin::bpf;
+    const Kinds added = accesses ? wanted.kinds & place.source->adds() : Kinds();
     Kinds for_tree;
-    if (!tree_ && (mine.any() || cheap || wants_tree)) for_tree = kProcesses & place.source->offers();
-    if (mine.any() || for_tree.any()) {
+    if (!tree_ && (mine.any() || added.any() || cheap || wants_tree)) for_tree = kProcesses & place.source->offers();
+    if (mine.any() || added.any() || for_tree.any()) {
       Demand demand = wanted;
-      demand.kinds = mine | for_tree;
+      demand.kinds = mine | added | for_tree;
       if (!try_open(place, demand)) continue;
       left &= ~mine;
       if (for_tree.any()) tree_ = &place;

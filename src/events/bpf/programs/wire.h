@@ -27,6 +27,8 @@ enum wire_program {
   WIRE_PROGRAM_CREDENTIALS,
   WIRE_PROGRAM_COMPAT,
   WIRE_PROGRAM_MODULE_CALL,
+  WIRE_PROGRAM_OPEN,
+  WIRE_PROGRAM_OPEN_CALL,
   WIRE_PROGRAMS
 };
 
@@ -51,6 +53,8 @@ struct wire_settings {
   __u32 kills;        // 1: signals that users' processes send
   __u32 filters;      // how many rows of the map `filters` hold
   __u32 calls;        // whose calls compat.bpf.c tells as well: bits, 1 << wire_program
+  __u32 root_device;  // of the host's root directory, as the kernel has it
+  __u64 root_inode;
 };
 
 #define WIRE_FILTERS 16
@@ -79,6 +83,7 @@ enum wire_kind {
   WIRE_SOCKET,
   WIRE_DNS,
   WIRE_CALL,
+  WIRE_OPEN,
   WIRE_TASK  // of the iterator that seeds the process tree
 };
 
@@ -268,6 +273,26 @@ struct wire_call {
   __u32 lengths[3];
   __u32 module_event;  // wire_module_event
   __u64 taints;        // of a module: bits, Documentation/admin-guide/tainted-kernels.rst
+};
+
+#define WIRE_PREFIXES 64
+#define WIRE_PREFIX_MOST 128
+
+// A key of the map `watched_prefixes`.
+struct wire_prefix {
+  __u32 bits;  // of the text
+  char text[WIRE_PREFIX_MOST];
+};
+
+// The path follows, without a NUL.
+struct wire_open {
+  struct wire_event event;
+  __u64 inode;
+  __s64 file_size;
+  __u32 device;  // as the kernel has it
+  __u32 mode, uid, gid;
+  __u32 path;  // bytes
+  __u32 reserved;
 };
 
 // Of the iterator, one after the other: path and control group follow, as in an exec.
