@@ -34,13 +34,19 @@ golden: build ## rewrite the golden files, and the generated references, from wh
 	@tools/generate
 
 .PHONY: bench
-bench: ## osprey beside the tools a person would use; what the agent costs (eleven minutes of watching)
+bench: ## osprey beside the tools a person would use, what events cost beside their peers, what the agent costs (forty minutes; as root)
 	@tools/install build test bench
-	@cmake --preset release -DOSPREY_TESTS=ON >/dev/null && cmake --build build -j $(JOBS) --target all differential_bench filesystem_sink_bench listener_bench
+	@cmake --preset release -DOSPREY_TESTS=ON >/dev/null && cmake --build build -j $(JOBS) --target all differential_bench filesystem_sink_bench listener_bench storm file_storm enrich_bench
 	@bench/bench
 	@build/bench/differential_bench
 	@build/bench/filesystem_sink_bench
 	@build/bench/listener_bench
+	@bench/events/storms exec
+	@bench/events/storms exec-static --watchers osprey-bpf osprey-audit auditd
+	@bench/events/storms connect
+	@build/bench/enrich_bench
+	@build/bench/file_storm
+	@bench/events/neighbours
 	@bench/agent
 
 .PHONY: fuzz
@@ -49,12 +55,14 @@ fuzz: ## every fuzz target for SECONDS_EACH (default 60) seconds
 	@tools/fuzz --seconds $(or $(SECONDS_EACH),60)
 
 .PHONY: soak
-soak: build ## the thread sanitizer over all unit tests and the fleet's integration tests, 200 kills of each kind, an hour's storm of changes under every table, long fuzzing
+soak: build ## the thread sanitizer over all unit tests and the fleet's integration tests, 200 kills of each kind, an hour's storm of changes under every table and one of events, long fuzzing
 	@tools/install bench
+	@cmake --build build -j $(JOBS) --target storm
 	@cmake --preset thread >/dev/null && cmake --build build/thread -j $(JOBS) --target all fleet_simulator
 	@tests/soak/threads
 	@OSPREY_KILLS=200 python3 -m pytest -q -p no:cacheprovider tests/integration/test_agent_faults.py
 	@tests/soak/storm.py --minutes $(or $(MINUTES),60)
+	@tests/soak/events.py --minutes $(or $(MINUTES),60)
 	@tools/fuzz --seconds 600
 
 .PHONY: format

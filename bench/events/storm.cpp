@@ -1,7 +1,9 @@
 // storm exec COUNT PROGRAM: executes PROGRAM COUNT times, as fast as all processors together can.
 // storm connect COUNT: connects to itself over loopback COUNT times, likewise.
+// storm read COUNT: reads a byte of /dev/zero COUNT times, likewise.
 // Prints how many seconds that took.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -54,12 +56,18 @@ void connect(long count) {
   }
 }
 
+void read(long count) {
+  const int file = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
+  for (char byte = 0; count > 0; --count)
+    if (::read(file, &byte, 1) != 1) ::_exit(1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view what = argc > 2 ? argv[1] : "";
-  if (!((what == "exec" && argc == 4) || (what == "connect" && argc == 3))) {
-    std::fputs("usage: storm exec COUNT PROGRAM | storm connect COUNT\n", stderr);
+  if (!((what == "exec" && argc == 4) || ((what == "connect" || what == "read") && argc == 3))) {
+    std::fputs("usage: storm exec COUNT PROGRAM | storm connect COUNT | storm read COUNT\n", stderr);
     return 2;
   }
   const long count = std::atol(argv[2]);
@@ -68,7 +76,9 @@ int main(int argc, char** argv) {
   for (long worker = 0; worker < workers; ++worker) {
     if (::fork() != 0) continue;
     const long share = count / workers + (worker < count % workers ? 1 : 0);
-    what == "exec" ? execute(share, argv[3]) : connect(share);
+    if (what == "exec") execute(share, argv[3]);
+    if (what == "connect") connect(share);
+    if (what == "read") read(share);
     ::_exit(0);
   }
   bool failed = false;

@@ -45,6 +45,7 @@ struct Demand {
   bool execs = false;                                // of ProcessEvent
   bool forks = false;                                // likewise
   bool kills = false;                                // likewise
+  bool unix_sockets = false;                         // of SocketEvent; audit's options say it for itself
   std::shared_ptr<const Filters> filters = nullptr;  // what they match need not be told of; null: none
 
   bool operator==(const Demand&) const = default;
@@ -56,7 +57,8 @@ struct SourceCounts {
     std::string stage;   // the program, the ring, the queue
     std::string reason;  // "ring full", "ENOBUFS", "shed"…
     std::uint64_t count = 0;
-    bool exact = true;  // false: at least so many
+    bool exact = true;         // false: at least so many
+    std::string worst_cgroup;  // whose most of them were; empty: not known
   };
   std::optional<std::uint64_t> seen;  // empty: the source cannot know
   std::uint64_t kept = 0;             // given to the sink

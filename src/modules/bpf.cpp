@@ -68,6 +68,14 @@ std::unexpected<Error> refused(const BpfLoad& load, std::string_view step, int c
             .message = fmt::format("{}: {}{}{}", step, std::strerror(-code), why.empty() ? "" : ": ", why)});
 }
 
+// What libbpf before 1.3 does not know by its section's name.
+void name_type(bpf_program* program) {
+  constexpr int kUnixConnect = 49;  // BPF_CGROUP_UNIX_CONNECT of linux/bpf.h, from 6.7 on
+  if (std::string_view(bpf_program__section_name(program)) != "cgroup/connect_unix") return;
+  bpf_program__set_type(program, BPF_PROG_TYPE_CGROUP_SOCK_ADDR);
+  bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kUnixConnect));
+}
+
 struct Closer {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
@@ -129,8 +137,9 @@ class Loaded final : public BpfProgram {
         code = bpf_map__set_max_entries(map, size->second);
       if (code) return refused(load, "its map " + map_name, code);
     }
-    if (const int code = bpf_object__load(self->object_.get())) return refused(load, "not accepted", code);
     bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, self->object_.get()) name_type(program);
+    if (const int code = bpf_object__load(self->object_.get())) return refused(load, "not accepted", code);
     bpf_object__for_each_program(program, self->object_.get()) {
       if (bpf_program__expected_attach_type(program) == BPF_TRACE_ITER) continue;
       const auto type = bpf_program__type(program);
@@ -157,6 +166,22 @@ Result<void> sum(int map, std::uint32_t row, std::uint64_t* into, std::size_t nu
   return {};
 }
 
+Result<void> each(int map, std::size_t numbers,
+                  const std::function<void(std::uint64_t, std::span<const std::uint64_t>)>& visit) {
+  std::vector<std::uint64_t> row(numbers);
+  std::uint64_t key = 0;
+  // A row that goes while we look begins the walk anew: a bound, rather than one that never ends.
+  constexpr int kMost = 1 << 16;
+  int code = bpf_map_get_next_key(map, nullptr, &key);
+  for (int i = 0; code == 0 && i < kMost; ++i) {
+    if (bpf_map_lookup_elem(map, &key, row.data()) == 0) visit(key, row);
+    const auto last = key;
+    code = bpf_map_get_next_key(map, &last, &key);
+  }
+  if (code != 0 && code != -ENOENT) return system_failure(-code, "bpf map");
+  return {};
+}
+
 Result<void> put(int map, const void* key, const void* value) {
   if (bpf_map_update_elem(map, key, value, BPF_ANY) != 0) return system_failure("bpf map");
   return {};
@@ -170,4 +195,5 @@ Result<void> set(int map, std::uint32_t row, const void* value) { return put(map
 OSPREY_MODULE(osprey::events::bpf::BpfModule) = {.load = osprey::events::bpf::Loaded::make,
                                                  .sum = osprey::events::bpf::sum,
                                                  .put = osprey::events::bpf::put,
+                                                 .each = osprey::events::bpf::each,
                                                  .set = osprey::events::bpf::set};

@@ -1,5 +1,7 @@
-// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--filters=RULE;…] [--quiet]
-// [--ring=BYTES] [--watch=PATTERN,…]: opens a source of events and tells on standard output, a JSON object a line, what it says.
+// event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--unix] [--filters=RULE;…]
+// [--watch=PATTERN] [--accesses] [--quiet] [--ring=BYTES] [--renewal=MS]: opens a source of events and tells on
+// standard output, a JSON object a line, what it says. SOURCE is bpf, audit (all that it can tell, failed calls too),
+// connector, fanotify or inotify.
 //
 // Each event is {"family":…, its fields in the order of its fields()}; texts have bytes above 0x7f as U+0080 to U+00FF,
 // so that they can be compared byte by byte. {"ready":true} comes once the source is open. A line on standard input is
@@ -19,9 +21,14 @@
 #include <string>
 #include <type_traits>
 
+#include "base/root.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "events/audit/audit_source.h"
 #include "events/bpf/bpf_source.h"
+#include "events/connector/connector_source.h"
+#include "events/fanotify/fanotify_source.h"
+#include "events/inotify/inotify_source.h"
 #include "events/source.h"
 
 namespace {
@@ -133,6 +140,7 @@ struct Options {
   Demand demand;
   bool quiet = false;
   std::uint32_t ring = 0;  // bytes of bpf's; 0: as it likes
+  std::chrono::milliseconds renewal = bpf::BpfOptions().renewal;
 };
 
 // Rules with a semicolon between, and an underscore for each space.
@@ -166,28 +174,45 @@ Options options_of(const std::vector<std::string_view>& arguments) {
       options.demand.forks = true;
     else if (name == "--kills")
       options.demand.kills = true;
-    else if (name == "--watch") {
-      auto& category = options.demand.watched.emplace_back();
-      category.name = "watched";
-      category.accesses = true;
-      for (const auto pattern : split(argument, ',')) category.patterns.emplace_back(pattern);
-    } else if (name == "--filters")
+    else if (name == "--accesses")
+      for (auto& category : options.demand.watched) category.accesses = true;
+    else if (name == "--watch")
+      options.demand.watched.push_back({.name = "files", .patterns = {std::string(argument)}, .excluded = {}});
+    else if (name == "--unix")
+      options.demand.unix_sockets = true;
+    else if (name == "--filters")
       options.demand.filters = filters_of(argument);
     else if (name == "--quiet")
       options.quiet = true;
     else if (name == "--ring")
       options.ring = parse<std::uint32_t>(argument).value_or(0);
+    else if (name == "--renewal")
+      options.renewal = std::chrono::milliseconds(parse<std::uint32_t>(argument).value_or(0));
     else
       leave(fmt::format("no flag {}", name));
   }
   return options;
 }
 
+audit::AuditOptions audit_options() {
+  audit::AuditOptions options;
+  options.allow_config = options.fork_process_events = options.kill_process_events = options.sockets = true;
+  options.unix_sockets = options.file_events = options.failed_calls = options.failed_socket_events = true;
+  options.backlog_limit = 65'536;
+  options.key = "osprey-test";
+  return options;
+}
+
 std::unique_ptr<Source> source_of(std::string_view name, const Options& options) {
-  if (name == "bpf" && options.ring)
-    return bpf::make_bpf_source(
-        {.process_ring = options.ring, .network_ring = options.ring, .security_ring = options.ring});
-  if (name == "bpf") return bpf::make_bpf_source();
+  if (name == "bpf") {
+    bpf::BpfOptions wish{.renewal = options.renewal};
+    if (options.ring) wish.process_ring = wish.network_ring = wish.security_ring = options.ring;
+    return bpf::make_bpf_source(wish);
+  }
+  if (name == "audit") return std::make_unique<audit::AuditSource>(audit_options());
+  if (name == "connector") return std::make_unique<ConnectorSource>(Root::host());
+  if (name == "fanotify") return fanotify_source();
+  if (name == "inotify") return inotify_source();
   leave(fmt::format("no source {}", name));
 }
 
@@ -209,7 +234,8 @@ std::string told(const SourceCounts& counts, const std::vector<PushedFilter>& fi
   const auto list = [](const std::vector<SourceCounts::Drop>& drops) {
     std::string text;
     for (const auto& drop : drops)
-      text += fmt::format("{}[\"{}\",\"{}\",{}]", text.empty() ? "" : ",", drop.stage, drop.reason, drop.count);
+      text += fmt::format("{}[\"{}\",\"{}\",{},\"{}\"]", text.empty() ? "" : ",", drop.stage, drop.reason, drop.count,
+                          drop.worst_cgroup);
     return text;
   };
   std::string missing;

@@ -1,7 +1,11 @@
 """Drives a source of events through build/test/event_driver, and gives names to what it prints."""
 
+import contextlib
 import itertools
 import json
+import os
+import pathlib
+import signal
 import subprocess
 import threading
 import time
@@ -19,11 +23,14 @@ FIELDS = {
     "process": (("header", HEADER), ("actor", ACTOR), "syscall", "result", "arch", "filename", "interpreter", "cwd", "arguments",
                 "arguments_size", "arguments_truncated", "environment", "environment_count", "environment_size",
                 ("executable", FILE), "executable_state", "streams", "capabilities", "pid_namespace", "mount_namespace",
-                "network_namespace", "user_namespace", ("target", KEY), "signal"),
+                "network_namespace", "user_namespace", ("target", KEY), "signal", "executable_sha256"),
     "process_exit": (("header", HEADER), ("actor", ACTOR), "exit_code", "signal", "core_dumped", "lifetime", "cpu"),
     "socket": (("header", HEADER), ("actor", ACTOR), "action", "syscall", "result", "descriptor", "family", "type", "protocol",
                "local_address", "remote_address", "local_port", "remote_port", "local_is_best_effort", "socket", "cookie",
                "network_namespace", "interface", "direction", "bytes_sent", "bytes_received", "duration"),
+    "file": (("header", HEADER), ("actor", ACTOR), "action", "category", "path", "old_path", "transaction", ("file", FILE), "md5",
+             "sha1", "sha256", "sha512", "hashed", "coalesced", "mount_id", "container_path", "to_hash"),
+    "process_file": (("header", HEADER), ("actor", ACTOR), "operation", "partial", "cwd", "path", "destination"),
     "dns": (("header", HEADER), ("actor", ACTOR), "query", "type", "server_address", "server_port", "local_port", "protocol",
             "response_code", "answers", "ttl", "latency"),
     "kernel_module": (("header", HEADER), ("actor", ACTOR), "action", "name", "path", "parameters", "method", "sha256", "taints",
@@ -33,8 +40,6 @@ FIELDS = {
     "namespace": (("header", HEADER), ("actor", ACTOR), "kind", "types", ("target", KEY), "source_path", "target_path",
                   "filesystem", "flags", "result"),
     "ptrace": (("header", HEADER), ("actor", ACTOR), "request", "method", ("target", KEY), "target_path", "target_uid", "result"),
-    "file": (("header", HEADER), ("actor", ACTOR), "action", "category", "path", "old_path", "transaction", ("file", FILE), "md5",
-             "sha1", "sha256", "sha512", "hashed", "coalesced", "mount_id", "container_path", "to_hash"),
     "bpf_load": (("header", HEADER), ("actor", ACTOR), "action", "program_id", "program_type", "name", "tag", "attach_target",
                  "helpers", "result"),
 }
@@ -110,3 +115,43 @@ class EventDriver:
         self.counts()
         return [event for event in self.events if event["event"] == family and event["actor"]["process"]["pid"] == pid
                 and all(event[name] == value for name, value in values.items())]
+
+
+MEMORY_GROUPS = pathlib.Path("/sys/fs/cgroup/memory")
+
+
+@contextlib.contextmanager
+def control_groups(*names):
+    """Groups of the memory controller, as containers of a host in v1 mode have them, by their paths."""
+    folders = [MEMORY_GROUPS / f"osprey-{os.getpid()}-{name}" for name in names]
+    for folder in folders:
+        folder.mkdir()
+    try:
+        yield [f"/{folder.relative_to(MEMORY_GROUPS)}" for folder in folders]
+    finally:
+        for folder in reversed(folders):
+            folder.rmdir()
+
+
+def in_group(group, run):
+    """Runs a function in a child that is in a group, and waits for it; its pid."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            (MEMORY_GROUPS / group.lstrip("/") / "cgroup.procs").write_text(str(os.getpid()))
+            run()
+            os._exit(0)
+        finally:
+            os._exit(98)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    return pid
+
+
+@contextlib.contextmanager
+def stopped(driver):
+    """The reader stands still."""
+    os.kill(driver.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(driver.process.pid, signal.SIGCONT)

@@ -278,3 +278,32 @@ def test_modules_are_told_by_who_can(make_agent):
         assert row == {"action": "load", "method": "finit_module", "outcome": "EBADF" if here else "ENOSYS",
                        "source": "bpf" if here else "audit"}
         assert agent.stop() == 0
+
+
+# EVT-48
+def test_events_without_a_database(make_agent, tmp_path):
+    agent, scratch = make_agent(), tmp_path / "scratch"
+    scratch.mkdir()
+    agent.configure(schedule(execs=EXECS.format(mark="ephemeral-")))
+    agent.start("--ephemeral", env=os.environ | {"TMPDIR": str(scratch)})
+    wait_until_captured(agent, "execs", "ephemeral-1")
+    journal, = scratch.glob("osprey-events-*")
+    assert journal.stat().st_mode & 0o777 == 0o700
+    # What a killed worker leaves goes with the next one.
+    os.kill(agent.worker(), signal.SIGKILL)
+    wait_until_captured(agent, "execs", "ephemeral-2")
+    assert not journal.exists()
+    assert agent.stop() == 0
+    assert not list(scratch.iterdir())
+    assert not list(agent.folder.glob("db*"))
+
+
+# EVT-36
+def test_programs_digests(make_agent):
+    agent = make_agent()
+    agent.configure(schedule(execs="SELECT pid, path, cmdline, sha256 FROM process_events WHERE cmdline LIKE '%digest-%'"))
+    agent.start("--events_hash_executables")
+    wait_until_captured(agent, "execs", "digest-1")
+    row = next(row for row in rows(agent, "execs") if "/bin/true digest-1" in row["cmdline"])
+    assert row["sha256"] == hashlib.sha256(pathlib.Path("/bin/true").read_bytes()).hexdigest()
+    assert agent.stop() == 0

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import pathlib
-import random
 import signal
 import socket
 import subprocess
@@ -48,11 +47,6 @@ def seat():
         yield before
 
 
-def random_argument(source):
-    return bytes(source.choice([32, 34, 39, 10, 9, 92, 1, 0x7F, 0x80, 0xFF, 0xC3, *b"abc=,;$%"])
-                 for _ in range(source.randrange(0, 40)))
-
-
 def spawn(path, *arguments, cwd="/"):
     """Runs a program with these arguments, its name included; its pid."""
     child = os.fork()
@@ -64,43 +58,6 @@ def spawn(path, *arguments, cwd="/"):
             os._exit(127)
     os.waitpid(child, 0)
     return child
-
-
-# EVT-01, EVT-24, EVT-26
-def test_every_exec_is_told_as_it_was_done(seat, tmp_path):
-    source = random.Random(7)
-    odd = tmp_path / "a folder \"with\" 'quotes'\nand more"
-    odd.mkdir()
-    script = odd / "script.sh"
-    script.write_text("#!/bin/sh\n:\n")
-    script.chmod(0o755)
-    done = {}
-    with Driver("execs", mode="unicast") as driver:
-        for i in range(500):
-            arguments = [b"name", *(random_argument(source) for _ in range(source.randrange(0, 12)))]
-            if i % 50 == 0:
-                arguments.append(b"long" * source.randrange(1000, 6000))
-            if i % 7 == 0:
-                done[spawn(b"./script.sh", *arguments, cwd=odd)] = (
-                    [b"/bin/sh", b"./script.sh", *arguments[1:]], "./script.sh", str(odd))
-            else:
-                done[spawn(b"/bin/true", *arguments, cwd=odd)] = (arguments, "/bin/true", str(odd))
-        last = list(done)[-1]
-        driver.wait_for(lambda event: event["pid"] == last)
-        counts = driver.stop()
-        told = {event["pid"]: event for event in driver.events("process")}
-    for pid, (arguments, filename, cwd) in done.items():
-        event = told[pid]
-        assert event["arguments"] == arguments
-        assert event["arguments_size"] == sum(len(one) + 1 for one in arguments)
-        assert (event["filename"], event["cwd"], event["parent"]) == (filename, cwd, os.getpid())
-        assert event["path"] == os.path.realpath("/bin/sh" if filename.endswith("sh") else "/bin/true")
-        about = os.stat(event["path"])
-        assert (event["inode"], event["mode"], event["size"], event["mtime"]) == (
-            about.st_ino, about.st_mode, about.st_size, int(about.st_mtime))
-        assert event["uid"] == os.getuid() and event["result"] == 0 and event["arch"] == os.uname().machine
-        assert event["interpreter"] == (filename if filename.endswith("sh") else "")
-    assert not [name for name in counts["dropped"] if not name.startswith("decode")]
 
 
 def test_an_exec_of_a_thread_is_its_processs(seat):
@@ -270,9 +227,14 @@ def test_what_a_killed_predecessor_left_is_cleared_away(seat, tmp_path):
 def test_beside_auditd_nothing_is_taken_from_it(seat, tmp_path):
     settings = tmp_path / "audit"
     settings.mkdir(mode=0o750)
-    log = settings / "audit.log"
+    log, dispatcher = settings / "audit.log", settings / "dispatched"
+    (settings / "plugins.d").mkdir()
+    plugin = settings / "plugins.d/af_unix.conf"
+    plugin.write_text("active = yes\ndirection = out\npath = builtin_af_unix\ntype = builtin\n"
+                      f"args = 0600 {dispatcher}\nformat = string\n")
+    plugin.chmod(0o640)
     (settings / "auditd.conf").write_text(
-        f"log_file = {log}\nlog_format = RAW\nlog_group = root\nflush = NONE\nlocal_events = yes\nwrite_logs = yes\n"
+        f"plugin_dir = {settings}/plugins.d\nlog_file = {log}\nlog_format = RAW\nlog_group = root\nflush = NONE\nlocal_events = yes\nwrite_logs = yes\n"
         "space_left = 2\nspace_left_action = IGNORE\nadmin_space_left = 1\nadmin_space_left_action = IGNORE\n"
         "disk_full_action = IGNORE\ndisk_error_action = IGNORE\n")
     (settings / "auditd.conf").chmod(0o640)
@@ -289,12 +251,13 @@ def test_beside_auditd_nothing_is_taken_from_it(seat, tmp_path):
             event = driver.wait_for(lambda event: event["pid"] == child.pid)
             assert event["arguments"] == [b"/bin/true", b"beside auditd"]
             assert status()["pid"] == daemon.pid and status()["backlog_limit"] == seat["backlog_limit"]
-            # The same from its log, as a kernel without multicast leaves it.
-            with Driver("execs", "--mode=log", f"--log={log}", "--read_only", mode="log") as reader:
-                child = subprocess.Popen(["/bin/true", "from the log"])
-                child.wait()
-                event = reader.wait_for(lambda event: event["pid"] == child.pid)
-                assert event["arguments"] == [b"/bin/true", b"from the log"]
+            # The same from what it gives on, as a kernel without multicast leaves it.
+            for mode, path in (("log", log), ("dispatcher", dispatcher)):
+                with Driver("execs", f"--mode={mode}", f"--{mode}={path}", "--read_only", mode=mode) as reader:
+                    child = subprocess.Popen(["/bin/true", f"from the {mode}"])
+                    child.wait()
+                    event = reader.wait_for(lambda event: event["pid"] == child.pid)
+                    assert event["arguments"] == [b"/bin/true", f"from the {mode}".encode()]
             # The daemon goes: somebody must have the records.
             daemon.terminate()
             daemon.wait()

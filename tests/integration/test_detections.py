@@ -19,6 +19,7 @@ import pytest
 from audit_machine import audit_seat, send_user_message
 from conftest import PROJECT, Agent
 from containers import Containers
+from login_daemon import login_daemon
 
 PACK = json.loads((PROJECT / "packaging" / "packs" / "detections.conf").read_text())
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -367,6 +368,35 @@ def test_container_that_breaks_out(watched):
     watched.told("container_kernel_helper", container_id=act)
     for name in ("container_setns", "container_mount", "container_kernel_helper"):
         assert {row["container_id"] for row in watched.rows(name)} == {act}, name
+
+
+# EVT-17, EVT-42
+def test_password_guessing_in_the_log(tmp_path):
+    log = tmp_path / "log"
+    watched = Watched(tmp_path, ("ssh_password_guessing", "ssh_password_guessed"), f"--syslog_socket={log}")
+    try:
+        with login_daemon(log) as sshd:
+            def attempts(address, message, times):
+                for number in range(times):
+                    sshd.log(message.format(name=f"user{number}", address=address))
+            failed, accepted = ("{} {{name}} from {{address}} port 5 ssh2".format(words) for words in ("Failed password for", "Accepted password for"))
+            attempts("203.0.113.7", failed, 9)
+            attempts("203.0.113.7", accepted, 1)
+            attempts("203.0.113.8", accepted, 12)
+            attempts("203.0.113.8", "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={address}  "
+                     "user={name}", 12)
+            # Forged by somebody who is not sshd.
+            for _ in range(12):
+                run("logger", "-u", str(log), "-d", "-t", "sshd[1]", "Failed password for root from 203.0.113.10 port 5 ssh2")
+            attempts("203.0.113.9", failed, 30)
+            attempts("203.0.113.9", accepted, 1)
+            row = watched.told("ssh_password_guessed", remote_address="203.0.113.9")
+            assert row["users"] == "user0"
+            watched.told("ssh_password_guessing", remote_address="203.0.113.9")
+        for name in ("ssh_password_guessing", "ssh_password_guessed"):
+            assert {row["remote_address"] for row in watched.rows(name)} == {"203.0.113.9"}
+    finally:
+        watched.close()
 
 
 # EVT-17, EVT-19

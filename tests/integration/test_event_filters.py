@@ -2,12 +2,14 @@
 
 import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import time
 
 from audit_machine import Driver, audit_seat
-from event_source import EventDriver
+from event_source import EventDriver, control_groups, in_group
 
 USER = 1234
 GROUPS = 20_000  # a group for each rule, so that one run asks them all
@@ -109,7 +111,7 @@ def connect(user):
 
 # EVT-31, EVT-32: the same language decides in the programs; hot.
 def test_programs_drop_what_a_rule_names_and_count_it():
-    never = "--filters=-a_never,exit_-F_auid=unset_-F_uid>=4321_-F_euid<4323_-F_gid=0;-a_never,exit_-F_exe=/x"
+    never = "--filters=-a_never,exit_-F_auid=unset_-F_uid>=4321_-F_euid<4323_-F_gid=0;-a_never,exit_-F_exe!=/x"
     with EventDriver("bpf", "--kinds=socket") as driver:
         def actions(pid):
             return {event["action"] for event in driver.of(pid, "socket")}
@@ -122,11 +124,95 @@ def test_programs_drop_what_a_rule_names_and_count_it():
         counts = driver.counts()
         # A bind, a listen, a connect and an accept, some of them seen by two programs.
         assert counts["filters"][0][0] == 1 and counts["filters"][0][1] >= 4
-        assert counts["filters"][1] == [0, 0], "the executable is the agent's to ask"
+        assert counts["filters"][1] == [0, 0], "what is not a file is the agent's to ask"
         assert counts["seen"] == counts["kept"] + counts["filtered"]
         assert counts["filtered"] >= counts["filters"][0][1]
         driver.demand("--kinds=socket")
         assert actions(connect(4321)) == actions(loud)
+
+
+CLIENT = r"""
+#include <arpa/inet.h>
+#include <stdlib.h>
+int main(int argc, char **argv) {
+  struct sockaddr_in at = {AF_INET, htons(atoi(argv[1])), {htonl(INADDR_LOOPBACK)}};
+  return connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&at, sizeof at) != 0;
+}
+"""
+
+
+class Connections:
+    """Who is told of by programs with a rule, of those that connect to a listener of ours."""
+
+    def __init__(self, driver, listener):
+        self.driver, self.port = driver, listener.getsockname()[1]
+
+    def told(self, run):
+        return bool(self.driver.of(run(), "socket", remote_port=self.port))
+
+    def of(self, path):
+        def run():
+            done = subprocess.Popen([path, str(self.port)])
+            assert done.wait() == 0
+            return done.pid
+        return self.told(run)
+
+    def until_dropped(self, run):
+        """Looked up anew every tenth of a second."""
+        for _ in range(100):
+            if not run():
+                return
+            time.sleep(0.1)
+        raise AssertionError("still told")
+
+
+# EVT-32: by the file, which need not be there yet, may be replaced, and is not told from another by its number alone.
+def test_programs_drop_what_an_executable_does(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("client")
+    (folder / "client.c").write_text(CLIENT)
+    subprocess.run(["gcc", "-O1", "-o", folder / "made", folder / "client.c"], check=True)
+    named, other = folder / "named", folder / "other"
+    shutil.copy(folder / "made", other)
+    with socket.create_server(("127.0.0.1", 0), backlog=4000) as listener, EventDriver(
+            "bpf", "--kinds=socket", "--renewal=100", f"--filters=-a_never,exit_-F_exe={named}_-F_uid=0") as driver:
+        connections = Connections(driver, listener)
+        assert connections.of(other)
+        shutil.copy(folder / "made", named)
+        connections.until_dropped(lambda: connections.of(named))
+        assert connections.of(other)
+        counts = driver.counts()
+        assert counts["filters"][0][0] == 1 and counts["filters"][0][1] >= 1
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+        # By another name it is another program: busybox lives by that.
+        os.link(named, folder / "name")
+        assert connections.of(folder / "name") and connections.of(named)
+        os.unlink(folder / "name")
+        connections.until_dropped(lambda: connections.of(named))
+        # Another file in its place, as an upgrade puts it there; and in that of the old number perhaps a third.
+        os.unlink(named)
+        shutil.copy(folder / "made", folder / "third")
+        shutil.copy(folder / "made", named)
+        assert connections.of(folder / "third")
+        connections.until_dropped(lambda: connections.of(named))
+        assert connections.of(folder / "third")
+
+
+# EVT-32: by the control group, and those below it.
+def test_programs_drop_what_a_group_does():
+    name = f"osprey-{os.getpid()}-loud"
+    with socket.create_server(("127.0.0.1", 0), backlog=4000) as listener, EventDriver(
+            "bpf", "--kinds=socket", "--renewal=100", f"--filters=-a_never,exit_-F_cgroup=/{name}") as driver:
+        connections = Connections(driver, listener)
+
+        def of(group):
+            return connections.told(lambda: in_group(group, lambda: socket.create_connection(listener.getsockname())))
+
+        for _ in range(2):
+            with control_groups("loud", "loud/inner", "loud2") as (loud, inner, other):
+                assert loud == f"/{name}"
+                connections.until_dropped(lambda: of(inner))
+                assert not of(loud) and of(other)
+        assert driver.counts()["filters"][0][1] >= 4
 
 
 FILTERS = """SELECT id, position, field, operator, value, hits, installed, reason FROM osprey_event_filters"""

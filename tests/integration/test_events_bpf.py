@@ -1,11 +1,10 @@
-"""The bpf source against what the acting programs know of themselves."""
+"""The bpf source against what the acting programs know of themselves; test_random_actions.py has the ways to exec."""
 
 import fcntl
 import json
 import os
 import pathlib
 import pty
-import random
 import signal
 import socket
 import subprocess
@@ -15,46 +14,20 @@ import threading
 import pytest
 
 from conftest import BIN
-from event_source import ACTOR, EventDriver, named
+from event_source import ACTOR, EventDriver, control_groups, in_group, named, stopped
 
 WITNESS = r"""
 #include <stdlib.h>
 int main(int argc, char** argv) { return argc > 1 ? atoi(argv[1]) : 0; }
 """
 
-# Loads nothing of libc; int $0x80 is the 32-bit way into the kernel, from 64-bit code.
-INT80 = r"""
-static long call(long number, long a, long b, long c) {
-  long result;
-  __asm__ volatile("int $0x80" : "=a"(result) : "0"(number), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
-  return result;
-}
-static char path[] = PATH;
-static unsigned arguments[3], environment[1];
-void _start(void) {
-  arguments[0] = (unsigned)(long)path;
-  arguments[1] = (unsigned)(long)"7";
-  call(11, (long)path, (long)arguments, (long)environment);
-  call(1, 99, 0, 0);
-}
-"""
-
-
-def latin(text):
-    return os.fsencode(text).decode("latin-1")
-
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
-    """A folder with a small static program and one that makes its exec by int 0x80."""
+    """A folder with a small static program."""
     folder = tmp_path_factory.mktemp("programs")
     (folder / "witness.c").write_text(WITNESS)
     subprocess.run(["gcc", "-static", "-O1", "-o", folder / "witness", folder / "witness.c"], check=True)
-    (folder / "int80.c").write_text(INT80)
-    subprocess.run(["gcc", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-O1", f'-DPATH="{folder}/witness"', "-o", folder / "int80",
-                    folder / "int80.c"], check=True)
-    (folder / "script").write_text(f"#!{folder}/witness 5\n")
-    (folder / "script").chmod(0o755)
     return folder
 
 
@@ -73,62 +46,6 @@ def child(run):
         finally:
             os._exit(98)
     return pid, os.waitpid(pid, 0)[1]
-
-
-def random_argument(dice):
-    kind = dice.randrange(4)
-    if kind == 0:
-        return b""
-    if kind == 1:
-        return b" \"'\\\n\t" * dice.randrange(1, 4)
-    return bytes(dice.randrange(1, 256) for _ in range(dice.randrange(1, 60)))
-
-
-def test_random_execs_are_told_as_they_were(source, programs):
-    dice = random.Random(6)
-    folders = [str(programs), "/", "/usr/bin"]
-    actions = {}
-    before = os.getcwd()
-    try:
-        for number in range(10_000):
-            if number % 50 == 0:
-                os.chdir(dice.choice(folders))
-            code = dice.randrange(256)
-            absolute = dice.random() < 0.5
-            path = str(programs / "witness") if absolute else os.path.relpath(programs / "witness")
-            argv = [b"w", str(code).encode(), *(random_argument(dice) for _ in range(dice.randrange(6)))]
-            pid = os.posix_spawn(path, argv, {"OSPREY_ONE": str(number), "OTHER": "x"})
-            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
-            actions[pid] = (path, argv, os.getcwd(), code, number)
-    finally:
-        os.chdir(before)
-    counts = source.counts()
-    assert counts["dropped"] == []
-    assert counts["seen"] == counts["kept"] + counts["filtered"]
-    assert len(actions) > 9000, "pids came again"
-    execs = {e["actor"]["process"]["pid"]: e for e in source.events if e["event"] == "process" and e["syscall"] == "execve"}
-    forks = {e["target"]["pid"]: e for e in source.events if e["event"] == "process" and e["target"]["pid"]}
-    exits = {e["actor"]["process"]["pid"]: e for e in source.events if e["event"] == "process_exit"}
-    about = os.stat(programs / "witness")
-    for pid, (path, argv, cwd, code, number) in actions.items():
-        event = execs[pid]
-        assert event["filename"] == path
-        assert event["arguments"] == [argument.decode("latin-1") for argument in argv]
-        assert event["arguments_size"] == sum(len(argument) + 1 for argument in argv)
-        assert (event["cwd"], event["actor"]["path"]) == (cwd, str(programs / "witness"))
-        assert event["environment"] == [f"OSPREY_ONE={number}"]
-        assert (event["environment_count"], event["arguments_truncated"]) == (2, False)
-        assert event["actor"]["parent"]["pid"] == os.getpid()
-        assert event["executable"]["inode"] == about.st_ino
-        assert event["executable"]["device"] == about.st_dev
-        assert event["executable"]["mode"] == about.st_mode
-        assert event["executable"]["size"] == about.st_size
-        assert event["executable"]["mtime"] == int(about.st_mtime)
-        assert event["executable"]["ctime"] == int(about.st_ctime)
-        assert event["actor"]["process"] == exits[pid]["actor"]["process"] == forks[pid]["target"]
-        assert exits[pid]["exit_code"] == code
-        assert forks[pid]["actor"]["process"] == event["actor"]["parent"]
-        assert forks[pid]["header"]["moment"] <= event["header"]["moment"] <= exits[pid]["header"]["moment"]
 
 
 def test_who_it_is(source, programs):
@@ -156,99 +73,6 @@ def test_who_it_is(source, programs):
     assert event["capabilities"] == 0
     groups = dict(line.split(":", 1)[1].split(":", 1) for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines())
     assert event["actor"]["cgroup_path"] == (groups.get("", "/") if groups.get("", "/") != "/" else groups.get("memory", "/"))
-
-
-def test_scripts_memory_and_deleted_files(source, programs):
-    pid, status = child(lambda: os.execve(programs / "script", ["script", "x y"], {}))
-    assert os.waitstatus_to_exitcode(status) == 5
-    event, = source.of(pid, syscall="execve")
-    assert event["filename"] == event["interpreter"] == str(programs / "script")
-    assert event["actor"]["path"] == str(programs / "witness")
-    assert event["arguments"] == [str(programs / "witness"), "5", str(programs / "script"), "x y"]
-
-    bytes_of = (programs / "witness").read_bytes()
-
-    def in_memory():
-        descriptor = os.memfd_create("hidden")
-        os.write(descriptor, bytes_of)
-        os.execve(descriptor, ["w", "4"], {})
-
-    pid, status = child(in_memory)
-    assert os.waitstatus_to_exitcode(status) == 4
-    event, = source.of(pid, syscall="execveat")
-    assert (event["executable_state"], event["actor"]["path"]) == ("memfd", "/memfd:hidden")
-
-    copy = programs / "copy"
-
-    def deleted():
-        copy.write_bytes(bytes_of)
-        copy.chmod(0o755)
-        descriptor = os.open(copy, os.O_RDONLY)
-        copy.unlink()
-        os.execve(descriptor, ["w", "6"], {})
-
-    pid, status = child(deleted)
-    assert os.waitstatus_to_exitcode(status) == 6
-    event, = source.of(pid, syscall="execveat")
-    assert (event["executable_state"], event["actor"]["path"]) == ("deleted", str(copy))
-
-
-def test_a_changed_root(source, programs):
-    inside = programs / "root" / "bin"
-    inside.mkdir(parents=True, exist_ok=True)
-    os.link(programs / "witness", inside / "w")
-
-    def run():
-        os.chroot(programs / "root")
-        os.chdir("/bin")
-        os.execve("./w", ["w", "8"], {})
-
-    pid, status = child(run)
-    assert os.waitstatus_to_exitcode(status) == 8
-    event, = source.of(pid, syscall="execve")
-    assert (event["filename"], event["cwd"], event["actor"]["path"]) == ("./w", "/bin", "/bin/w")
-
-
-def test_a_thread_that_execs_is_its_process(source, programs):
-    def run():
-        threading.Thread(target=lambda: os.execve(programs / "witness", ["w", "9"], {})).start()
-        signal.pause()
-
-    pid, status = child(run)
-    assert os.waitstatus_to_exitcode(status) == 9
-    event, = source.of(pid, syscall="execve")
-    assert event["actor"]["tid"] == pid
-    ended, = source.of(pid, "process_exit")
-    assert ended["exit_code"] == 9
-    assert ended["actor"]["process"] == event["actor"]["process"]
-
-
-def test_the_32_bit_way_into_the_kernel_is_seen(source, programs):
-    """EVT-05, EVT-13."""
-    pid, status = child(lambda: os.execve(programs / "int80", ["int80"], {}))
-    assert os.waitstatus_to_exitcode(status) == 7
-    first, second = source.of(pid, syscall="execve")
-    assert first["actor"]["path"] == str(programs / "int80")
-    assert second["filename"] == str(programs / "witness")
-    assert second["arguments"] == [str(programs / "witness"), "7"]
-
-
-def test_a_32_bit_program(source, programs):
-    code = programs / "i386.c"
-    code.write_text('void _start(void) { __asm__ volatile("int $0x80" : : "a"(1), "b"(12)); }')
-    subprocess.run(["clang-19", "-m32", "-static", "-nostdlib", "-fno-pie", "-no-pie", "-o", programs / "i386", code], check=True)
-    pid, status = child(lambda: os.execve(programs / "i386", ["i386"], {}))
-    assert os.waitstatus_to_exitcode(status) == 12
-    event, = source.of(pid, syscall="execve")
-    assert (event["arch"], event["actor"]["path"]) == ("i386", str(programs / "i386"))
-
-
-def test_long_arguments_are_cut_and_say_so(source, programs):
-    pid, _ = child(lambda: os.execve(programs / "witness", ["w", "0"] + ["x" * 1000] * 100, {}))
-    event, = source.of(pid, syscall="execve")
-    assert event["arguments_size"] == 2 + 2 + 1001 * 100
-    assert event["arguments_truncated"]
-    assert sum(len(argument) + 1 for argument in event["arguments"][:-1]) + len(event["arguments"][-1]) == 32768
 
 
 def test_standard_streams_and_terminal(source, programs):
@@ -365,13 +189,42 @@ def test_what_does_not_fit_is_counted_exactly(programs):
         os.kill(driver.process.pid, signal.SIGCONT)
         counts = driver.counts()
         lost = sum(drop[2] for drop in counts["dropped"])
-        assert {drop[1] for drop in counts["dropped"]} == {"ring full"}
+        assert {drop[1] for drop in counts["dropped"]} <= {"ring full", "ring full: its group's share"}
         assert counts["seen"] == counts["kept"] + counts["filtered"] + lost
         assert counts["seen"] >= 3 * len(pids)
         assert counts["kept"] == len(driver.events) + len(driver.others)
         # And it goes on.
         pid, _ = child(lambda: os.execve(programs / "witness", ["w", "2"], {}))
         assert driver.of(pid, "process_exit")[0]["exit_code"] == 2
+
+
+def test_a_flooding_group_costs_no_other_its_events(programs):
+    """EVT-38: the reader stands still, a group fills its share of the ring, and all that another does is told."""
+    def spawn(times, code):
+        for _ in range(times):
+            os.waitpid(os.posix_spawn(programs / "witness", ["w", code], {}), 0)
+
+    with control_groups("flood", "quiet") as (flood, quiet), EventDriver("bpf", "--kinds=process,process_exit",
+                                                                         f"--ring={1 << 19}") as driver:
+        with stopped(driver):
+            in_group(flood, lambda: spawn(1500, "1"))
+            in_group(quiet, lambda: spawn(15, "2"))
+            in_group(flood, lambda: spawn(100, "1"))
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+        lost = {drop[0]: drop for drop in counts["dropped"] if drop[1] == "ring full: its group's share"}
+        assert lost["sched_process_exec"][2] > 200
+        # Others on this machine may flood more.
+        assert "" not in (worst := {drop[3] for drop in lost.values()}) and quiet not in worst
+        ran = [event["actor"]["cgroup_path"] for event in driver.events if event["event"] == "process" and event["syscall"]]
+        ended = [event["exit_code"] for event in driver.events if event["event"] == "process_exit"]
+        assert (ran.count(quiet), ended.count(2)) == (15, 15)
+        # Most of the ring is the flood's as long as nobody else needs it.
+        assert ran.count(flood) > ran.count(quiet)
+        # And it is told of again.
+        in_group(flood, lambda: spawn(20, "3"))
+        driver.counts()
+        assert [event["exit_code"] for event in driver.events if event["event"] == "process_exit"].count(3) == 20
 
 
 def test_what_is_not_asked_for_any_more_is_not_in_the_kernel():

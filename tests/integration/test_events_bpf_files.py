@@ -29,7 +29,7 @@ def told(driver):
 
 def test_files_opened_for_writing(watched):
     """EVT-47."""
-    with EventDriver("bpf", "--kinds=file", f"--watch={watched}/%%") as driver:
+    with EventDriver("bpf", "--kinds=file", f"--watch={watched}/%%", "--accesses") as driver:
         assert driver.counts()["missing"] == []
         before = driver.counts()
         for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR | os.O_APPEND, os.O_PATH):
@@ -52,17 +52,17 @@ def test_files_opened_for_writing(watched):
         assert counts["filtered"] > before["filtered"]
         event = driver.of(os.getpid(), "file")[2]
     about = os.stat(watched / "new")
-    assert (event["action"], event["category"]) == (OPENED_FOR_WRITING, "watched")
+    assert (event["action"], event["category"]) == (OPENED_FOR_WRITING, "files")
     assert (event["file"]["inode"], event["file"]["mode"], event["file"]["device"]) == (about.st_ino, about.st_mode, about.st_dev)
     assert event["actor"]["process"]["start"] > 0
 
 
 def test_only_what_is_watched_and_while_it_is(watched):
-    with EventDriver("bpf", "--kinds=file", f"--watch={watched}/left/%") as driver:
+    with EventDriver("bpf", "--kinds=file", f"--watch={watched}/left/%", "--accesses") as driver:
         for name in ("file", "left/file"):
             os.close(os.open(watched / name, os.O_WRONLY))
         assert told(driver) == [str(watched / "left/file")]
-        driver.demand("--kinds=file", f"--watch={watched}/file")
+        driver.demand("--kinds=file", f"--watch={watched}/file", "--accesses")
         for name in ("left/file", "file"):
             os.close(os.open(watched / name, os.O_WRONLY))
         assert told(driver) == [str(watched / "left/file"), str(watched / "file")]
@@ -73,7 +73,7 @@ def test_only_what_is_watched_and_while_it_is(watched):
 
 def test_the_path_is_the_hosts(watched):
     """A changed root changes nothing; another mount namespace's own files are no files of ours."""
-    with EventDriver("bpf", "--kinds=file", f"--watch={watched}/%%") as driver:
+    with EventDriver("bpf", "--kinds=file", f"--watch={watched}/%%", "--accesses") as driver:
         pid = os.fork()
         if pid == 0:
             try:

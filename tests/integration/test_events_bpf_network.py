@@ -1,6 +1,7 @@
 """What the bpf source tells of sockets and name servers against what the acting programs know of them."""
 
 import ctypes
+import errno
 import os
 import random
 import socket
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from event_source import EventDriver
+from event_source import EventDriver, control_groups, in_group, stopped
 
 # A server that takes its one connection by the 32-bit call, and a client that connects by it: socketcall(2) through
 # int $0x80 from 64-bit code. Addresses below 4 GiB, as the call needs them.
@@ -180,6 +181,66 @@ def test_datagrams_are_told_once_a_flow(source):
         assert (event["remote_address"], event["family"]) == ("::1", 10)
 
 
+def unix_of(driver, pid=None):
+    return [event for event in mine(driver, pid) if event["family"] == 1]
+
+
+def test_unix_sockets_when_they_are_asked_for(tmp_path):
+    path = str(tmp_path / "socket")
+    abstract = f"\0osprey {os.getpid()}"
+    with EventDriver("bpf", "--kinds=socket") as driver, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+        assert unix_of(driver) == []
+        driver.demand("--kinds=socket", "--unix")
+        assert driver.counts()["missing"] == []
+        expected = []
+        for kind, name in ((socket.SOCK_STREAM, path), (socket.SOCK_DGRAM, abstract), (socket.SOCK_STREAM, path + " missing")):
+            with socket.socket(socket.AF_UNIX, kind) as client, socket.socket(socket.AF_UNIX, kind) as server:
+                if name == abstract:
+                    server.bind(name)
+                expected.append((name.replace("\0", "@"), -client.connect_ex(name), client.fileno(), int(kind)))
+        told = unix_of(driver)
+        assert [(event["socket"], event["result"], event["descriptor"], event["type"]) for event in told] == expected
+        assert {(event["action"], event["direction"], event["syscall"]) for event in told} == {("connect", "outbound", "connect")}
+        assert 0 not in [event["cookie"] for event in told]
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+
+
+UNIX_INT80 = r"""
+static long call(long number, long a, long b) {
+  long result;
+  __asm__ volatile("int $0x80" : "=a"(result) : "0"(number), "b"(a), "c"(b) : "memory", "r8", "r9", "r10", "r11");
+  return result;
+}
+static unsigned words[3];
+static char address[] = "\1\0" NAME;
+void _start(void) {
+  words[0] = 1; words[1] = 1; words[2] = 0;
+  words[0] = call(102, 1, (long)words);
+  words[1] = (unsigned)(long)address; words[2] = sizeof address;
+  call(102, 3, (long)words);
+  call(1, 0, 0);
+}
+"""
+
+
+def test_unix_sockets_by_the_32_bit_call(tmp_path):
+    """EVT-05, EVT-20: what comes of it is not known."""
+    code = tmp_path / "int80.c"
+    code.write_text(UNIX_INT80)
+    subprocess.run(["gcc", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-O1", '-DNAME="/nowhere"', "-o", tmp_path / "int80", code],
+                   check=True)
+    with EventDriver("bpf", "--kinds=socket", "--unix") as driver:
+        done = subprocess.Popen([tmp_path / "int80"])
+        assert done.wait() == 0
+        event, = unix_of(driver, done.pid)
+        assert (event["socket"], event["result"], event["descriptor"]) == ("/nowhere", -errno.EINPROGRESS, None)
+
+
 def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -274,6 +335,44 @@ def test_names_asked_for(source, own_network):
         assert 0 < event["latency"] < 10**9
     counts = source.counts()
     assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
+def test_a_flooding_group_costs_no_other_its_connections(own_network):
+    """EVT-38: connections too, which are told in nobody's name, and questions to name servers with their answers."""
+    def connect(times):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            for _ in range(times):
+                with socket.create_connection(listener.getsockname()):
+                    listener.accept()[0].close()
+
+    def ask(times):
+        with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
+            server.bind(("127.0.0.1", 53))
+            for number in range(times):
+                client.sendto(question(number, f"{os.getpid()}.example"), ("127.0.0.1", 53))
+                asked, back = server.recvfrom(2000)
+                server.sendto(asked[:2] + b"\x81\x80" + asked[4:], back)
+                client.recv(2000)
+
+    def quietly():
+        connect(20)
+        ask(5)
+
+    with control_groups("flood", "quiet") as (flood, quiet), EventDriver("bpf", "--kinds=socket,dns", f"--ring={1 << 19}") as driver:
+        with stopped(driver):
+            in_group(flood, lambda: connect(2000))
+            in_group(flood, lambda: ask(500))
+            quiet_pid = in_group(quiet, quietly)
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+        lost = {drop[0]: drop for drop in counts["dropped"] if drop[1] == "ring full: its group's share"}
+        assert lost["inet_sock_set_state"][2] > 200 and lost["dns"][2] > 200
+        # Others on this machine may flood more.
+        assert "" not in (worst := {drop[3] for drop in lost.values()}) and quiet not in worst
+        told = mine(driver, quiet_pid)
+        assert [sum(event["action"] == action for event in told) for action in ("connect", "accept")] == [20, 20]
+        asked = driver.of(quiet_pid, "dns")
+        assert [event["response_code"] for event in asked] == ["NOERROR"] * 5
 
 
 def test_our_own_doings_are_filtered_in_the_kernel(source):

@@ -129,6 +129,7 @@ class Worker {
     wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   }
 
+  bool is_ephemeral() const { return flags_.boolean("disable_database") || flags_.boolean("ephemeral"); }
   bool wants_events() const { return !flags_.boolean("disable_events"); }
 
   // Gives the others away; those of event sources are kept until their thread has them.
@@ -148,7 +149,7 @@ class Worker {
   }
 
   Result<void> open_store() {
-    if (flags_.boolean("disable_database") || flags_.boolean("ephemeral")) {
+    if (is_ephemeral()) {
       store_ = store::memory_store();
       return {};
     }
@@ -180,15 +181,14 @@ class Worker {
 
   Result<void> open_events() {
     if (!wants_events()) return {};
-    if (flags_.boolean("disable_database") || flags_.boolean("ephemeral"))
-      return failure("event journal", "--ephemeral and --disable_database leave no place for it");
     events_ = TRY(EventCapture::open({.program = program_,
                                       .flags = flags_,
                                       .status = status_,
                                       .store = *store_,
                                       .digests = &*digests_,
                                       .budget = &*io_budget_,
-                                      .largest_hashed = flags_.number("read_max")}));
+                                      .largest_hashed = flags_.number("read_max"),
+                                      .ephemeral = is_ephemeral()}));
     limits_.add([this] { return std::vector<Limit>{events_->limit()}; });
     return {};
   }
@@ -203,6 +203,7 @@ class Worker {
     identity_.emplace(*store_, Root::host());
     limits_.add([this] { return io_limits(*io_budget_); });
     limits_.add([this] { return std::vector<Limit>{disk_limit()}; });
+    limits_.add([] { return std::vector<Limit>{yara_limit()}; });
     remote_.emplace(RemoteParts{.program = program_,
                                 .flags = flags_,
                                 .store = *store_,
@@ -221,6 +222,16 @@ class Worker {
     limit.used = static_cast<std::int64_t>(store_->disk_bytes());
     limit.unit = "bytes";
     limit.configured_by = "disk_limit_mb";
+    return limit;
+  }
+
+  static Limit yara_limit() {
+    const auto usage = linux::yara_engine().rule_sets.usage();
+    Limit limit{.name = "yara_rules", .scope = "agent", .kind = "soft", .enforced_by = "rule cache"};
+    limit.limit_value = static_cast<std::int64_t>(usage.most_bytes);
+    limit.used = static_cast<std::int64_t>(usage.bytes);
+    limit.unit = "bytes";
+    limit.struck = static_cast<std::int64_t>(usage.forgotten);
     return limit;
   }
 

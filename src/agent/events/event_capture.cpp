@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 
 #include <array>
+#include <filesystem>
 #include <numeric>
 #include <thread>
 
@@ -78,7 +79,13 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   std::uint64_t cap = store::kFifoOverhead;
   for (const auto& family : families) cap += family.cap_bytes;
   std::unique_ptr<EventCapture> made(new EventCapture(parts.program, parts.status, parts.store, cap));
-  auto opened = TRY(open_journal({journal_directory(parts.flags.text("database_path")), families}));
+  if (parts.ephemeral) {
+    std::error_code ignored;
+    auto scratch = TRY(ScratchJournal::make(std::filesystem::temp_directory_path(ignored).string()));
+    made->scratch_.emplace(std::move(scratch));
+  }
+  auto directory = made->scratch_ ? made->scratch_->path() : journal_directory(parts.flags.text("database_path"));
+  auto opened = TRY(open_journal({std::move(directory), families}));
   if (!opened.reason.empty())
     parts.status.error(fmt::format("the event journal was damaged{}{}: {}",
                                    opened.set_aside.empty() ? "" : " and is set aside as ", opened.set_aside,
@@ -93,10 +100,18 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   made->syslog_ = sources.syslog;
   made->yara_ = sources.yara;
   if (sources.audit) made->audit_role_.mode = [audit = sources.audit] { return audit->mode(); };
+  made->own_log_.counts = [syslog = sources.syslog, path = std::string(parts.flags.text("syslog_socket"))] {
+    const auto counts = syslog->socket_counts();
+    using Counts = linux::OwnLog::Counts;
+    return counts ? std::optional(Counts{path, counts->received, counts->dropped, counts->last}) : std::nullopt;
+  };
   events::CaptureParts capture{.journal = *made->journal_, .sources = std::move(sources.list)};
   capture.begin = [&status = parts.status] {
     if (const auto kept = linux::keep_only_capabilities(kCapabilities); !kept) status.warning(kept.error().text());
   };
+  capture.enrichment = {.hash_executables = parts.flags.boolean("events_hash_executables"),
+                        .digests = parts.digests,
+                        .budget = parts.budget};
   capture.hashing = events::FileHasher::Options{
       .digests = parts.digests, .budget = parts.budget, .largest = parts.largest_hashed, .sha512 = true};
   capture.saw_file = [yara = made->yara_](const events::FileEvent& event) { yara->saw(event); };
@@ -106,7 +121,7 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   capture.warn = [&status = parts.status](const auto& text) { status.warning(text); };
   capture.lost = [self = made.get()](std::string_view who, const events::SourceCounts::Drop& drop) {
     if (auto* losses = self->losses_.load())
-      losses->add(std::string(who), drop.stage, drop.reason, drop.count, 0, drop.exact);
+      losses->add(std::string(who), drop.stage, drop.reason, drop.count, 0, drop.exact, drop.worst_cgroup);
   };
   made->capture_.emplace(std::move(capture));
   return made;
@@ -148,6 +163,7 @@ void EventCapture::provide(sql::Services& services) {
   services.provide(*this);
   services.provide(capture_->processes());
   services.provide(audit_role_);
+  services.provide(own_log_);
 }
 
 std::set<std::string_view> EventCapture::active() const {

@@ -12,6 +12,7 @@
 
 #include "agent/config/configuration.h"
 #include "agent/events/event_sources.h"
+#include "agent/events/scratch_journal.h"
 #include "agent/limits/limits.h"
 #include "agent/limits/losses.h"
 #include "agent/logging/status_log.h"
@@ -19,6 +20,7 @@
 #include "events/capture/capture.h"
 #include "events/journal/journal.h"
 #include "linux/audit/role.h"
+#include "linux/sockets/own_log.h"
 #include "sql/scan.h"
 #include "store/fifo_store.h"
 #include "store/store.h"
@@ -45,6 +47,7 @@ class EventCapture {
     linux::DigestCache* digests = nullptr;  // both may be null
     linux::IoBudget* budget = nullptr;
     std::int64_t largest_hashed = 50 << 20;  // bytes
+    bool ephemeral = false;                  // the journal goes when this does
   };
   // Opens the journal, anew where it was damaged. The thread on which sources run begins here, with the capabilities
   // that the caller has.
@@ -73,12 +76,14 @@ class EventCapture {
   StatusLog& status_;
   store::Store& state_;
   const std::uint64_t cap_bytes_;
+  std::optional<ScratchJournal> scratch_;
   std::unique_ptr<store::FifoStore> store_;
   std::optional<events::Journal> journal_;
   std::optional<events::Capture> capture_;
   const events::SyslogSource* syslog_ = nullptr;  // of the sources that capture_ has, as the next
   events::YaraSource* yara_ = nullptr;
   linux::AuditRole audit_role_{.mode = [] { return "none"; }};
+  linux::OwnLog own_log_{.counts = [] { return std::nullopt; }};
   std::string journal_cursor_;  // as it is stored
   std::atomic<Losses*> losses_ = nullptr;
   mutable std::mutex mutex_;

@@ -16,7 +16,7 @@ constexpr std::string_view kInotify = "inotify";
 
 constexpr auto kTables = std::to_array<EventTable>({
     {"apparmor_events", kAudit, kKind<AppArmorEvent>},
-    {"authentication_events", kAudit, kKind<AuthenticationEvent>},
+    {"authentication_events", "syslog", kKind<AuthenticationEvent>},
     {"bpf_load_events", kBpf, kKind<BpfLoadEvent>},
     {"bpf_process_events", kBpf, kKind<ProcessEvent>},
     {"bpf_socket_events", kBpf, kKind<SocketEvent>},
@@ -113,6 +113,7 @@ Demand event_demand(const Configuration& configuration, const std::set<std::stri
   demand.execs = demand.kinds.test(kKind<ProcessEvent>);
   demand.forks = demand.execs && configuration.flags.boolean("audit_allow_fork_process_events");
   demand.kills = demand.execs && configuration.flags.boolean("audit_allow_kill_process_events");
+  demand.unix_sockets = demand.kinds.test(kKind<SocketEvent>) && configuration.flags.boolean("audit_allow_unix");
   for (const auto name : split(configuration.flags.text("events_environment"), ','))
     if (const auto trimmed = trim(name); !trimmed.empty()) demand.environment.emplace_back(trimmed);
 

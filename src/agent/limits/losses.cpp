@@ -19,7 +19,8 @@ std::string key_of(const Loss& loss) {
 }
 
 std::string value_of(const Loss& loss) {
-  return fmt::format("{} {} {:d} {} {}", loss.lost, loss.lost_bytes, loss.exact, loss.first_time, loss.last_time);
+  return fmt::format("{} {} {:d} {} {} {}", loss.lost, loss.lost_bytes, loss.exact, loss.first_time, loss.last_time,
+                     loss.worst_cgroup);
 }
 
 // What an earlier process stored; fields that cannot be read count as 0.
@@ -34,6 +35,7 @@ Loss parse_loss(std::string_view key, std::string_view value) {
   loss.exact = take_field(value) != "0";
   loss.first_time = parse<std::int64_t>(take_field(value)).value_or(0);
   loss.last_time = parse<std::int64_t>(take_field(value)).value_or(0);
+  loss.worst_cgroup = trim(value);
   return loss;
 }
 
@@ -49,7 +51,7 @@ Losses::Losses(store::Store& store) : store_(store) {
 }
 
 void Losses::add(const std::string& source, const std::string& stage, const std::string& reason, std::uint64_t lost,
-                 std::uint64_t bytes, bool exact) {
+                 std::uint64_t bytes, bool exact, const std::string& worst_cgroup) {
   const auto now = std::time(nullptr);
   std::lock_guard lock(mutex_);
   auto [entry, fresh] = entries_.try_emplace(std::tuple(source, stage, reason));
@@ -59,6 +61,7 @@ void Losses::add(const std::string& source, const std::string& stage, const std:
   loss.lost_bytes += bytes;
   loss.exact = loss.exact && exact;
   loss.last_time = now;
+  if (!worst_cgroup.empty()) loss.worst_cgroup = worst_cgroup;
   entry->second.changed = true;
 }
 

@@ -30,8 +30,9 @@ class Losses {
   // Takes over what an earlier process counted. `store` must outlive it.
   explicit Losses(store::Store& store);
 
+  // `worst_cgroup`: whose most of it was; empty: not known.
   void add(const std::string& source, const std::string& stage, const std::string& reason, std::uint64_t lost,
-           std::uint64_t bytes, bool exact = true);
+           std::uint64_t bytes, bool exact = true, const std::string& worst_cgroup = {});
   std::vector<Loss> list() const;
   // Puts what has changed since it was saved last into `batch`, and counts it as saved.
   void save(store::Batch& batch);

@@ -28,15 +28,29 @@ std::uint64_t dropped(const events::SourceCounts& counts) {
   return sum;
 }
 
+using Drops = std::vector<events::SourceCounts::Drop>;
+
+template <Drops events::SourceCounts::* list>
 std::string drops(const Row& row) {
   if (!row.counts) return {};
   std::string json = "{";
-  for (const auto& drop : row.counts->dropped) {
+  const auto& list_of = (*row.counts).*list;
+  for (const auto& drop : list_of) {
     if (json.size() > 1) json += ',';
     append_json_string(json, fmt::format("{}: {}", drop.stage, drop.reason));
     json += fmt::format(":{}", drop.count);
   }
   return json += '}';
+}
+
+std::string missing(const Row& row) {
+  if (!row.counts) return {};
+  std::string json = "[";
+  for (const auto& what : row.counts->missing) {
+    if (json.size() > 1) json += ',';
+    append_json_string(json, what);
+  }
+  return json += ']';
 }
 
 Rows<Row> scan(const Scan& scan) {
@@ -100,7 +114,13 @@ Table osquery_events() {
       .column(
           "dropped", [](const Row& row) { return row.counts ? std::optional(dropped(*row.counts)) : std::nullopt; },
           "Publishers: events that were lost.", HIDDEN)
-      .column("drops", drops, "Publishers: where and why they were lost, as a JSON object.", HIDDEN)
+      .column("drops", drops<&events::SourceCounts::dropped>,
+              "Publishers: where and why they were lost, as a JSON object.", HIDDEN)
+      .column("partial", drops<&events::SourceCounts::partial>,
+              "Publishers: of the events that were taken those that lack a part, by where and why, as a JSON object.",
+              HIDDEN)
+      .column("missing", missing, "Publishers: what is asked for and this host refuses, as a JSON array of sentences.",
+              HIDDEN)
       .column(
           "lag_us",
           [](const Row& row) -> std::optional<std::uint64_t> {

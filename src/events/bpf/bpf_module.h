@@ -2,9 +2,12 @@
 // are in it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,6 +44,10 @@ struct BpfModule {
   Result<void> (*sum)(int map, std::uint32_t row, std::uint64_t* into, std::size_t numbers);
   // Sets the value of a key, whose sizes are the map's.
   Result<void> (*put)(int map, const void* key, const void* value);
+  // All rows of a map that maps a 64-bit number to 64-bit numbers, as they are while others write to it. `numbers`: how
+  // many a row has.
+  Result<void> (*each)(int map, std::size_t numbers,
+                       const std::function<void(std::uint64_t key, std::span<const std::uint64_t> row)>& visit);
   // Sets a row of an array.
   Result<void> (*set)(int map, std::uint32_t row, const void* value);
 };

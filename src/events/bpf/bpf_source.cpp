@@ -12,6 +12,8 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <cstddef>
+#include <cstring>
 #include <ctime>
 #include <map>
 #include <mutex>
@@ -29,6 +31,7 @@
 #include "events/bpf/decode.h"
 #include "events/bpf/programs/wire.h"
 #include "events/bpf/ring.h"
+#include "linux/cgroup/hierarchy.h"
 
 namespace osprey::events::bpf {
 namespace {
@@ -91,6 +94,8 @@ constexpr std::array kPrograms = {
     ProgramEntry{"accept", WIRE_PROGRAM_ACCEPT, of<SocketEvent>},
     ProgramEntry{"datagrams", WIRE_PROGRAM_DATAGRAMS, of<SocketEvent>},
     ProgramEntry{"bind", WIRE_PROGRAM_BIND, of<SocketEvent>},
+    ProgramEntry{"unix", WIRE_PROGRAM_UNIX,
+                 [](const Demand& demand) { return of<SocketEvent>(demand) && demand.unix_sockets; }},
     ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
     ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
     ProgramEntry{.name = "opens", .row = WIRE_PROGRAM_OPEN, .wanted = opens, .otherwise = "open_calls"},
@@ -112,41 +117,71 @@ constexpr std::array kPrograms = {
 // In the order in which they are read, so that a process is known before what it did.
 constexpr std::array<std::string_view, 4> kRings = {"process_ring", "network_ring", "security_ring", "file_ring"};
 
-// Where cgroup v2 begins; empty: it is mounted nowhere.
-UniqueFd root_group() {
-  const auto text = Root::host().read("/proc/self/mountinfo");
-  if (!text) return {};
-  const auto table = parse_mountinfo(text->bytes);
-  for (const auto& mount : table.mounts)
-    if (mount.type == "cgroup2" && mount.root == "/")
-      return UniqueFd(::open(mount.point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+// A rule as programs can decide it, of sockets. `row` has what its paths lead to as well, once they have been looked
+// up.
+struct SocketFilter {
+  std::size_t rule = 0;    // of the demand's filters
+  std::string executable;  // empty: of any
+  std::optional<std::string> group;
+  wire_filter row{};
+};
+
+std::unexpected<Error> undecided(std::string why) { return failure("filter", std::move(why)); }
+
+Result<void> add_condition(const linux::AuditField& field, SocketFilter& to) {
+  constexpr std::array kFields = {AUDIT_UID, AUDIT_EUID, AUDIT_GID, AUDIT_LOGINUID};  // by wire_field
+  constexpr std::array kOperators = {AUDIT_EQUAL,        AUDIT_NOT_EQUAL,
+                                     AUDIT_LESS_THAN,    AUDIT_LESS_THAN_OR_EQUAL,
+                                     AUDIT_GREATER_THAN, AUDIT_GREATER_THAN_OR_EQUAL};  // by wire_operator
+  if (field.field == AUDIT_FILTERKEY) return {};
+  if (field.field == AUDIT_EXE) {
+    // Of a file that is elsewhere, in a container, the programs cannot tell that its path is the same.
+    if (field.op != AUDIT_EQUAL || !to.executable.empty()) return undecided("programs decide one exe= of a rule");
+    to.executable = field.text;
+    return {};
+  }
+  const auto place = std::ranges::find(kFields, static_cast<int>(field.field));
+  const auto sign = std::ranges::find(kOperators, static_cast<int>(field.op));
+  if (place == kFields.end() || sign == kOperators.end())
+    return undecided(fmt::format("programs know no {}", linux::audit_field_name(field.field)));
+  if (to.row.count == WIRE_CONDITIONS) return undecided(fmt::format("programs decide {} conditions", WIRE_CONDITIONS));
+  to.row.conditions[to.row.count++] = {.field = static_cast<std::uint32_t>(place - kFields.begin()),
+                                       .op = static_cast<std::uint32_t>(sign - kOperators.begin()),
+                                       .value = field.value};
   return {};
 }
 
-// A rule as programs can decide it: by ids, of sockets. An error's message says why they cannot.
-Result<wire_filter> socket_filter(const Filter& filter) {
-  const auto refuse = [](std::string why) { return failure("filter", std::move(why)); };
-  if (!filter.kinds.test(kKind<SocketEvent>)) return refuse("it is not about sockets");
-  if (!filter.never()) return refuse("it takes nothing away");
-  if (!filter.rule.has_all_syscalls()) return refuse("programs decide rules over all calls only");
-  if (!filter.own.empty()) return refuse(fmt::format("programs know no {}", name_of(filter.own.front().field)));
-  wire_filter row{};
-  for (const auto& [field, op, value, text] : filter.rule.fields) {
-    if (field == AUDIT_FILTERKEY) continue;
-    constexpr std::array kFields = {AUDIT_UID, AUDIT_EUID, AUDIT_GID, AUDIT_LOGINUID};  // by wire_field
-    constexpr std::array kOperators = {AUDIT_EQUAL,        AUDIT_NOT_EQUAL,
-                                       AUDIT_LESS_THAN,    AUDIT_LESS_THAN_OR_EQUAL,
-                                       AUDIT_GREATER_THAN, AUDIT_GREATER_THAN_OR_EQUAL};  // by wire_operator
-    const auto place = std::ranges::find(kFields, static_cast<int>(field));
-    const auto sign = std::ranges::find(kOperators, static_cast<int>(op));
-    if (place == kFields.end() || sign == kOperators.end())
-      return refuse(fmt::format("programs know no {}", linux::audit_field_name(field)));
-    if (row.count == WIRE_CONDITIONS) return refuse(fmt::format("programs decide {} conditions", WIRE_CONDITIONS));
-    row.conditions[row.count++] = {.field = static_cast<std::uint32_t>(place - kFields.begin()),
-                                   .op = static_cast<std::uint32_t>(sign - kOperators.begin()),
-                                   .value = value};
+// An error's message says why programs cannot decide it.
+Result<SocketFilter> socket_filter(const Filter& filter) {
+  if (!filter.kinds.test(kKind<SocketEvent>)) return undecided("it is not about sockets");
+  if (!filter.never()) return undecided("it takes nothing away");
+  if (!filter.rule.has_all_syscalls()) return undecided("programs decide rules over all calls only");
+  SocketFilter made;
+  for (const auto& field : filter.rule.fields) TRY(add_condition(field, made));
+  for (const auto& own : filter.own) {
+    if (own.field != OwnField::cgroup) return undecided(fmt::format("programs know no {}", name_of(own.field)));
+    // What is not in it now may be in another of its name tomorrow.
+    if (!own.equal || made.group) return undecided("programs decide one cgroup= of a rule");
+    made.group = own.value;
   }
-  return row;
+  if (!made.executable.empty()) made.row.asks |= WIRE_ASKS_EXECUTABLE;
+  if (made.group) made.row.asks |= WIRE_ASKS_GROUP;
+  return made;
+}
+
+// The file at a path, as it is now; none: there is none, or it cannot be told from others. The programs compare
+// numbers, which stand for this path as long as it is the file's only one, no link leads over it, and nothing changes
+// the file.
+wire_executable executable_at(const std::string& path) {
+  constexpr std::uint32_t kMinorBits = 20;  // of the kernel's own device numbers
+  const auto real = Root::host().real_path(path);
+  if (!real || *real != path) return {};
+  const auto about = Root::host().stat(path, Links::keep);
+  if (!about || !S_ISREG(about->stx_mode) || about->stx_nlink != 1) return {};
+  return {.inode = about->stx_ino,
+          .ctime = about->stx_ctime.tv_sec,
+          .ctime_nanoseconds = about->stx_ctime.tv_nsec,
+          .device = about->stx_dev_major << kMinorBits | about->stx_dev_minor};
 }
 
 void add(wire_counters& to, const wire_counters& from) {
@@ -154,6 +189,7 @@ void add(wire_counters& to, const wire_counters& from) {
   to.sent += from.sent;
   to.filtered += from.filtered;
   to.ring_full += from.ring_full;
+  to.over_share += from.over_share;
   to.unread += from.unread;
   to.arguments_cut += from.arguments_cut;
   to.arguments_unread += from.arguments_unread;
@@ -184,24 +220,32 @@ class Opened final : public BpfSource {
     bool ends = false;  // nothing writes to it any more: it goes once it is empty
   };
 
+  void find_groups();
   Result<void> load(const ProgramEntry& entry);
   void unload(const ProgramEntry& entry);
   Result<void> adopt_maps(const BpfProgram& program);
   void release_maps();
   Result<void> configure(const Demand& demand);
   Result<void> watch();
-  std::uint32_t push(const Demand& demand);
+  void push(const Demand& demand, wire_settings& settings);
+  void look_up(SocketFilter& filter) const;
+  void renew();
   std::uint64_t hits(std::uint32_t row) const;
   std::uint32_t processors() const { return static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF))); }
   int map(std::string_view name) const;
   wire_counters read_counters(int fd, std::uint32_t row) const;
+  std::string path_of(std::uint64_t group) const;
+  std::string worst_group(std::string_view program, std::uint64_t lost) const;
 
   const BpfOptions options_;
   const BpfModule* module_ = nullptr;
   UniqueFd ready_;
-  UniqueFd groups_;  // the root of cgroup v2
+  std::optional<linux::CgroupHierarchy> unified_;  // cgroup v2
+  std::optional<linux::CgroupHierarchy> memory_;   // v1's memory controller
   std::array<std::optional<Reader>, kRings.size()> rings_;
   Decoder decoder_;
+  std::uint32_t generation_ = 0;    // of what was pushed
+  std::uint64_t next_renewal_ = 0;  // boot time, nanoseconds
   // What counts() reads as well.
   mutable std::mutex mutex_;
   std::map<std::string_view, std::unique_ptr<BpfProgram>> programs_;
@@ -214,9 +258,14 @@ class Opened final : public BpfSource {
   std::uint64_t unknown_ = 0;    // records that the decoder refused
   std::uint64_t left_ = 0;       // records that nobody had read when it was closed
   std::optional<std::uint64_t> lag_;
+  struct Worst {
+    std::uint64_t lost = 0;  // by the program, when it was looked for
+    std::string group;
+  };
+  mutable std::map<std::string_view, Worst> worst_;  // by program
   std::vector<std::string> missing_;
   std::vector<PushedFilter> pushed_;  // hits: those of the row that were there before
-  std::vector<std::size_t> rows_;     // of the map `filters`: their places in pushed_
+  std::vector<SocketFilter> rows_;    // of the map `filters`
 };
 
 Kinds Opened::offers() const {
@@ -239,13 +288,43 @@ wire_counters Opened::read_counters(int fd, std::uint32_t row) const {
   return std::bit_cast<wire_counters>(numbers);
 }
 
+// Of a number as the programs tell it.
+std::string Opened::path_of(std::uint64_t group) const {
+  const auto number = group & ~WIRE_MEMORY_GROUP;
+  const auto& tree = group == number ? unified_ : memory_;
+  auto path = tree ? tree->group(number) : std::nullopt;
+  return path ? std::move(*path) : fmt::format("number {}", number);
+}
+
+// Who lost most of what a program's ring had no room for. Looked for when the program has lost more; under the lock.
+std::string Opened::worst_group(std::string_view program, std::uint64_t lost) const {
+  auto& known = worst_[program];
+  const auto loaded = programs_.find(program);
+  if (lost == known.lost || loaded == programs_.end()) return known.group;
+  known.lost = lost;
+  const auto maps = loaded->second->maps();
+  const auto ring = std::ranges::find_if(kRings, [&](auto name) { return maps.contains(std::string(name)); });
+  if (ring == kRings.end()) return known.group;
+  std::uint64_t group = 0;
+  std::uint64_t most = 0;
+  // What cannot be read tells nothing.
+  static_cast<void>(module_->each(map(fmt::format("{}_shares", *ring)), sizeof(wire_share) / sizeof(std::uint64_t),
+                                  [&](std::uint64_t key, std::span<const std::uint64_t> row) {
+                                    const auto its = row[offsetof(wire_share, lost) / sizeof(std::uint64_t)];
+                                    if (its > most) group = key;
+                                    most = std::max(most, its);
+                                  }));
+  if (most > 0) known.group = path_of(group);
+  return known.group;
+}
+
 Result<void> Opened::open(const Demand& wanted) {
   auto demand = wanted;
   demand.kinds &= offers() | adds();
   module_ = TRY(open_module<BpfModule>());
   if (!ready_) ready_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!ready_) return system_failure("bpf");
-  if (!groups_) groups_ = root_group();
+  if (!unified_ && !memory_) find_groups();
   // Their map of prefixes is made anew.
   if (decoder_.set(demand))
     for (const auto& entry : kPrograms)
@@ -279,6 +358,15 @@ Result<void> Opened::open(const Demand& wanted) {
   return configure(demand);
 }
 
+void Opened::find_groups() {
+  const auto text = Root::host().read("/proc/self/mountinfo");
+  if (!text) return;
+  const auto mounts = parse_mountinfo(text->bytes);
+  const std::scoped_lock lock(mutex_);
+  unified_ = linux::CgroupHierarchy::unified(mounts);
+  memory_ = linux::CgroupHierarchy::of(mounts, "memory");
+}
+
 Result<void> Opened::load(const ProgramEntry& entry) {
   BpfLoad wish{.program = entry.name,
                .maps = {},
@@ -289,7 +377,7 @@ Result<void> Opened::load(const ProgramEntry& entry) {
                          {"exec_scratch", processors()},
                          {"call_scratch", processors()},
                          {"open_scratch", processors()}},
-               .cgroup = groups_.get()};
+               .cgroup = unified_ ? unified_->descriptor() : -1};
   for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
   auto program = TRY(module_->load(wish));
   const std::scoped_lock lock(mutex_);
@@ -357,7 +445,7 @@ Result<void> Opened::configure(const Demand& demand) {
   if (fd < 0) return {};
   // No rule holds while they are written.
   TRY(module_->set(fd, 0, &settings));
-  settings.filters = push(demand);
+  push(demand, settings);
   TRY(module_->set(fd, 0, &settings));
   return opens(demand) ? watch() : Result<void>();
 }
@@ -378,10 +466,32 @@ Result<void> Opened::watch() {
   return {};
 }
 
-// Those that programs can decide go into their map, in their order. How many.
-std::uint32_t Opened::push(const Demand& demand) {
+void Opened::look_up(SocketFilter& filter) const {
+  if (!filter.executable.empty()) filter.row.executable = executable_at(filter.executable);
+  if (!filter.group) return;
+  const auto number = [&](const auto& tree) { return tree ? tree->number(*filter.group).value_or(0) : 0; };
+  const auto of_memory = number(memory_);
+  filter.row.groups[0] = number(unified_);
+  filter.row.groups[1] = of_memory ? of_memory | WIRE_MEMORY_GROUP : 0;
+}
+
+// Files are replaced, groups come again. Between that and this the programs let pass what they do not know: it is the
+// agent's then.
+void Opened::renew() {
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    auto& filter = rows_[i];
+    const auto before = filter.row;
+    look_up(filter);
+    if (std::memcmp(&before, &filter.row, sizeof(before)) == 0) continue;
+    // What cannot be written is what it was, and matches what is there no more.
+    static_cast<void>(module_->set(map("filters"), static_cast<std::uint32_t>(i), &filter.row));
+  }
+}
+
+// Those that programs can decide go into their map, in their order.
+void Opened::push(const Demand& demand, wire_settings& settings) {
   std::vector<PushedFilter> pushed;
-  std::vector<std::size_t> rows;
+  std::vector<SocketFilter> rows;
   const int fd = map("filters");
   const std::vector<Filter> none;
   const auto& filters = demand.filters ? demand.filters->rules() : none;
@@ -389,27 +499,31 @@ std::uint32_t Opened::push(const Demand& demand) {
   for (std::size_t i = 0; i < filters.size(); ++i) {
     const auto& filter = filters[i];
     auto& one = pushed.emplace_back(PushedFilter{.rule = i, .installed = false, .reason = {}, .hits = {}});
-    auto row = socket_filter(filter);
-    if (row && !of<SocketEvent>(demand)) row = failure("filter", "nobody asks for sockets");
-    if (row && !behind.empty()) row = failure("filter", fmt::format("it stands behind {}", behind));
-    if (row && rows.size() == WIRE_FILTERS) row = failure("filter", fmt::format("the programs hold {}", WIRE_FILTERS));
-    if (row)
-      if (const auto set = module_->set(fd, static_cast<std::uint32_t>(rows.size()), &*row); !set)
-        row = std::unexpected(set.error());
-    if (row) {
+    auto made = socket_filter(filter);
+    if (made && !of<SocketEvent>(demand)) made = undecided("nobody asks for sockets");
+    if (made && !behind.empty()) made = undecided(fmt::format("it stands behind {}", behind));
+    if (made && rows.size() == WIRE_FILTERS) made = undecided(fmt::format("the programs hold {}", WIRE_FILTERS));
+    if (made) {
+      look_up(*made);
+      if (const auto set = module_->set(fd, static_cast<std::uint32_t>(rows.size()), &made->row); !set)
+        made = std::unexpected(set.error());
+    }
+    if (made) {
       one.installed = true;
       one.hits = hits(static_cast<std::uint32_t>(rows.size()));
-      rows.push_back(i);
+      made->rule = i;
+      settings.filter_asks |= made->row.asks;
+      rows.push_back(std::move(*made));
     } else {
-      one.reason = row.error().message;
+      one.reason = made.error().message;
     }
     if (!filter.never() && filter.rule.first && filter.kinds.test(kKind<SocketEvent>)) behind = filter.id;
   }
-  const auto count = static_cast<std::uint32_t>(rows.size());
+  settings.filters = static_cast<std::uint32_t>(rows.size());
+  settings.generation = ++generation_;
   const std::scoped_lock lock(mutex_);
   pushed_ = std::move(pushed);
   rows_ = std::move(rows);
-  return count;
 }
 
 std::uint64_t Opened::hits(std::uint32_t row) const {
@@ -422,7 +536,7 @@ std::vector<PushedFilter> Opened::pushed() const {
   const std::scoped_lock lock(mutex_);
   auto pushed = pushed_;
   for (std::size_t row = 0; row < rows_.size(); ++row) {
-    auto& one = pushed[rows_[row]];
+    auto& one = pushed[rows_[row].rule];
     one.hits = hits(static_cast<std::uint32_t>(row)) - one.hits.value_or(0);
   }
   return pushed;
@@ -455,6 +569,10 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
     ring.release();
   }
   const auto time = boot_nanoseconds();
+  if (time >= next_renewal_) {
+    next_renewal_ = time + static_cast<std::uint64_t>(std::chrono::nanoseconds(options_.renewal).count());
+    renew();
+  }
   if (!more) given += decoder_.give_unanswered(time - std::min(time, kPatience), sink);
   const auto newest = decoder_.newest();
   const auto& files = decoder_.files();
@@ -484,8 +602,14 @@ SourceCounts Opened::counts() const {
     if (const auto past = misses_.find(entry.name); past != misses_.end()) misses += past->second;
     if (const auto loaded = programs_.find(entry.name); loaded != programs_.end())
       misses += loaded->second->recursion_misses();
-    const auto tell = [&](std::vector<SourceCounts::Drop>& where, std::string_view reason, std::uint64_t count) {
-      if (count > 0) where.push_back({.stage = std::string(entry.name), .reason = std::string(reason), .count = count});
+    const auto tell = [&](std::vector<SourceCounts::Drop>& where, std::string_view reason, std::uint64_t count,
+                          const std::string& group = {}) {
+      if (count > 0)
+        where.push_back({.stage = std::string(entry.name),
+                         .reason = std::string(reason),
+                         .count = count,
+                         .exact = true,
+                         .worst_cgroup = group});
     };
     tell(all.dropped, "recursion", misses);
     *all.seen += misses;
@@ -495,7 +619,10 @@ SourceCounts Opened::counts() const {
     *all.seen += row.seen;
     *all.filtered += row.filtered;
     sent += row.sent;
-    tell(all.dropped, "ring full", row.ring_full);
+    const auto no_room = row.ring_full + row.over_share;
+    const auto worst = no_room > 0 ? worst_group(entry.name, no_room) : std::string();
+    tell(all.dropped, "ring full", row.ring_full, worst);
+    tell(all.dropped, "ring full: its group's share", row.over_share, worst);
     tell(all.dropped, "unreadable", row.unread);
     tell(all.partial, "arguments cut", row.arguments_cut);
     tell(all.partial, "arguments not resident", row.arguments_unread);
@@ -504,8 +631,11 @@ SourceCounts Opened::counts() const {
   }
   *all.filtered += unwatched_;
   *all.seen += repeated_;
-  if (unknown_ > 0) all.dropped.push_back({.stage = "decoder", .reason = "malformed", .count = unknown_});
-  if (left_ > 0) all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_});
+  if (unknown_ > 0)
+    all.dropped.push_back(
+        {.stage = "decoder", .reason = "malformed", .count = unknown_, .exact = true, .worst_cgroup = {}});
+  if (left_ > 0)
+    all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_, .exact = true, .worst_cgroup = {}});
   // What lies in the rings is not seen yet.
   *all.seen -= sent - std::min(sent, kept_ - repeated_ + unwatched_ + unknown_ + left_);
   return all;
@@ -529,7 +659,8 @@ void Opened::close() noexcept {
   pushed_.clear();
   rows_.clear();
   ready_.reset();
-  groups_.reset();
+  unified_.reset();
+  memory_.reset();
 }
 
 Result<void> Opened::seed(const std::function<void(const Actor&)>& visit) {

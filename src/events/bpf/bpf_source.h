@@ -5,6 +5,7 @@
 // somewhere. All of this holds for open() at any time, not only for the first: what is changed hot is loaded anew.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -21,6 +22,8 @@ struct BpfOptions {
   std::uint32_t security_ring = 2 << 20;
   std::uint32_t file_ring = 2 << 20;
   WatchPatterns::Meaning meaning = WatchPatterns::Meaning::exact;  // of the watched paths
+  // How often the files and control groups that filters name are looked up anew.
+  std::chrono::milliseconds renewal = std::chrono::seconds(30);
 };
 
 class BpfSource : public Source {

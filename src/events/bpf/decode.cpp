@@ -277,6 +277,8 @@ std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, Even
       return one(exit(record, sink));
     case WIRE_SOCKET:
       return one(socket(record, sink));
+    case WIRE_UNIX:
+      return one(unix_socket(record, sink));
     case WIRE_DNS:
       return dns(record, sink);
     case WIRE_SIGNAL:
@@ -461,6 +463,31 @@ bool Decoder::socket(std::span<const std::byte> record, EventSink& sink) {
   event.remote_address = remote;
   event.cookie = wire.cookie;
   event.network_namespace = wire.network_namespace;
+  sink.take(&event);
+  return true;
+}
+
+// unix(7): a name that begins with a NUL is no path; each of its NULs is told as @, as audit's are.
+bool Decoder::unix_socket(std::span<const std::byte> record, EventSink& sink) {
+  wire_unix wire;
+  if (!read(record, wire)) return false;
+  std::string name(wire.name, std::min<std::size_t>(wire.size, sizeof(wire.name)));
+  if (name.starts_with('\0'))
+    std::ranges::replace(name, '\0', '@');
+  else
+    name.resize(std::min(name.find('\0'), name.size()));
+  SocketEvent event;
+  event.header.moment = wire.socket.event.moment;
+  fill(event.actor, wire.socket.event.actor);
+  event.action = event.syscall = "connect";
+  event.direction = "outbound";
+  event.result = wire.socket.result;
+  if (wire.descriptor >= 0) event.descriptor = wire.descriptor;
+  event.family = wire.socket.family;
+  event.type = wire.socket.type;
+  event.socket = name;
+  event.cookie = wire.socket.cookie;
+  event.network_namespace = wire.socket.network_namespace;
   sink.take(&event);
   return true;
 }

@@ -62,6 +62,7 @@ class Decoder {
   std::optional<std::size_t> dns(std::span<const std::byte> record, EventSink& sink);
   bool socket(std::span<const std::byte> record, EventSink& sink);
   std::optional<std::size_t> open(std::span<const std::byte> record, EventSink& sink);
+  bool unix_socket(std::span<const std::byte> record, EventSink& sink);
   bool signal(std::span<const std::byte> record, EventSink& sink);
   bool call(std::span<const std::byte> record, EventSink& sink);
   bool exec(std::span<const std::byte> record, EventSink& sink);

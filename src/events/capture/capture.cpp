@@ -42,6 +42,13 @@ const Kinds kProcesses = [] {
   return kinds;
 }();
 
+const Kinds kTellLogins = [] {
+  Kinds kinds;
+  kinds.set(kKind<SyslogEvent>);
+  kinds.set(kKind<UserEvent>);
+  return kinds;
+}();
+
 }  // namespace
 
 // What the sources give, for the journal.
@@ -61,25 +68,17 @@ class Capture::Intake final : public EventSink {
     auto& header = header_of(event);
     if (header.origin == Origin::unset) header.origin = place_->source->origin();
     if (header.moment == 0) header.moment = boot_nanoseconds();
-    const bool wanted = is_wanted(event);
-    if (!is_asked(event))
-      ++place_->discarded;
-    else if (!wanted)
-      ++place_->shed[event.index()];
-    if (hold_ && wanted) {
-      held_.add(event);
-      held_by_.push_back(place_);
-    } else if (wanted || may_be_about_containers(event)) {
-      complete(event);
-    } else {
-      capture_.enricher_.feed(event);
-    }
+    auto login = capture_.wanted_.kinds.test(kKind<AuthenticationEvent>) ? capture_.logins_.login(event) : std::nullopt;
+    // What nobody wants but for the log-in that it tells of is that log-in.
+    if (login && !is_asked(event)) return count_and_pass(&*login);
+    count_and_pass(event);
+    if (login && is_wanted(&*login)) pass(&*login);
   }
   void release() {
     std::size_t at = 0;
     held_.release([&](AnyEvent event) {
       place_ = held_by_[at++];
-      complete(event);
+      finish(event);
     });
     held_by_.clear();
   }
@@ -102,6 +101,34 @@ class Capture::Intake final : public EventSink {
   Batch& batch() { return batch_; }
 
  private:
+  void count_and_pass(AnyEvent event) {
+    if (!is_asked(event))
+      ++place_->discarded;
+    else if (!is_wanted(event))
+      ++place_->shed[event.index()];
+    pass(event);
+  }
+  void pass(AnyEvent event) {
+    const bool wanted = is_wanted(event);
+    if (hold_ && wanted) {
+      held_.add(event);
+      held_by_.push_back(place_);
+    } else {
+      finish(event);
+    }
+  }
+  void finish(AnyEvent event) {
+    if (is_wanted(event) || may_be_about_containers(event))
+      complete(event);
+    else
+      capture_.enricher_.feed(event);
+    tell_unexplained(event);
+  }
+  // Of which no source tells.
+  void tell_unexplained(AnyEvent event) {
+    if (!capture_.wanted_.kinds.test(kKind<PrivilegeEvent>)) return;
+    if (auto rights = capture_.enricher_.unexplained(event)) complete(&*rights);
+  }
   bool is_asked(AnyEvent event) const { return capture_.wanted_.kinds.test(event.index()); }
   bool is_wanted(AnyEvent event) const { return is_asked(event) && !capture_.pressure_.drops(event); }
   bool may_be_about_containers(AnyEvent event) const {
@@ -113,6 +140,8 @@ class Capture::Intake final : public EventSink {
     if (may_be_about_containers(event))
       if (auto container = capture_.enricher_.container_event(event)) journal(&*container);
     if (!is_wanted(event)) return;
+    if (auto* const* login = std::get_if<AuthenticationEvent*>(&event))
+      if (!capture_.logins_.take(**login)) return;
     if (const auto& filters = capture_.wanted_.filters; filters && !filters->keeps(event)) {
       ++place_->discarded;
       return;
@@ -209,6 +238,8 @@ SourceCounts Capture::counts_of(const Place& place) const {
     const bool exact = (unasked_ >> kind & 1) == 0;
     counts.dropped.push_back({std::string(kFamilies[kind]), "shed", shed[kind], exact});
   }
+  if (place.source->offers().test(kKind<SyslogEvent>))
+    counts.partial.push_back({"log-ins", "not understood", logins_.not_understood(), true});
   return counts;
 }
 
@@ -260,6 +291,7 @@ void Capture::run() {
   for (int i = 0; i < kLastRounds && drain(); ++i) commit(intake_->batch());
   if (hasher_) hasher_->flush();
   take_hashed();
+  take_logins(UINT64_MAX);
   commit(intake_->batch());
   for (auto& place : places_)
     if (place.open) place.source->close();
@@ -289,13 +321,17 @@ void Capture::assign() {
   const auto now = Clock::now();
   const auto wanted = pressure_.relieved(wanted_);
   Kinds left = wanted.kinds;
-  // Of containers the process tree tells.
+  // Of containers the process tree tells, of log-ins the system's log.
   const bool wants_tree = left.test(kKind<ContainerEvent>);
+  const bool wants_logins = left.test(kKind<AuthenticationEvent>);
   left.reset(kKind<ContainerEvent>);
   const bool accesses = std::ranges::any_of(wanted.watched, &WatchedCategory::accesses);
+  left.reset(kKind<AuthenticationEvent>);
+  bool told_of_logins = false;
   for (auto& place : places_) {
     if (place.retry && *place.retry > now) continue;
-    const Kinds mine = left & place.source->offers();
+    Kinds mine = left & place.source->offers();
+    if (wants_logins && !told_of_logins) mine[kKind<SyslogEvent>] = place.source->offers()[kKind<SyslogEvent>];
     // Who did something is told by the process tree, which lives on starts and ends: of a source that is open anyhow,
     // or where files are watched of BPF, which tells them for next to nothing.
     const bool cheap = wanted.kinds.test(kKind<FileEvent>) && place.source->origin() == Origin::bpf;
@@ -305,7 +341,10 @@ void Capture::assign() {
     if (mine.any() || added.any() || for_tree.any()) {
       Demand demand = wanted;
       demand.kinds = mine | added | for_tree;
+      // Of audit, that is open anyhow, what programs told it of log-ins; its seat is not taken for that.
+      if (wants_logins) demand.kinds[kKind<UserEvent>] = place.source->offers()[kKind<UserEvent>];
       if (!try_open(place, demand)) continue;
+      told_of_logins |= (demand.kinds & kTellLogins).any();
       left &= ~mine;
       if (for_tree.any()) tree_ = &place;
     } else {
@@ -313,6 +352,7 @@ void Capture::assign() {
     }
   }
   if (wants_tree && !tree_) left.set(kKind<ContainerEvent>);
+  if (wants_logins && !told_of_logins) left.set(kKind<AuthenticationEvent>);
   const auto is_open = [](const Place& place) { return place.open.has_value(); };
   // Now, so that no process is missed between this and the first event.
   if (std::ranges::any_of(places_, is_open) && !std::exchange(seeded_, true))
@@ -365,9 +405,14 @@ void Capture::take_hashed() {
   if (hasher_) hasher_->finished([this](FileEvent& event) { intake_->journal(&event); });
 }
 
+void Capture::take_logins(std::uint64_t now) {
+  logins_.ripe(now, [this](AuthenticationEvent& event) { intake_->journal(&event); });
+}
+
 bool Capture::drain() {
   intake_->set_clock();
   take_hashed();
+  take_logins(boot_nanoseconds());
   bool more = false;
   for (auto& place : places_)
     if (place.open && &place != tree_) more |= drain(place, tree_ != nullptr);
@@ -458,7 +503,11 @@ void Capture::publish() {
                         .openings = place.openings,
                         .counts = {},
                         .filters = {}};
-    if (place.open) report.kinds = place.open->kinds & wanted_.kinds;
+    if (place.open) {
+      report.kinds = place.open->kinds & wanted_.kinds;
+      if ((place.open->kinds & kTellLogins).any() && wanted_.kinds.test(kKind<AuthenticationEvent>))
+        report.kinds.set(kKind<AuthenticationEvent>);
+    }
     if (const auto shed = pressure_.shed(); place.open && !shed.empty())
       report.reason += fmt::format("; given up under pressure: {}", shed);
     reports.push_back(std::move(report));

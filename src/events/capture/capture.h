@@ -21,6 +21,7 @@
 
 #include "base/root.h"
 #include "base/unique_fd.h"
+#include "events/authentication/logins.h"
 #include "events/capture/batch.h"
 #include "events/capture/pressure.h"
 #include "events/enrich/enricher.h"
@@ -115,6 +116,7 @@ class Capture {
   bool drain();
   bool drain(Place& place, bool hold);
   void take_hashed();
+  void take_logins(std::uint64_t now);
   void commit(Batch& batch);
   SourceCounts counts_of(const Place& place) const;
   void feel_pressure();
@@ -126,6 +128,7 @@ class Capture {
   ProcessTree processes_;
   std::optional<FileHasher> hasher_;
   Enricher enricher_;    // of the thread
+  Logins logins_;        // likewise
   bool seeded_ = false;  // likewise
   UniqueFd wake_;
   std::deque<Place> places_;                // of the thread, but for the sources' counts and what is discarded

@@ -8,9 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <future>
 #include <map>
 #include <set>
 #include <thread>
@@ -24,6 +26,7 @@ namespace {
 
 using linux::message_bytes;
 using linux::number_bytes;
+using namespace std::chrono_literals;
 
 std::string packet(const proc_event& event, std::size_t size, std::uint32_t idx = CN_IDX_PROC) {
   cn_msg head{};
@@ -124,9 +127,9 @@ class Connector : public testing::Test, public EventSink {
     const auto opened = source.open(demand);
     ASSERT_TRUE(opened) << opened.error().text();
   }
-  // Until it is so, or for half a minute.
+  // Until it is so, or for a minute: whatever else happens on the machine wakes it as well.
   bool wait(const std::function<bool()>& done) {
-    for (int i = 0; i < 3000; ++i) {
+    for (const auto until = std::chrono::steady_clock::now() + 60s; std::chrono::steady_clock::now() < until;) {
       while (source.next(*this, 1000).value_or(false)) continue;
       if (done()) return true;
       pollfd one{.fd = source.descriptor(), .events = POLLIN, .revents = 0};
@@ -333,20 +336,24 @@ class ConnectorWithPodman : public ConnectorWithTree {
 TEST_F(ConnectorWithPodman, RealContainersStartAreEnteredAndEnd) {
   open();
   ASSERT_TRUE(enricher.seed());
-  std::thread acts([this] {
+  // What it looks at must not have ended by then, however late that is: it lives until it was told of.
+  std::promise<void> was_told;
+  std::thread acts([this, told = was_told.get_future()] {
     run(podman + " run -d --network none --ulimit nofile=1024:1024 --ulimit nproc=500:500 --name " + kName +
-        " localhost/osprey-connector-test:1 /bin/nap 60");
-    run(podman + " exec " + kName + " /bin/nap 1");
+        " localhost/osprey-connector-test:1 /bin/nap 600");
+    run(podman + " exec -d " + kName + " /bin/nap 700");
+    told.wait();
     run(podman + " kill -s KILL " + kName);
   });
-  const bool ended = wait([&] { return actions().size() >= 3; });
+  EXPECT_TRUE(wait([&] { return actions().size() >= 2; }));
+  was_told.set_value();
+  EXPECT_TRUE(wait([&] { return actions().size() >= 3; }));
   acts.join();
-  EXPECT_TRUE(ended);
   EXPECT_THAT(actions(), testing::ElementsAre("start", "exec", "die")) << "see " << folder << ".log";
   for (const auto& life : lives) {
     if (life.name != kName) continue;
     EXPECT_EQ(life.container.size(), 64U);
-    EXPECT_EQ(life.cmdline, life.action == "exec" ? "/bin/nap 1" : "/bin/nap 60");
+    EXPECT_EQ(life.cmdline, life.action == "exec" ? "/bin/nap 700" : "/bin/nap 600");
     EXPECT_EQ(life.image, "localhost/osprey-connector-test:1");
     EXPECT_EQ(life.engine, "podman");
     EXPECT_EQ(life.exit_code, life.action == "die" ? 128 + SIGKILL : -1);

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 #include <variant>
 
@@ -48,6 +50,41 @@ void fill_ids(Credentials& ids, const Credentials& by) {
   one(ids.fsgid, by.fsgid);
   one(ids.login_uid, by.login_uid);
   one(ids.session, by.session);
+}
+
+using Id = std::optional<std::uint32_t>;
+
+// Real, effective and saved.
+std::array<Id, 3> users(const Credentials& ids) { return {ids.uid, ids.euid, ids.suid}; }
+std::array<Id, 3> groups(const Credentials& ids) { return {ids.gid, ids.egid, ids.sgid}; }
+
+bool has(const std::array<Id, 3>& ids, std::uint32_t id) { return std::ranges::find(ids, Id(id)) != ids.end(); }
+
+// All three are known, and none is root's.
+bool is_surely_not_root(const Credentials& ids) {
+  const auto all = users(ids);
+  return std::ranges::none_of(all, [](const Id& id) { return id.value_or(0) == 0; });
+}
+
+// capabilities(7), credentials(7): without CAP_SETUID or CAP_SETGID a process takes ids that it has in another place
+// only. `told` are the ids that it had by the kernel, `remembered` those by all that it was seen to do.
+std::optional<bool> is_expected(const PrivilegeEvent& event, const Credentials& told, const Credentials& remembered) {
+  if (event.result < 0 || event.via_suid || event.kind == "user_namespace") return true;
+  if (event.kind == "capset") {
+    const auto &before = event.old_capabilities, after = event.new_capabilities;
+    if (before && after && (*after & ~*before) == 0) return true;
+    return std::nullopt;  // what is permitted and was not in effect is not told
+  }
+  const bool of_users = event.kind == "setuid";
+  if (of_users && has(users(told), 0) && is_surely_not_root(remembered)) return false;
+  const auto before = of_users ? users(event.before) : groups(event.before);
+  const auto after = of_users ? users(event.actor.ids) : groups(event.actor.ids);
+  if (!after[1]) return std::nullopt;
+  const auto is_new = [&](const Id& id) { return id && !has(before, *id); };
+  if (std::ranges::none_of(after, is_new)) return true;
+  if (event.old_capabilities) return (*event.old_capabilities >> (of_users ? CAP_SETUID : CAP_SETGID) & 1) != 0;
+  if (event.before.euid == 0U) return true;
+  return std::nullopt;
 }
 
 void join(const std::vector<std::string_view>& arguments, std::string& line) {
@@ -139,6 +176,9 @@ void Enricher::complete(AnyEvent event) {
           // The arguments are there.
           if constexpr (kProcess) with_cmdline = one->arguments.empty();
           fill(one->actor, one->header.moment, with_cmdline);
+          if constexpr (std::is_same_v<Event, AuthenticationEvent>)
+            if (one->username.empty() && one->header.origin == Origin::audit && one->actor.ids.login_uid)
+              one->username = users_.name(*one->actor.ids.login_uid, one->header.moment);
           if constexpr (std::is_same_v<Event, ExitEvent>)
             if (const auto start = one->actor.process.start; one->lifetime == 0 && start != 0)
               one->lifetime = std::max(one->header.moment, start) - start;
@@ -163,7 +203,11 @@ void Enricher::tell(Event& event) {
   } else if constexpr (std::is_same_v<Event, ExitEvent>) {
     tree_.exit(event.actor.process, moment);
   } else if constexpr (std::is_same_v<Event, PrivilegeEvent>) {
-    if (const auto before = tree_.find(event.actor.process, moment)) fill_ids(event.before, before->ids);
+    const auto known = tree_.find(event.actor.process, moment);
+    const auto remembered = known ? known->ids : Credentials();
+    const auto told = event.before;
+    fill_ids(event.before, remembered);
+    if (!event.expected) event.expected = is_expected(event, told, remembered);
     if (event.result == 0) tree_.change_ids(event.actor, moment);
   }
 }
@@ -186,7 +230,34 @@ void Enricher::tell_exec(ProcessEvent& event) {
     join(event.arguments, cmdline_);
     actor.cmdline = cmdline_;
   }
+  note_jump(event, actor.process);
   tree_.exec(actor, moment);
+}
+
+void Enricher::note_jump(const ProcessEvent& exec, const ProcessKey& process) {
+  jump_.reset();
+  if (exec.actor.ids.euid != 0U || !exec.executable.mode || (*exec.executable.mode & S_ISUID) != 0) return;
+  const auto known = tree_.find(process, exec.header.moment);
+  if (known && is_surely_not_root(known->ids)) jump_ = known->ids;
+}
+
+std::optional<PrivilegeEvent> Enricher::unexplained(AnyEvent event) {
+  auto* const* exec = std::get_if<ProcessEvent*>(&event);
+  if (!exec || !is_exec(**exec) || (*exec)->result < 0) return std::nullopt;
+  const auto before = std::exchange(jump_, std::nullopt);
+  if (!before) return std::nullopt;
+  PrivilegeEvent jump;
+  jump.header = (*exec)->header;
+  // The rest is the tree's to tell.
+  jump.actor.process = (*exec)->actor.process;
+  jump.actor.tid = (*exec)->actor.tid;
+  jump.actor.ids = (*exec)->actor.ids;
+  jump.kind = "exec";
+  jump.syscall = (*exec)->syscall;
+  jump.before = *before;
+  jump.new_capabilities = (*exec)->capabilities;
+  jump.expected = false;
+  return jump;
 }
 
 bool Enricher::may_look(std::uint64_t moment) {

@@ -40,6 +40,9 @@ class Enricher {
   // What the event that was completed last means for a container: it starts (its first program), is entered by a
   // process from outside ("exec"), or ends with its first process ("die"). Needs to be asked after every exec and exit.
   std::optional<ContainerEvent> container_event(AnyEvent event);
+  // What the exec that was told last shows: a process that was nobody's root by all that is known of it, and is root
+  // now without a setuid file or a call that made it so.
+  std::optional<PrivilegeEvent> unexplained(AnyEvent event);
   // Tells the tree only: of an event that nobody reads.
   void feed(AnyEvent event);
   void forked(const ProcessKey& parent, const ProcessKey& child) { tree_.fork(parent, child); }
@@ -64,6 +67,7 @@ class Enricher {
   template <class Event>
   void tell(Event& event);
   void tell_exec(ProcessEvent& event);
+  void note_jump(const ProcessEvent& exec, const ProcessKey& process);
   bool may_look(std::uint64_t moment);
   bool look_at(const ProcessKey& process, std::uint64_t moment);
   std::optional<ProcessTree::Known> know(const ProcessKey& process, std::uint64_t moment);
@@ -87,6 +91,7 @@ class Enricher {
   std::uint64_t next_reap_ = 0, last_reap_ = 0;
   std::uint64_t refused_ = 0;  // by the tree, when it was last reaped
   std::string cgroup_, cmdline_, digest_;
+  std::optional<Credentials> jump_;  // what the process of the last exec was before, where it should still be that
 };
 
 }  // namespace osprey::events

@@ -113,6 +113,111 @@ TEST_F(EnricherTest, WhatTheSourceKnowsStays) {
   EXPECT_EQ(tree.find(shell, 7 * kSecond)->path, "/bin/sh");
 }
 
+constexpr std::uint64_t kMaySetUsers = 1 << 7;  // CAP_SETUID
+
+Credentials users(std::uint32_t real, std::uint32_t effective, std::uint32_t saved) {
+  return {.uid = real, .euid = effective, .suid = saved};
+}
+
+// EVT-06: rights that nothing gave are told from those that a program may take.
+TEST_F(EnricherTest, WhetherRightsWereGiven) {
+  struct Case {
+    std::string_view kind;
+    Credentials before, after;
+    std::optional<std::uint64_t> capabilities;
+    std::optional<bool> expected;
+    std::int64_t result = 0;
+  };
+  const Case cases[] = {
+      {"setuid", users(0, 0, 0), users(1000, 1000, 1000), kMaySetUsers, true},
+      {"setuid", users(1000, 1000, 0), users(1000, 0, 0), 0, true},  // takes its saved id
+      {"setuid", users(1000, 1000, 1000), users(0, 0, 0), kMaySetUsers, true},
+      {"setuid", users(1000, 1000, 1000), users(0, 0, 0), 0, false},
+      {"setuid", users(1000, 1000, 1000), users(0, 0, 0), std::nullopt, std::nullopt},  // by audit, which tells none
+      {"setuid", users(0, 0, 0), users(33, 33, 33), std::nullopt, true},
+      {"setuid", {}, users(33, 33, 33), std::nullopt, std::nullopt},
+      {"setuid", users(1000, 1000, 1000), users(1000, 1000, 1000), 0, true, -1},
+      {"user_namespace", {}, {}, std::nullopt, true},
+  };
+  Enricher enricher(root(), tree, {});
+  std::int64_t pid = 200;
+  for (const auto& one : cases) {
+    PrivilegeEvent event;
+    event.header.moment = 6 * kSecond;
+    event.actor.process = {++pid, 5 * kSecond};
+    event.actor.ids = one.after;
+    event.kind = one.kind;
+    event.before = one.before;
+    event.old_capabilities = one.capabilities;
+    event.result = one.result;
+    enricher.complete(&event);
+    EXPECT_EQ(event.expected, one.expected) << "case " << pid - 200;
+  }
+  PrivilegeEvent capset;
+  capset.header.moment = 6 * kSecond;
+  capset.kind = "capset";
+  capset.old_capabilities = 0xF;
+  capset.new_capabilities = 0x7;
+  enricher.complete(&capset);
+  EXPECT_EQ(capset.expected, true);
+}
+
+// What a process was is known from what it was seen to do: ids that an exploit wrote over are in no call.
+TEST_F(EnricherTest, RightsThatNoCallGaveAreSeen) {
+  Enricher enricher(root(), tree, {});
+  const ProcessKey victim{100, 5 * kSecond};
+  auto run = exec(victim, "/home/joe/program");
+  run.actor.ids = users(1000, 1000, 1000);
+  enricher.feed(&run);
+  EXPECT_FALSE(enricher.unexplained(&run));
+  // The kernel says that it was root before.
+  PrivilegeEvent call;
+  call.header.moment = 6 * kSecond;
+  call.actor.process = victim;
+  call.actor.ids = users(0, 0, 0);
+  call.kind = "setuid";
+  call.before = users(0, 0, 0);
+  call.old_capabilities = ~0ULL;
+  enricher.complete(&call);
+  EXPECT_EQ(call.expected, false);
+}
+
+TEST_F(EnricherTest, RootsProgramsOfUsersThatBecameNobodysRoot) {
+  Enricher enricher(root(), tree, {});
+  const auto told_of = [&](ProcessKey process, Credentials before, std::uint32_t mode, bool called) {
+    auto run = exec(process, "/home/joe/program");
+    run.actor.ids = before;
+    run.executable.mode = 0100755;
+    enricher.feed(&run);
+    EXPECT_FALSE(enricher.unexplained(&run));
+    if (called) {
+      PrivilegeEvent call;
+      call.header.moment = process.start + kSecond;
+      call.actor.process = process;
+      call.actor.ids = users(0, 0, 0);
+      call.kind = "setuid";
+      enricher.complete(&call);
+    }
+    auto shell = exec(process, "/bin/sh");
+    shell.header.moment = process.start + 2 * kSecond;
+    shell.actor.ids = users(0, 0, 0);
+    shell.executable.mode = mode;
+    enricher.feed(&shell);
+    auto found = enricher.unexplained(&shell);
+    EXPECT_FALSE(enricher.unexplained(&shell));
+    if (!found) return std::string();
+    enricher.complete(&*found);
+    EXPECT_EQ(found->expected, false);
+    EXPECT_EQ(found->before.euid, 1000U);
+    return std::string(found->kind) + " " + std::string(found->actor.path);
+  };
+  EXPECT_EQ(told_of({300, 5 * kSecond}, users(1000, 1000, 1000), 0100755, false), "exec /bin/sh");
+  EXPECT_EQ(told_of({301, 5 * kSecond}, users(1000, 1000, 1000), 0104755, false), "");  // a setuid file
+  EXPECT_EQ(told_of({302, 5 * kSecond}, users(1000, 1000, 1000), 0100755, true), "");
+  EXPECT_EQ(told_of({303, 5 * kSecond}, users(1000, 1000, 0), 0100755, false), "");
+  EXPECT_EQ(told_of({304, 5 * kSecond}, users(0, 0, 0), 0100755, false), "");
+}
+
 TEST_F(EnricherTest, OnlyWhatHappenedIsToldToTheTree) {
   Enricher enricher(root(), tree, {});
   const ProcessKey shell{100, 5 * kSecond + 1};

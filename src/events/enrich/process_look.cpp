@@ -27,11 +27,13 @@ Credentials credentials_of(const linux::Process& process) {
       ids.uid = status->users->real;
       ids.euid = status->users->effective;
       ids.suid = status->users->saved;
+      ids.fsuid = status->users->filesystem;
     }
     if (status->groups) {
       ids.gid = status->groups->real;
       ids.egid = status->groups->effective;
       ids.sgid = status->groups->saved;
+      ids.fsgid = status->groups->filesystem;
     }
   }
   ids.login_uid = process.login_uid().value_or(std::nullopt);

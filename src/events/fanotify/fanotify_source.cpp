@@ -4,6 +4,7 @@
 #include <linux/fanotify.h>
 #include <linux/mount.h>
 #include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -22,7 +23,10 @@
 
 #include "base/clock_reading.h"
 #include "events/fanotify/directories.h"
-#include "events/inotify/inotify_tree.h"
+#include "events/fanotify/fanotify_group.h"
+#include "events/fanotify/fanotify_watches.h"
+#include "events/inotify/inotify_watches.h"
+#include "events/watch/directory_tree.h"
 #include "events/watch/file_reporter.h"
 #include "events/watch/mount_watch.h"
 #include "events/watch/paced_poll.h"
@@ -52,31 +56,9 @@ constexpr std::uint64_t kChanges = kWrites | FAN_ATTRIB | FAN_CREATE | FAN_DELET
 // What happens to files in a directory, but for renames, which may lead to where they are of interest.
 constexpr std::uint64_t kIgnored = kWrites | kAccesses | FAN_ATTRIB | FAN_CREATE | FAN_DELETE | FAN_EVENT_ON_CHILD;
 
-constexpr unsigned kGroup = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_MARKS;
-
-struct Group {
-  UniqueFd fd;
-  bool names_targets = false;  // events say which file it was (5.17)
-};
-
-Result<Group> make_group(const FanotifyOptions& options) {
-  const unsigned base = kGroup | (options.unlimited_queue ? FAN_UNLIMITED_QUEUE : 0U);
-  constexpr std::array<unsigned, 4> kReports = {FAN_REPORT_DFID_NAME_TARGET | FAN_REPORT_PIDFD,  // 5.17
-                                                FAN_REPORT_DFID_NAME | FAN_REPORT_PIDFD,         // 5.15
-                                                FAN_REPORT_DFID_NAME | FAN_REPORT_FID, FAN_REPORT_DFID_NAME};
-  int code = 0;
-  for (const auto report : kReports) {
-    const bool targets = (report & FAN_REPORT_TARGET_FID) != 0;
-    if (targets && !options.renames) continue;
-    UniqueFd fd(::fanotify_init(base | report, O_RDONLY | O_LARGEFILE | O_CLOEXEC));
-    if (fd) return Group{std::move(fd), targets};
-    code = errno;
-    if (code != EINVAL) break;
-  }
-  if (code == EPERM) return std::unexpected(Error{code, "fanotify", "CAP_SYS_ADMIN is needed"});
-  if (code == ENOSYS || code == EINVAL)
-    return std::unexpected(Error{code, "fanotify", "this kernel does not name files in events (Linux 5.9 does)"});
-  return system_failure(code, "fanotify");
+Result<FanotifyGroup> group_of(const FanotifyOptions& options) {
+  const unsigned queue = options.unlimited_queue ? FAN_UNLIMITED_QUEUE : 0U;
+  return fanotify_group(FAN_UNLIMITED_MARKS | queue, options.renames);
 }
 
 // A private copy of what is mounted at `point`, open for reading.
@@ -124,7 +106,18 @@ class FanotifySource final : public Source {
   std::vector<std::string> mark(const std::vector<Mount>& mounts, bool accesses);
   bool is_needed(const std::vector<Mount>& mounts, const Mount& mount) const;
   bool mark_filesystem(int top, unsigned how, std::uint64_t mask) const;
-  void watch_others(std::vector<std::string> points);
+  // Mounts that cannot be marked as a whole, each by what can be had there.
+  struct Others {
+    DirectoryWatches& watches;
+    FileReporter& reporter;
+    DirectoryTree tree{watches, reporter};
+    bool is_watching = false;
+  };
+  // `changed`: points where something was mounted or unmounted; null: all is looked at anew.
+  void watch_others(const std::vector<std::string>& points, const std::vector<std::string>* changed);
+  void watch_in(Others& others, DirectoryTree::Scope scope, const std::vector<std::string>* changed);
+  bool start(Others& others);
+  void stop(Others& others) noexcept;
   void mounts_changed();
 
   // Reads a piece of the queue behind what is pending; false: there is none, or no room.
@@ -156,17 +149,20 @@ class FanotifySource final : public Source {
   const FanotifyOptions options_;
   const std::int64_t own_pid_;
   FileReporter reporter_{Origin::fanotify};
-  FileReporter tree_reporter_{Origin::inotify};
-  InotifyTree tree_{tree_reporter_};  // of what cannot be marked
-  std::vector<std::string> tree_tops_;
-  std::set<std::string, std::less<>> tree_avoided_;
+  FileReporter inotify_reporter_{Origin::inotify};
+  FanotifyWatches inode_marks_{
+      {.own_pid = own_pid_, .most_queued = options_.most_queued, .unlimited_queue = options_.unlimited_queue}};
+  InotifyWatches inotify_watches_;
+  Others marked_{inode_marks_, reporter_};
+  Others unmarked_{inotify_watches_, inotify_reporter_};
   MountWatch mount_watch_;
   PacedPoll poll_;
-  Group group_;
+  FanotifyGroup group_;
   std::uint64_t mask_ = 0;
   std::vector<WatchedCategory> watched_;
   std::unique_ptr<WatchPatterns> patterns_;
   std::vector<Mount> mounts_;
+  std::vector<std::string> files_;  // that are mounted
   Directories directories_;
 
   // What was read and not yet told; texts are views into the chunks.
@@ -198,7 +194,7 @@ class FanotifySource final : public Source {
 Result<void> FanotifySource::start() {
   if (group_.fd) return {};
   auto opened = [&]() -> Result<void> {
-    group_ = TRY(make_group(options_));
+    group_ = TRY(group_of(options_));
     TRY(mount_watch_.open());
     TRY(poll_.open(options_.pace));
     TRY(poll_.add_paced(group_.fd.get()));
@@ -218,16 +214,15 @@ Result<void> FanotifySource::open(const Demand& demand) {
   std::swap(patterns_, patterns);
   watched_ = demand.watched;
   reporter_.watch(watched_);
-  tree_reporter_.watch(watched_);
+  inotify_reporter_.watch(watched_);
   directories_.watch(*patterns_);
   rescans_.clear();
   directories_.for_each([this](Directory& directory) { unignore(directory); });
-  auto others = mark(mounts_, std::ranges::any_of(watched_, &WatchedCategory::accesses));
-  if (is_first && directories_.filesystems().empty() && !others.empty()) {
+  watch_others(mark(mounts_, std::ranges::any_of(watched_, &WatchedCategory::accesses)), nullptr);
+  if (is_first && directories_.filesystems().empty() && !marked_.tree.is_open() && unmarked_.tree.is_open()) {
     close();
     return failure("fanotify", "none of the filesystems with watched paths can be marked");
   }
-  watch_others(std::move(others));
   return {};
 }
 
@@ -249,11 +244,17 @@ std::vector<std::string> FanotifySource::mark(const std::vector<Mount>& mounts, 
   const auto mask =
       kChanges | (accesses ? kAccesses : 0U) | (group_.names_targets ? std::uint64_t{FAN_RENAME} : kMoves);
   const auto avoided = avoided_mounts(mounts, patterns_->bases());
+  files_ = mounted_files(mounts, *patterns_);
   auto& before = directories_.filesystems();
   std::vector<MarkedFilesystem> now;
   std::vector<std::string> others;
   for (const auto& mount : mounts) {
-    if (avoided.contains(mount.point) || !is_needed(mounts, mount)) continue;
+    if (avoided.contains(mount.point)) continue;
+    if (std::ranges::find(files_, mount.point) != files_.end()) {
+      others.push_back(mount.point);
+      continue;
+    }
+    if (!is_needed(mounts, mount)) continue;
     auto top = copy_of_mount(mount.point);
     const auto id = top ? filesystem_id(top.get()) : std::nullopt;
     auto found = std::ranges::find_if(now, [&](const auto& one) { return id && one.id == *id; });
@@ -279,28 +280,50 @@ std::vector<std::string> FanotifySource::mark(const std::vector<Mount>& mounts, 
   return others;
 }
 
-// Mounts that cannot be marked are walked, without those below them: they come into this list themselves.
-void FanotifySource::watch_others(std::vector<std::string> points) {
-  if (points.empty()) {
-    if (tree_.is_open()) {
-      poll_.remove(tree_.descriptor());
-      tree_.close();
-    }
-    tree_tops_.clear();
-    return;
+// They are walked, without those below them: these come into this list themselves.
+void FanotifySource::watch_others(const std::vector<std::string>& points, const std::vector<std::string>* changed) {
+  DirectoryTree::Scope marked;
+  DirectoryTree::Scope unmarked;
+  const bool can_mark = !points.empty() && options_.renames && start(marked_);
+  for (const auto& point : points) {
+    const UniqueFd top(::open(point.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!top) continue;
+    const bool is_directory = S_ISDIR(file_state(top.get(), "").mode.value_or(0));
+    const bool is_marked =
+        can_mark && inode_marks_.add(top.get(), is_directory ? IN_CREATE | IN_ONLYDIR : IN_MODIFY) >= 0;
+    auto& scope = is_marked ? marked : unmarked;
+    (is_directory ? scope.tops : scope.files).push_back(point);
   }
-  if (!tree_.is_open()) {
-    if (const auto opened = tree_.open(); !opened || !poll_.add_paced(tree_.descriptor())) {
-      reporter_.lacking("marks", "filesystems that can neither be marked nor watched", points.size());
-      tree_.close();
-      return;
-    }
+  for (auto* scope : {&marked, &unmarked}) {
+    scope->accesses = (mask_ & kAccesses) != 0;
+    for (const auto& mount : mounts_)
+      if (std::ranges::find(scope->tops, mount.point) == scope->tops.end()) scope->avoided.insert(mount.point);
   }
-  tree_avoided_.clear();
-  for (const auto& mount : mounts_)
-    if (std::ranges::find(points, mount.point) == points.end()) tree_avoided_.insert(mount.point);
-  tree_tops_ = std::move(points);
-  tree_.watch(*patterns_, {tree_tops_, tree_avoided_, (mask_ & kAccesses) != 0});
+  watch_in(marked_, std::move(marked), changed);
+  watch_in(unmarked_, std::move(unmarked), changed);
+}
+
+void FanotifySource::watch_in(Others& others, DirectoryTree::Scope scope, const std::vector<std::string>* changed) {
+  const auto points = scope.tops.size() + scope.files.size();
+  if (points == 0) return stop(others);
+  if (!start(others)) return reporter_.lacking("marks", "filesystems that can neither be marked nor watched", points);
+  if (changed && std::exchange(others.is_watching, true))
+    return others.tree.remounted(std::move(scope), *changed, nullptr, 0);
+  others.is_watching = true;
+  others.tree.watch(*patterns_, std::move(scope));
+}
+
+bool FanotifySource::start(Others& others) {
+  if (others.tree.is_open()) return true;
+  if (others.tree.open() && poll_.add_paced(others.tree.descriptor())) return true;
+  others.tree.close();
+  return false;
+}
+
+void FanotifySource::stop(Others& others) noexcept {
+  if (others.tree.is_open()) poll_.remove(others.tree.descriptor());
+  others.tree.close();
+  others.is_watching = false;
 }
 
 void FanotifySource::mounts_changed() {
@@ -308,14 +331,14 @@ void FanotifySource::mounts_changed() {
   if (!mounts) return;
   const auto points = changed_points(mounts_, *mounts);
   mounts_ = std::move(*mounts);
-  auto others = mark(mounts_, (mask_ & kAccesses) != 0);
-  if (others != tree_tops_ || tree_.is_open()) watch_others(std::move(others));
+  watch_others(mark(mounts_, (mask_ & kAccesses) != 0), &points);
   // What was done there before we came to know of it.
   const auto since = clock_nanoseconds(CLOCK_REALTIME) - kSecond;
   for (const auto& point : points) rescan(point, since, kMostAfterMove);
 }
 
 void FanotifySource::rescan(const std::string& path, std::int64_t since, std::size_t most) {
+  if (std::ranges::find(files_, path) != files_.end()) return reporter_.tell_changed(*sink_, *patterns_, path, since);
   if (patterns_->at(path).dead()) return;
   WatchWalk::Visitor visitor;
   visitor.enter = [avoided = avoided_mounts(mounts_, patterns_->bases())](const WatchWalk::Directory& directory) {
@@ -715,11 +738,12 @@ Result<bool> FanotifySource::next(EventSink& sink, std::size_t most) {
   ignore_busy();
   if (rescan_piece()) return true;
   drained_at_ = clock_nanoseconds(CLOCK_REALTIME);
-  if (tree_.is_open()) {
-    const auto tree_before = tree_reporter_.kept();
-    const auto more = TRY(tree_.next(sink, most));
+  for (auto* others : {&marked_, &unmarked_}) {
+    if (!others->tree.is_open()) continue;
+    const auto told = others->reporter.kept();
+    const auto more = TRY(others->tree.next(sink, most));
     if (more) return true;
-    anything_ = anything_ || tree_reporter_.kept() != tree_before;
+    anything_ = anything_ || others->reporter.kept() != told;
   }
   poll_.end(std::exchange(anything_, false));
   return false;
@@ -727,7 +751,7 @@ Result<bool> FanotifySource::next(EventSink& sink, std::size_t most) {
 
 SourceCounts FanotifySource::counts() const {
   auto counts = reporter_.counts();
-  auto others = tree_reporter_.counts();
+  auto others = inotify_reporter_.counts();
   counts.kept += others.kept;
   counts.filtered = counts.filtered.value_or(0) + others.filtered.value_or(0);
   counts.dropped.insert(counts.dropped.end(), others.dropped.begin(), others.dropped.end());
@@ -735,10 +759,10 @@ SourceCounts FanotifySource::counts() const {
 }
 
 void FanotifySource::close() noexcept {
+  stop(marked_);
+  stop(unmarked_);
   poll_.close();
   mount_watch_.close();
-  tree_.close();
-  tree_tops_.clear();
   rescans_.clear();
   forget_pending();
   chunks_.clear();
@@ -758,7 +782,7 @@ std::unique_ptr<Source> fanotify_source(const FanotifyOptions& options) {
 }
 
 Result<void> fanotify_works() {
-  TRY(make_group({}));
+  TRY(group_of({}));
   return {};
 }
 

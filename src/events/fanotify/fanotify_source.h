@@ -20,8 +20,9 @@ struct FanotifyOptions {
 };
 
 // Needs Linux 5.9, CAP_SYS_ADMIN (the group, its marks, private copies of mounts) and CAP_DAC_READ_SEARCH
-// (open_by_handle_at(2)) for as long as it is open. Filesystems that cannot be marked (overlay without nfs_export,
-// procfs…) are watched by inotify, which tells of nobody's process.
+// (open_by_handle_at(2)) for as long as it is open. Filesystems that cannot be marked as a whole (overlay without
+// nfs_export), and single files that are mounted, have a mark on each inode (Linux 6.6), or, where that is refused too,
+// are watched by inotify, which tells of nobody's process.
 std::unique_ptr<Source> fanotify_source(const FanotifyOptions& options = {});
 
 // Whether this kernel lets us: an error says what it refuses.

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "base/clock_reading.h"
-#include "events/inotify/inotify_tree.h"
+#include "events/inotify/inotify_watches.h"
+#include "events/watch/directory_tree.h"
 #include "events/watch/mount_watch.h"
 #include "events/watch/paced_poll.h"
 
@@ -28,11 +29,12 @@ class InotifySource final : public Source {
 
  private:
   Result<void> start();
-  InotifyTree::Scope scope() const;
+  DirectoryTree::Scope scope() const;
 
   const InotifyOptions options_;
   FileReporter reporter_{Origin::inotify};
-  InotifyTree tree_{reporter_};
+  InotifyWatches watches_;
+  DirectoryTree tree_{watches_, reporter_};
   MountWatch mount_watch_;
   PacedPoll poll_;
   std::vector<Mount> mounts_;
@@ -53,8 +55,8 @@ Result<void> InotifySource::start() {
   return opened;
 }
 
-InotifyTree::Scope InotifySource::scope() const {
-  return {{"/"}, avoided_mounts(mounts_, patterns_->bases()), accesses_};
+DirectoryTree::Scope InotifySource::scope() const {
+  return {{"/"}, mounted_files(mounts_, *patterns_), avoided_mounts(mounts_, patterns_->bases()), accesses_};
 }
 
 Result<void> InotifySource::open(const Demand& demand) {
@@ -76,8 +78,7 @@ Result<bool> InotifySource::next(EventSink& sink, std::size_t most) {
     auto mounts = TRY(mount_watch_.read());
     const auto points = changed_points(mounts_, mounts);
     mounts_ = std::move(mounts);
-    tree_.avoid(avoided_mounts(mounts_, patterns_->bases()));
-    tree_.remounted(sink, points, clock_nanoseconds(CLOCK_REALTIME) - kSecond);
+    tree_.remounted(scope(), points, &sink, clock_nanoseconds(CLOCK_REALTIME) - kSecond);
   }
   if (!more) poll_.end(reporter_.kept() != before);
   return more;

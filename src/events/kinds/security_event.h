@@ -38,7 +38,7 @@ struct PrivilegeEvent {
   Credentials before;
   std::optional<std::uint64_t> old_capabilities, new_capabilities;  // effective, as CAP_ bits
   bool via_suid = false;
-  bool expected = true;  // false: rights that nothing gave
+  std::optional<bool> expected;  // false: rights that nothing gave; empty: nobody can tell
   std::int64_t result = 0;
 
   template <class Archive>
@@ -168,15 +168,19 @@ struct AuthenticationEvent {
 
   Header header;
   Actor actor;
+  std::string_view action;   // "authentication", "login", "session_open", "session_close", "command"…
   std::string_view outcome;  // "success", "failure"
   std::string_view service, method, username, target_user, remote_address, tty, key_fingerprint, command, message;
   std::optional<std::uint16_t> remote_port;
-  bool verified = true;  // the sender is who it says
+  bool verified = true;                  // the sender is who it says
+  std::string_view source;               // "journal", "socket", "pipe", "audit"
+  std::optional<std::int64_t> told_pid;  // as the line has it: of no use where the kernel told the sender's
+  std::uint32_t times = 1;               // that it happened
 
   template <class Archive>
   void fields(Archive& field) {
-    field(header)(actor)(outcome)(service)(method)(username)(target_user)(remote_address)(tty)(key_fingerprint);
-    field(command)(message)(remote_port)(verified);
+    field(header)(actor)(action)(outcome)(service)(method)(username)(target_user)(remote_address)(tty)(key_fingerprint);
+    field(command)(message)(remote_port)(verified)(source)(told_pid)(times);
   }
 };
 

@@ -90,6 +90,7 @@ Result<void> SyslogSource::watch(int descriptor) {
 
 void SyslogSource::close() noexcept {
   if (socket_ && is_ours()) ::unlink(options_.socket.c_str());
+  socket_is_open_ = false;
   socket_.reset();
   pipe_.reset();
   pipe_lock_.reset();
@@ -112,6 +113,11 @@ SourceCounts SyslogSource::counts() const {
   counts.seen = counts.kept;
   for (const auto& drop : counts.dropped) *counts.seen += drop.count;
   return counts;
+}
+
+std::optional<SyslogSource::SocketCounts> SyslogSource::socket_counts() const {
+  if (!socket_is_open_) return std::nullopt;
+  return SocketCounts{.received = received_, .dropped = over_limit_, .last = last_};
 }
 
 std::string SyslogSource::cursor() const {
@@ -316,7 +322,9 @@ Result<void> SyslogSource::open_socket() {
     return system_failure(path);
   if (::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBuffer, sizeof kBuffer) != 0)
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &kBuffer, sizeof kBuffer);
-  return watch(socket_.get());
+  TRY(watch(socket_.get()));
+  socket_is_open_ = true;
+  return {};
 }
 
 bool SyslogSource::is_ours() const noexcept {
@@ -339,6 +347,8 @@ Result<bool> SyslogSource::read_socket(EventSink& sink, std::size_t& left) {
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) return false;
     if (size < 0) return system_failure(options_.socket);
+    ++received_;
+    last_ = ::time(nullptr);
     if (left == 0) {
       ++over_limit_;
       ++dropped;

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -48,6 +49,12 @@ class SyslogSource final : public Source {
 
   // Of the journal's entry told last, to go on from after a restart; empty before the first. Any thread may ask.
   std::string cursor() const;
+  // Of the socket, while it is open; any thread may ask.
+  struct SocketCounts {
+    std::uint64_t received = 0, dropped = 0;
+    std::int64_t last = 0;  // Unix seconds
+  };
+  std::optional<SocketCounts> socket_counts() const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -87,6 +94,9 @@ class SyslogSource final : public Source {
   ino_t inode_ = 0;
 
   std::atomic<std::uint64_t> kept_ = 0, not_understood_ = 0, too_long_count_ = 0, over_limit_ = 0, damaged_ = 0;
+  std::atomic<bool> socket_is_open_ = false;
+  std::atomic<std::uint64_t> received_ = 0;  // of the socket
+  std::atomic<std::int64_t> last_ = 0;       // likewise, Unix seconds
 };
 
 }  // namespace osprey::events

@@ -18,7 +18,8 @@ Table privilege_events() {
                                                    "given or gave up rights."))
                  .column(
                      "kind", [](const Row& row) { return row.event.kind; },
-                     "setuid, setgid, suid_exec, capset or user_namespace.")
+                     "setuid, setgid, suid_exec, capset, user_namespace; exec: the program runs with root's rights "
+                     "that nothing gave.")
                  .column("pid", row::pid, "Process id.")
                  .column("exe", row::path, "Executable.")
                  .column("cmdline", row::cmdline, "Arguments, with a space between.")
@@ -38,7 +39,7 @@ Table privilege_events() {
                      "1 if a setuid or setgid file gave the rights.")
                  .column(
                      "expected", [](const Row& row) { return row.event.expected; },
-                     "0 if nothing that may do so gave the rights: the mark of an exploit.")
+                     "0 if nothing that may do so gave the rights: the mark of an exploit. NULL where nobody can tell.")
                  .column("outcome", row::outcome, "success, or the error's name."))
       .example("SELECT * FROM privilege_events WHERE expected = 0");
 }

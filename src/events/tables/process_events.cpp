@@ -103,6 +103,9 @@ Table process_events() {
       .column(
           "args_truncated", [](const Row& row) { return row.event.arguments_truncated; },
           "1 if the arguments were cut off.", HIDDEN)
+      .column(
+          "sha256", [](const Row& row) { return row.event.executable_sha256; },
+          "Of the executable, with --events_hash_executables; empty where it was gone or the budget was spent.", HIDDEN)
       .column("source", row::origin, "Who said so: bpf, audit, connector.", HIDDEN)
       .column("process_key", row::process_key, "The process, told from others with its pid: pid and start.", HIDDEN)
       .column(

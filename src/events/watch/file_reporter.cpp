@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/clock_reading.h"
@@ -93,6 +94,17 @@ void FileReporter::tell_changed(EventSink& sink, const WatchPatterns& patterns, 
   event.path = path;
   event.file = file_state(directory.fd, name);
   tell(sink, event, categories);
+}
+
+void FileReporter::tell_changed(EventSink& sink, const WatchPatterns& patterns, const std::string& path,
+                                std::int64_t since) {
+  const auto slash = path.rfind('/');
+  WatchWalk::Directory directory{path.substr(0, std::max<std::size_t>(slash, 1)), {}, -1};
+  const UniqueFd fd(open_directory(AT_FDCWD, directory.path, O_PATH));
+  if (!fd) return;
+  directory.place = patterns.at(std::string_view(path).substr(0, slash));
+  directory.fd = fd.get();
+  tell_changed(sink, patterns, directory, path.c_str() + slash + 1, since);
 }
 
 void FileReporter::tell_gap(EventSink& sink) {

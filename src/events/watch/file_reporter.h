@@ -42,6 +42,8 @@ class FileReporter {
   // known.
   void tell_changed(EventSink& sink, const WatchPatterns& patterns, const WatchWalk::Directory& directory,
                     const char* name, std::int64_t since);
+  // The same by its path.
+  void tell_changed(EventSink& sink, const WatchPatterns& patterns, const std::string& path, std::int64_t since);
   // A row for every category: something was lost.
   void tell_gap(EventSink& sink);
 

@@ -38,18 +38,34 @@ using ::testing::UnorderedElementsAre;
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-enum class Which { fanotify, fanotify_before_5_17, inotify };
+enum class Which { fanotify, fanotify_before_5_17, inotify, overlay };
+
+const char* name_of(Which which) {
+  constexpr std::array kNames = {"fanotify", "fanotify_before_5_17", "inotify", "overlay"};
+  return kNames[static_cast<std::size_t>(which)];
+}
 
 std::unique_ptr<Source> make(Which which) {
   if (which == Which::inotify) return inotify_source({});
   // The tests act themselves: their acts are not left out.
-  return fanotify_source({.own_pid = 0, .renames = which == Which::fanotify});
+  return fanotify_source({.own_pid = 0, .renames = which != Which::fanotify_before_5_17});
 }
 
 // EVT-08, EVT-47, FIL-09.
 class FileSources : public events::testing::OwnMounts, public ::testing::WithParamInterface<Which> {
  protected:
-  FileSources() : watched(top + "/watched") { fs::create_directory(watched); }
+  FileSources() {
+    // What cannot be marked as a whole: each inode is.
+    if (GetParam() == Which::overlay) mount_overlay(top + "/merged", own + "/layers");
+    if (GetParam() == Which::overlay) top += "/merged";
+    watched = top + "/watched";
+    fs::create_directory(watched);
+  }
+  ~FileSources() override { top = own; }
+  void mount_overlay(const std::string& point, const std::string& layers) {
+    for (const auto* name : {"/lower", "/upper", "/work"}) fs::create_directories(layers + name);
+    mount("overlay", point, fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", layers));
+  }
 
   void open(const std::vector<WatchedCategory>& categories) {
     Demand demand;
@@ -96,17 +112,16 @@ class FileSources : public events::testing::OwnMounts, public ::testing::WithPar
     ::close(fd);
   }
 
-  const std::string watched;
+  const std::string own = top;  // a filesystem that can be marked, with what `top` is on
+  std::string watched;
   FileSink sink;
   std::unique_ptr<Source> source = make(GetParam());
 };
 
-INSTANTIATE_TEST_SUITE_P(, FileSources, ::testing::Values(Which::fanotify, Which::fanotify_before_5_17, Which::inotify),
-                         [](const auto& tested) {
-                           return tested.param == Which::fanotify  ? "fanotify"
-                                  : tested.param == Which::inotify ? "inotify"
-                                                                   : "fanotify_before_5_17";
-                         });
+INSTANTIATE_TEST_SUITE_P(, FileSources,
+                         ::testing::Values(Which::fanotify, Which::fanotify_before_5_17, Which::inotify,
+                                           Which::overlay),
+                         [](const auto& tested) { return name_of(tested.param); });
 
 TEST_P(FileSources, EachActionOnAFile) {
   open();
@@ -295,14 +310,31 @@ TEST_P(FileSources, MountsThatAppear) {
   write(watched + "/m/d/a");
   EXPECT_THAT(told(), IsSupersetOf({"created watched/m/d/a", "updated watched/m/d/a"}));
 
-  for (const auto* name : {"/lower", "/upper", "/work"}) fs::create_directory(top + name);
-  write(top + "/lower/base");
-  mount("overlay", watched + "/merged", fmt::format("lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", top));
+  fs::create_directories(own + "/other/lower");
+  write(own + "/other/lower/base");
+  mount_overlay(watched + "/merged", own + "/other");
   settle();
-  write(watched + "/merged/new");
-  write(watched + "/merged/base", "copied up");
+  fs::create_directory(watched + "/merged/d");
+  take();
+  const auto child = ::fork();
+  if (child == 0) {
+    write(watched + "/merged/new");
+    write(watched + "/merged/base", "copied up");
+    ::chmod((watched + "/merged/d").c_str(), 0700);
+    ::rename((watched + "/merged/new").c_str(), (watched + "/merged/d/new").c_str());
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
   auto rows = take();
-  EXPECT_THAT(texts(rows), IsSupersetOf({"created watched/merged/new", "updated watched/merged/base"}));
+  EXPECT_THAT(texts(rows),
+              IsSupersetOf({"created watched/merged/new", "updated watched/merged/base", "attributes watched/merged/d",
+                            "from watched/merged/new", "to watched/merged/d/new"}));
+  for (const auto& row : rows) {
+    EXPECT_EQ(row.process.pid, GetParam() == Which::inotify || GetParam() == Which::fanotify_before_5_17 ? 0 : child)
+        << row.path;
+    EXPECT_EQ(row.old_path, row.action == FileAction::moved_to ? watched + "/merged/new" : "");
+  }
+  unmount(watched + "/merged");
 
   unmount(watched + "/m");
   settle();
@@ -319,6 +351,56 @@ TEST_P(FileSources, BindMounts) {
   EXPECT_THAT(told(), IsSupersetOf({"created watched/bound/in/a"}));
   write(top + "/data/in/b");
   EXPECT_THAT(told(), IsSupersetOf({"created watched/bound/in/b"})) << "by its other path";
+}
+
+// A file that is mounted on another, as containers have it with /etc/hosts: what is done to it is told where it is
+// seen, whatever way it is done. Namespaces that are kept by a mount are no files.
+TEST_P(FileSources, MountedFiles) {
+  fs::create_directory(top + "/data");
+  for (const auto& name : {"/data/hosts", "/data/names", "/watched/hosts", "/watched/names", "/watched/space"})
+    write(top + name);
+  mount("bind", watched + "/hosts", "", top + "/data/hosts");
+  mount("bind", watched + "/space", "", "/proc/self/ns/net");
+  open({{"files", {watched + "/%"}, {}}});
+  const auto by_child = [](const auto& act) {
+    const auto child = ::fork();
+    if (child == 0) {
+      act();
+      ::_exit(0);
+    }
+    ::waitpid(child, nullptr, 0);
+    return child;
+  };
+  auto child = by_child([&] { write(top + "/data/hosts", "by its other path"); });
+  auto rows = take();
+  EXPECT_THAT(texts(rows), ElementsAre("updated watched/hosts"));
+  for (const auto& row : rows) {
+    EXPECT_EQ(row.process.pid, GetParam() == Which::inotify || GetParam() == Which::fanotify_before_5_17 ? 0 : child);
+    EXPECT_EQ(row.file.size, 17);
+  }
+  write(watched + "/hosts", "here");
+  fs::permissions(watched + "/hosts", fs::perms::owner_all);
+  EXPECT_THAT(told(), ElementsAre("attributes watched/hosts", "updated watched/hosts"));
+
+  // It appears, changes and goes.
+  mount("bind", watched + "/names", "", top + "/data/names");
+  settle();
+  write(top + "/data/names", "more");
+  EXPECT_THAT(told(), ElementsAre("updated watched/names"));
+  unmount(watched + "/names");
+  settle();
+  write(top + "/data/names", "and more");
+  EXPECT_THAT(told(), IsEmpty());
+  write(watched + "/names", "what it hid");
+  EXPECT_THAT(told(), ElementsAre("updated watched/names"));
+  // Its name goes elsewhere; what is mounted stays.
+  fs::remove(top + "/data/hosts");
+  write(top + "/data/hosts", "another");
+  take();
+  write(top + "/data/hosts", "another file");
+  EXPECT_THAT(told(), IsEmpty());
+  write(watched + "/hosts", "the same as before");
+  EXPECT_THAT(told(), ElementsAre("updated watched/hosts"));
 }
 
 TEST_P(FileSources, ItWakesWhoeverWaits) {
@@ -644,7 +726,7 @@ TEST_P(FileSources, TheProcessThatDidIt) {
 // What is lost is counted, a gap is told, and what is there that changed is told too.
 TEST_P(FileSources, AnOverflowIsToldAndLookedInto) {
   if (GetParam() == Which::fanotify_before_5_17) return;
-  if (GetParam() == Which::fanotify) source = fanotify_source({.own_pid = 0, .unlimited_queue = false});
+  if (GetParam() != Which::inotify) source = fanotify_source({.own_pid = 0, .unlimited_queue = false});
   write(watched + "/before");
   std::this_thread::sleep_for(50ms);
   open();
@@ -671,7 +753,7 @@ TEST_P(FileSources, AnOverflowIsToldAndLookedInto) {
 
 // More is queued than there may be: it is let go of, and counted.
 TEST_P(FileSources, AReaderThatIsTooSlowLetsGo) {
-  if (GetParam() != Which::fanotify) return;  // inotify has its queue's limit
+  if (GetParam() != Which::fanotify && GetParam() != Which::overlay) return;  // inotify has its queue's limit
   source = fanotify_source({.own_pid = 0, .most_queued = 100});
   open();
   for (int i = 0; i < 200; ++i) write(fmt::format("{}/f{}", watched, i));

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -119,6 +120,23 @@ bool is_kernel_interface(std::string_view type) noexcept {
                                                        "mqueue",     "debugfs",   "tracefs", "bpf",      "pstore",
                                                        "securityfs", "selinuxfs", "nsfs",    "configfs", "binfmt_misc"};
   return std::ranges::find(kTypes, type) != kTypes.end();
+}
+
+std::vector<std::string> mounted_files(const std::vector<Mount>& mounts, const WatchPatterns& patterns) {
+  std::vector<std::string> files;
+  for (const auto& mount : mounts) {
+    if (mount.point == "/" || may_hang(mount.type) || is_kernel_interface(mount.type)) continue;
+    const auto slash = mount.point.rfind('/');
+    WatchPatterns::Categories categories;
+    patterns.match(patterns.at(std::string_view(mount.point).substr(0, slash)),
+                   std::string_view(mount.point).substr(slash + 1), categories);
+    struct statx info{};
+    if (categories.empty() ||
+        ::statx(AT_FDCWD, mount.point.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &info) != 0)
+      continue;
+    if (S_ISREG(info.stx_mode)) files.push_back(mount.point);
+  }
+  return files;
 }
 
 std::set<std::string, std::less<>> avoided_mounts(const std::vector<Mount>& mounts,

@@ -11,6 +11,7 @@
 #include "base/mountinfo.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "events/watch/watch_patterns.h"
 
 namespace osprey::events {
 
@@ -51,6 +52,9 @@ const Mount* mount_of(const std::vector<Mount>& mounts, std::string_view path) n
 std::vector<std::string> changed_points(const std::vector<Mount>& before, const std::vector<Mount>& after);
 // Filesystems that are the kernel's own words (proc, sysfs, cgroup…): files there do not change, they are made up.
 bool is_kernel_interface(std::string_view filesystem_type) noexcept;
+// Files (not directories) that something else is mounted on and that the patterns want, by their paths: as containers
+// have it with /etc/hosts. Neither what may hang nor the kernel's interfaces (nsfs and the like).
+std::vector<std::string> mounted_files(const std::vector<Mount>& mounts, const WatchPatterns& patterns);
 // Mount points that no walk is to enter: what may hang and the kernel's interfaces, but where a pattern names them.
 std::set<std::string, std::less<>> avoided_mounts(const std::vector<Mount>& mounts,
                                                   const std::vector<std::string>& bases);

@@ -68,7 +68,7 @@ class OwnMounts : public ::testing::Test {
   }
   void mount(const std::string& type, const std::string& point, const std::string& options = "",
              const std::string& source = "osprey-test") {
-    std::filesystem::create_directories(point);
+    if (!std::filesystem::exists(point)) std::filesystem::create_directories(point);
     const unsigned long flags = type == "bind" ? MS_BIND : 0;
     if (::mount(source.c_str(), point.c_str(), type == "bind" ? nullptr : type.c_str(), flags, options.c_str()) != 0)
       throw std::runtime_error(type + " on " + point + ": " + std::strerror(errno));

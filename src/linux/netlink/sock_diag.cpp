@@ -7,6 +7,7 @@
 #include <linux/vm_sockets_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -79,9 +80,16 @@ std::optional<Socket> parse_unix_diag(std::string_view body) {
   const auto header = take_header<unix_diag_msg>(body);
   if (!header || header->udiag_family != AF_UNIX) return std::nullopt;
   Socket socket{.family = AF_UNIX, .inode = header->udiag_ino};
+  socket.type = header->udiag_type;
   if (header->udiag_state == kListen) socket.state = kListen;
   while (const auto attribute = take_attribute(body)) {
     if (attribute->type == UNIX_DIAG_NAME) socket.path = unix_name(attribute->payload);
+    if (attribute->type == UNIX_DIAG_VFS && attribute->payload.size() >= sizeof(unix_diag_vfs)) {
+      const auto file = attribute->as<unix_diag_vfs>();
+      socket.file = {makedev(file.udiag_vfs_dev >> 20, file.udiag_vfs_dev & 0xFFFFF), file.udiag_vfs_ino};
+    }
+    if (attribute->type == UNIX_DIAG_RQLEN && attribute->payload.size() >= sizeof(unix_diag_rqlen))
+      socket.waiting = attribute->as<unix_diag_rqlen>().udiag_rqueue;
     if (attribute->type == UNIX_DIAG_UID && attribute->payload.size() == 4) socket.uid = attribute->as<std::uint32_t>();
   }
   return socket;
@@ -150,7 +158,7 @@ Result<std::vector<Socket>> SockDiag::dump(int family, int protocol, std::uint32
     unix_diag_req body{};
     body.sdiag_family = AF_UNIX;
     body.udiag_states = states;
-    body.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_UID;
+    body.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_UID | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN;
     request = bytes_of(body);
   } else if (family == AF_VSOCK) {
     vsock_diag_req body{};

@@ -9,6 +9,7 @@
 #include <linux/vm_sockets_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "linux/netlink/bytes_test.h"
@@ -60,6 +61,19 @@ TEST(SockDiag, UnixNames) {
   EXPECT_EQ(parse_unix_diag(unix_body(7, "\0abstract\0x"sv))->path, "@abstract@x");
   EXPECT_EQ(parse_unix_diag(unix_body(7, "\xff\n"sv))->path, "\xff\n");
   EXPECT_EQ(parse_unix_diag(unix_body(7, ""sv))->path, "");
+}
+
+// SLG-02
+TEST(SockDiag, UnixSocketsOfFiles) {
+  const unix_diag_vfs file{.udiag_vfs_ino = 77, .udiag_vfs_dev = 8 << 20 | 1};
+  const unix_diag_rqlen queue{.udiag_rqueue = 4096, .udiag_wqueue = 0};
+  const auto body = unix_body(7, "/dev/log") + attribute_bytes(UNIX_DIAG_VFS, number_bytes(file)) +
+                    attribute_bytes(UNIX_DIAG_RQLEN, number_bytes(queue));
+  const auto socket = parse_unix_diag(body);
+  ASSERT_TRUE(socket);
+  EXPECT_EQ(socket->file, (Socket::File{makedev(8, 1), 77}));
+  EXPECT_EQ(socket->waiting, 4096U);
+  EXPECT_FALSE(parse_unix_diag(unix_body(7, "/dev/log") + attribute_bytes(UNIX_DIAG_VFS, "\1"))->file);
 }
 
 TEST(SockDiag, Vsock) {

@@ -10,8 +10,9 @@ std::optional<ProcessStatus::Ids> parse_ids(std::string_view text) {
   const auto real = parse<std::uint32_t>(take_field(text));
   const auto effective = parse<std::uint32_t>(take_field(text));
   const auto saved = parse<std::uint32_t>(take_field(text));
-  if (!real || !effective || !saved) return std::nullopt;
-  return ProcessStatus::Ids{*real, *effective, *saved};
+  const auto filesystem = parse<std::uint32_t>(take_field(text));
+  if (!real || !effective || !saved || !filesystem) return std::nullopt;
+  return ProcessStatus::Ids{*real, *effective, *saved, *filesystem};
 }
 
 // "1776 kB", where a kB is 1024 bytes.

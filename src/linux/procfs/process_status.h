@@ -12,6 +12,7 @@ struct ProcessStatus {
     std::uint32_t real = 0;
     std::uint32_t effective = 0;
     std::uint32_t saved = 0;
+    std::uint32_t filesystem = 0;
   };
   std::optional<Ids> users;
   std::optional<Ids> groups;

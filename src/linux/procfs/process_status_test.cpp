@@ -14,9 +14,11 @@ TEST(ProcessStatus, Fields) {
   EXPECT_EQ(status.users->real, 1000u);
   EXPECT_EQ(status.users->effective, 1001u);
   EXPECT_EQ(status.users->saved, 1002u);
+  EXPECT_EQ(status.users->filesystem, 1003u);
   EXPECT_EQ(status.groups->real, 10u);
   EXPECT_EQ(status.groups->effective, 11u);
   EXPECT_EQ(status.groups->saved, 12u);
+  EXPECT_EQ(status.groups->filesystem, 13u);
   EXPECT_EQ(status.namespace_pid, 1);
   EXPECT_EQ(status.resident_size, 1776u * 1024);
   EXPECT_EQ(status.swapped_size, 8u * 1024);

@@ -26,6 +26,15 @@ struct Socket {
   std::uint64_t inode = 0;           // 0 where no process can hold it: what is left of a closed connection
   std::optional<std::uint32_t> uid;  // of the user who made it, where the table tells
   std::string path;                  // AF_UNIX: its name, an abstract one with an '@' for every NUL
+  // Of AF_UNIX, where the table tells.
+  struct File {
+    std::uint64_t device = 0;  // makedev(3)
+    std::uint32_t inode = 0;   // no more of it is told
+    bool operator==(const File&) const = default;
+  };
+  std::optional<File> file;              // what it is bound to
+  std::optional<std::uint32_t> waiting;  // bytes to be read; of a listener connections to be accepted
+  int type = 0;                          // SOCK_*; 0: not told
 };
 
 // In the family's usual notation; empty for families that have none.

@@ -211,7 +211,9 @@ void YaraRuleSets::keep(YaraRuleSetPtr set, Versions versions) {
   // The one that is asked for stays, whatever its size.
   for (auto at = entries_.begin(); at != entries_.end(); ++kept) {
     bytes += at->set->bytes();
-    at = kept > 0 && (bytes > most_bytes_ || kept >= kMostSets) ? entries_.erase(at) : std::next(at);
+    const bool too_much = kept > 0 && (bytes > most_bytes_ || kept >= kMostSets);
+    if (too_much) ++forgotten_;
+    at = too_much ? entries_.erase(at) : std::next(at);
   }
 }
 
@@ -275,6 +277,13 @@ std::vector<YaraRuleSetPtr> YaraRuleSets::known() const {
   std::vector<YaraRuleSetPtr> sets;
   for (const auto& entry : entries_) sets.push_back(entry.set);
   return sets;
+}
+
+YaraRuleSets::Usage YaraRuleSets::usage() const {
+  const std::lock_guard lock(mutex_);
+  Usage usage{.most_bytes = most_bytes_, .forgotten = forgotten_};
+  for (const auto& entry : entries_) usage.bytes += entry.set->bytes();
+  return usage;
 }
 
 void YaraRuleSets::clear() {

@@ -67,6 +67,11 @@ class YaraRuleSets {
 
   // The last one used first.
   std::vector<YaraRuleSetPtr> known() const;
+  struct Usage {
+    std::size_t bytes = 0, most_bytes = 0;
+    std::uint64_t forgotten = 0;  // sets, for want of room
+  };
+  Usage usage() const;
   // Forgets everything: memory is short.
   void clear();
 
@@ -92,6 +97,7 @@ class YaraRuleSets {
   std::mutex making_;  // one set at a time, so that none is made twice; taken before mutex_
   mutable std::mutex mutex_;
   std::list<Entry> entries_;  // the last one used first
+  std::uint64_t forgotten_ = 0;
 };
 
 }  // namespace osprey::linux

@@ -1,7 +1,7 @@
 // Who does it: what a task_struct says of its process.
 #pragma once
 
-#include "events/bpf/programs/maps.h"
+#include "events/bpf/programs/rings.h"
 
 // Of tasks that the verifier knows: a program's arguments and what they lead to, and the current task from 5.11 on.
 // Loads from them need no call of a helper, which is two thirds of the time.

@@ -59,14 +59,16 @@ static __always_inline struct scratch* begin_call(const struct call* call, __u32
   return scratch;
 }
 
-// Adds a text of the caller's memory as the record's `which`th; texts come in their order.
-static __always_inline void add_argument(struct scratch* scratch, int which, __u64 address) {
+// Adds a text of the caller's memory as the record's `which`th; texts come in their order. False: not the whole of it.
+static __always_inline bool add_argument(struct scratch* scratch, int which, __u64 address) {
   const __u64 at = place(scratch);
-  if (at > TEXT_LIMIT || !address) return;
+  if (!address) return true;
+  if (at > TEXT_LIMIT) return false;
   const long size = bpf_probe_read_user_str(scratch->text + at, WIRE_PATH_MOST, (const void*)address);
-  if (size <= 0) return;
+  if (size <= 0) return false;
   scratch->at = at + size;
   scratch->record.lengths[which] += size;
+  return size < WIRE_PATH_MOST;
 }
 
 static __always_inline int end_call(const struct call* call, struct scratch* scratch) {
@@ -78,9 +80,6 @@ static __always_inline int end_call(const struct call* call, struct scratch* scr
     return 0;
   }
   size += sizeof(scratch->record);
-  if (bpf_ringbuf_output(call->ring, scratch, size, wake_up(call->ring)))
-    counts->ring_full++;
-  else
-    counts->sent++;
+  give(call->ring, counts, scratch, size, 0);
   return 0;
 }

@@ -19,11 +19,16 @@ struct {
   __type(value, __u8);
 } flows SEC(".maps");
 
-static __always_inline int told(struct bpf_sock_addr* context, __u16 action, __u16 family) {
+// `v4`: of the address. IPv4 that a socket of IPv6 sends to is IPv4 in IPv6, whichever way it came here.
+static __always_inline int told(struct bpf_sock_addr* context, __u16 action, bool v4) {
   if (context->type != SOCK_DGRAM || !context->user_port) return 1;
   struct flow flow = {.cookie = bpf_get_socket_cookie(context), .port = context->user_port};
-  if (family == AF_INET) {
+  const __u16 family = context->family;
+  if (v4 && family == AF_INET) {
     *(__u32*)flow.address = context->user_ip4;
+  } else if (v4) {
+    ((__u32*)flow.address)[2] = bpf_htonl(0xffff);
+    ((__u32*)flow.address)[3] = context->user_ip4;
   } else {
     ((__u32*)flow.address)[0] = context->user_ip6[0];
     ((__u32*)flow.address)[1] = context->user_ip6[1];
@@ -59,15 +64,15 @@ static __always_inline int told(struct bpf_sock_addr* context, __u16 action, __u
 }
 
 SEC("cgroup/connect4")
-int connect4(struct bpf_sock_addr* context) { return told(context, WIRE_CONNECT, AF_INET); }
+int connect4(struct bpf_sock_addr* context) { return told(context, WIRE_CONNECT, true); }
 
 SEC("cgroup/connect6")
-int connect6(struct bpf_sock_addr* context) { return told(context, WIRE_CONNECT, AF_INET6); }
+int connect6(struct bpf_sock_addr* context) { return told(context, WIRE_CONNECT, false); }
 
 SEC("cgroup/sendmsg4")
-int sendmsg4(struct bpf_sock_addr* context) { return told(context, WIRE_SEND, AF_INET); }
+int sendmsg4(struct bpf_sock_addr* context) { return told(context, WIRE_SEND, true); }
 
 SEC("cgroup/sendmsg6")
-int sendmsg6(struct bpf_sock_addr* context) { return told(context, WIRE_SEND, AF_INET6); }
+int sendmsg6(struct bpf_sock_addr* context) { return told(context, WIRE_SEND, false); }
 
 char LICENSE[] SEC("license") = "GPL";

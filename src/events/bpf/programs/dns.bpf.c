@@ -4,12 +4,31 @@
 
 RING(network_ring);
 
+// The control groups of the sockets that asked: for the answers, which come in nobody's name.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 4096);
+  __type(key, __u64);
+  __type(value, __u64);
+} asking SEC(".maps");
+
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define DNS_HEADER 12
 
 // An answer may come in while a question on its way out is being counted on the same processor.
 static __always_inline void count(__u64* counter) { __sync_fetch_and_add(counter, 1); }
+
+// Whose share of the ring it is.
+static __always_inline __u64 group_here(__u64 cookie, bool answer) {
+  if (answer) {
+    const __u64* const group = bpf_map_lookup_elem(&asking, &cookie);
+    return group ? *group : WIRE_ROOT_GROUP;
+  }
+  const __u64 group = group_of((void*)bpf_get_current_task()).id;
+  bpf_map_update_elem(&asking, &cookie, &group, BPF_ANY);
+  return group;
+}
 
 static __always_inline int told(struct __sk_buff* packet, bool answer) {
   __u8 version;
@@ -40,12 +59,16 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
     count(&counts->filtered);
     return 1;
   }
+  const __u64 cookie = bpf_get_socket_cookie(packet);
+  const __u64 group = group_here(cookie, answer);
+  const struct level level = level_of(&network_ring);
+  if (is_refused(&network_ring, &network_ring_shares, level, sizeof(struct wire_dns), group)) {
+    count(answer ? &counts->answers_lost : &counts->over_share);
+    return 1;
+  }
   struct wire_dns* const record = bpf_ringbuf_reserve(&network_ring, sizeof(*record), 0);
   if (!record) {
-    if (answer)
-      count(&counts->answers_lost);
-    else
-      count(&counts->ring_full);
+    count(answer ? &counts->answers_lost : &counts->ring_full);
     return 1;
   }
   if (answer) {
@@ -56,7 +79,7 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
   } else {
     begin_current(&record->event, WIRE_DNS, WIRE_PROGRAM_DNS);
   }
-  record->cookie = bpf_get_socket_cookie(packet);
+  record->cookie = cookie;
   record->family = v4 ? AF_INET : AF_INET6;
   record->protocol = protocol;
   record->local_port = bpf_ntohs(ports[answer ? 1 : 0]);
@@ -78,15 +101,12 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
     read = size <= WIRE_DNS_MOST && !bpf_skb_load_bytes(packet, at, record->message, size);
   }
   if (!read) {
-    if (answer)
-      count(&counts->answers_lost);
-    else
-      count(&counts->unread);
+    count(answer ? &counts->answers_lost : &counts->unread);
     bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
     return 1;
   }
   if (!answer) count(&counts->sent);
-  bpf_ringbuf_submit(record, wake_up(&network_ring));
+  bpf_ringbuf_submit(record, wake_up(level));
   return 1;
 }
 

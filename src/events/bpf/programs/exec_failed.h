@@ -21,10 +21,7 @@ static __always_inline int exec_ended(const struct call* call, __u32 name) {
   for (int i = 0; i <= ARGUMENTS_MOST; i++) {
     __u64 argument = 0;
     if (bpf_probe_read_user(&argument, width, (const void*)(arguments + i * width)) || !argument) break;
-    if (i == ARGUMENTS_MOST || scratch->at > TEXT_LIMIT)
-      record->event.flags |= WIRE_ARGUMENTS_CUT;
-    else
-      add_argument(scratch, 2, argument);
+    if (i == ARGUMENTS_MOST || !add_argument(scratch, 2, argument)) record->event.flags |= WIRE_ARGUMENTS_CUT;
   }
   return end_call(call, scratch);
 }

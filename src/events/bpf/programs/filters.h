@@ -1,6 +1,7 @@
 // Rules of the configuration that are decided here: by who does it. Their order is the map's; any that matches drops.
 #pragma once
 
+#include "events/bpf/programs/groups.h"
 #include "events/bpf/programs/maps.h"
 
 struct {
@@ -41,16 +42,77 @@ static __always_inline bool condition_holds(const struct wire_condition* asked, 
   }
 }
 
-// Which rule drops it, from 1; 0: none. A function of its own, so that the verifier looks at its loops once.
-__noinline int filter_of(__u32 uid, __u32 euid, __u32 gid, __u32 login_uid) {
+// Which rules ask for the executable of the current task: a bit each.
+__noinline int rules_of_executable(void) {
+  struct task_struct* const task = (void*)bpf_get_current_task();
+  struct inode* const inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
+  if (!inode) return 0;
+  struct wire_executable has = {.inode = BPF_CORE_READ(inode, i_ino), .device = BPF_CORE_READ(inode, i_sb, s_dev)};
+  if (bpf_core_field_exists(inode->i_ctime_sec)) {
+    has.ctime = BPF_CORE_READ(inode, i_ctime_sec);
+    has.ctime_nanoseconds = BPF_CORE_READ(inode, i_ctime_nsec) & 0x7fffffff;
+  } else {
+    struct inode___before_6_11* const before = (void*)inode;
+    struct inode___6_6* const between = (void*)inode;
+    const bool is_before = bpf_core_field_exists(before->i_ctime);
+    has.ctime = is_before ? BPF_CORE_READ(before, i_ctime.tv_sec) : BPF_CORE_READ(between, __i_ctime.tv_sec);
+    has.ctime_nanoseconds =
+        is_before ? BPF_CORE_READ(before, i_ctime.tv_nsec) : BPF_CORE_READ(between, __i_ctime.tv_nsec);
+  }
+  int rules = 0;
+  for (__u32 i = 0; i < WIRE_FILTERS; ++i) {
+    const __u32 row = i;
+    const struct wire_filter* const filter = bpf_map_lookup_elem(&filters, &row);
+    if (!filter) return rules;
+    const struct wire_executable* const asked = &filter->executable;
+    const bool same = asked->inode == has.inode && asked->device == has.device && asked->ctime == has.ctime &&
+                      asked->ctime_nanoseconds == has.ctime_nanoseconds;
+    rules |= same << i;
+  }
+  return rules;
+}
+
+// Which rules ask for a control group, by its number.
+__noinline int rules_of_group(__u64 number) {
+  int rules = 0;
+  for (__u32 i = 0; i < WIRE_FILTERS; ++i) {
+    const __u32 row = i;
+    const struct wire_filter* const filter = bpf_map_lookup_elem(&filters, &row);
+    if (!filter) return rules;
+    rules |= (filter->groups[0] == number || filter->groups[1] == number) << i;
+  }
+  return rules;
+}
+
+// Which rules ask for the control group of the current task, or for one above it.
+__noinline int rules_of_groups(void) {
+  const struct group group = group_of((void*)bpf_get_current_task());
+  const __u64 kind = group.id & WIRE_MEMORY_GROUP;
+  struct kernfs_node* node = group.node;
+  int rules = 0;
+  for (int i = 0; i < WIRE_DEPTH && node; ++i) {
+    rules |= rules_of_group(kind | BPF_CORE_READ(node, id));
+    node = parent_of(node);
+  }
+  return rules;
+}
+
+// Which rule drops what somebody does, from 1; 0: none. `here`: it is the current task, so that its executable and its
+// group can be asked for. A function of its own, so that the verifier looks at its loops once.
+__noinline int filter_of(__u32 uid, __u32 euid, __u32 gid, __u32 login_uid, bool here) {
   const struct wire_settings* const wanted = our_settings();
   const __u32 count = wanted ? wanted->filters : 0;
+  const __u32 asks = wanted && here ? wanted->filter_asks : 0;
+  const __u32 of_executable = asks & WIRE_ASKS_EXECUTABLE ? rules_of_executable() : 0;
+  const __u32 of_group = asks & WIRE_ASKS_GROUP ? rules_of_groups() : 0;
   for (__u32 i = 0; i < WIRE_FILTERS; ++i) {
     if (i >= count) return 0;
     const __u32 row = i;
     const struct wire_filter* const filter = bpf_map_lookup_elem(&filters, &row);
     if (!filter) return 0;
     __u32 failed = 0;
+    if (filter->asks & WIRE_ASKS_EXECUTABLE) failed |= !(of_executable >> i & 1);
+    if (filter->asks & WIRE_ASKS_GROUP) failed |= !(of_group >> i & 1);
     for (__u32 c = 0; c < WIRE_CONDITIONS; ++c)
       failed |= c < filter->count && !condition_holds(&filter->conditions[c], uid, euid, gid, login_uid);
     if (!failed) return i + 1;
@@ -58,15 +120,25 @@ __noinline int filter_of(__u32 uid, __u32 euid, __u32 gid, __u32 login_uid) {
   return 0;
 }
 
-// Whether nobody wants it: then it has been counted.
-static __always_inline bool is_filtered(const struct wire_event* event, struct wire_counters* counts) {
+// The rule that drops what an actor does, from 1; 0: none.
+static __always_inline __u32 rule_of(const struct wire_actor* actor, bool here) {
   const struct wire_settings* const wanted = our_settings();
-  if (!wanted || !wanted->filters) return false;
-  const struct wire_ids* const ids = &event->actor.ids;
-  const __u32 rule = filter_of(ids->uid, ids->euid, ids->gid, ids->login_uid) - 1;
-  if (rule >= WIRE_FILTERS) return false;
-  __u64* const hits = bpf_map_lookup_elem(&filter_hits, &rule);
+  if (!wanted || !wanted->filters) return 0;
+  const struct wire_ids* const ids = &actor->ids;
+  return filter_of(ids->uid, ids->euid, ids->gid, ids->login_uid, here);
+}
+
+// Whether nobody wants what a rule was found for: then it has been counted.
+static __always_inline bool is_dropped(__u32 rule, struct wire_counters* counts) {
+  const __u32 row = rule - 1;
+  if (row >= WIRE_FILTERS) return false;
+  __u64* const hits = bpf_map_lookup_elem(&filter_hits, &row);
   if (hits) ++*hits;
   counts->filtered++;
   return true;
+}
+
+// The same of what the current task does.
+static __always_inline bool is_filtered(const struct wire_event* event, struct wire_counters* counts) {
+  return is_dropped(rule_of(&event->actor, true), counts);
 }

@@ -13,12 +13,20 @@ RING(network_ring);
 #define TCP_LISTEN 10
 #define ECANCELED 125
 
+// Who did something, for when that is told in nobody's name.
+struct doer {
+  struct wire_event event;
+  __u64 group;
+  __u32 rule;  // that drops it
+  __u32 generation;
+};
+
 // Sockets whose connect is under way.
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 8192);
   __type(key, __u64);
-  __type(value, struct wire_event);
+  __type(value, struct doer);
 } connecting SEC(".maps");
 
 struct place {
@@ -31,7 +39,7 @@ struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1024);
   __type(key, struct place);
-  __type(value, struct wire_event);
+  __type(value, struct doer);
 } listeners SEC(".maps");
 
 // Makes the socket's cookie, so that every later event has it.
@@ -44,52 +52,71 @@ static __always_inline struct place place_of(struct sock* sock) {
                         .port = BPF_CORE_READ(sock, __sk_common.skc_num)};
 }
 
-// Ends an event: whose it is has been said.
-static __always_inline int tell(struct wire_socket* record, struct sock* sock, __u16 action, int result) {
+// A number of the memory controller takes as long as all else: it is asked for when shares of the ring are counted.
+static __always_inline void begin_doer(struct doer* doer) {
+  begin_current(&doer->event, WIRE_SOCKET, WIRE_PROGRAM_TCP);
+  doer->group = doer->event.actor.cgroup_id;
+  if (doer->group == WIRE_ROOT_GROUP && is_filling(level_of(&network_ring)))
+    doer->group = group_of((void*)bpf_get_current_task()).id;
+  const struct wire_settings* const wanted = our_settings();
+  doer->rule = rule_of(&doer->event.actor, true);
+  doer->generation = wanted ? wanted->generation : 0;
+}
+
+// The rules may be others by now: then those hold, as far as they ask for what is known still.
+static __always_inline __u32 rule_now(const struct doer* doer) {
+  const struct wire_settings* const wanted = our_settings();
+  return wanted && wanted->generation == doer->generation ? doer->rule : rule_of(&doer->event.actor, false);
+}
+
+// Ends an event.
+static __always_inline int tell(const struct doer* who, struct sock* sock, __u16 action, int result) {
   struct wire_counters* const counts = counters_of(WIRE_PROGRAM_TCP);
   if (!counts) return 0;
   counts->seen++;
   const struct wire_settings* const wanted = our_settings();
-  if (wanted && wanted->self == record->event.actor.process.pid) {
+  if (wanted && wanted->self == who->event.actor.process.pid) {
     counts->filtered++;
     return 0;
   }
-  if (is_filtered(&record->event, counts)) return 0;
-  record->action = action;
-  record->result = result;
-  read_socket(record, sock);
-  if (result) record->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock*)sock, inet_sport));
-  SEND(network_ring, counts, *record);
+  if (is_dropped(rule_now(who), counts)) return 0;
+  struct wire_socket record;
+  record.event = who->event;
+  if (action == WIRE_TAKEN) record.event.moment = bpf_ktime_get_boot_ns();
+  record.action = action;
+  record.result = result;
+  read_socket(&record, sock);
+  if (result) record.local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock*)sock, inet_sport));
+  give(&network_ring, counts, &record, sizeof(record), who->group);
   return 0;
 }
 
 static __always_inline int asked(struct sock* sock) {
   const __u64 key = (__u64)(void*)sock;
-  struct wire_event event;
-  begin_current(&event, WIRE_SOCKET, WIRE_PROGRAM_TCP);
+  struct doer who;
+  begin_doer(&who);
   cookie_of(sock);
-  bpf_map_update_elem(&connecting, &key, &event, BPF_ANY);
+  bpf_map_update_elem(&connecting, &key, &who, BPF_ANY);
   return 0;
 }
 
 static __always_inline int decided(struct sock* sock, bool done) {
   const __u64 key = (__u64)(void*)sock;
-  const struct wire_event* const who = bpf_map_lookup_elem(&connecting, &key);
+  const struct doer* const who = bpf_map_lookup_elem(&connecting, &key);
   if (!who) return 0;  // from before us
-  struct wire_socket record;
-  record.event = *who;
-  bpf_map_delete_elem(&connecting, &key);
   const int error = done ? 0 : BPF_CORE_READ(sock, sk_err);
-  return tell(&record, sock, WIRE_CONNECT, done ? 0 : error ? -error : -ECANCELED);  // closed by who asked
+  tell(who, sock, WIRE_CONNECT, done ? 0 : error ? -error : -ECANCELED);  // closed by who asked
+  bpf_map_delete_elem(&connecting, &key);
+  return 0;
 }
 
 static __always_inline int listens(struct sock* sock) {
-  struct wire_socket record;
-  begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_TCP);
+  struct doer who;
+  begin_doer(&who);
   const struct place place = place_of(sock);
-  bpf_map_update_elem(&listeners, &place, &record.event, BPF_ANY);
+  bpf_map_update_elem(&listeners, &place, &who, BPF_ANY);
   cookie_of(sock);
-  return tell(&record, sock, WIRE_LISTEN, 0);
+  return tell(&who, sock, WIRE_LISTEN, 0);
 }
 
 static __always_inline int arrived(struct sock* sock) {
@@ -109,12 +136,8 @@ static __always_inline int goes_on(struct sock* sock, int to) {
   if (taken || to == TCP_CLOSE) bpf_map_delete_elem(&inbound, &key);
   if (!taken) return 0;
   const struct place place = place_of(sock);
-  const struct wire_event* const who = bpf_map_lookup_elem(&listeners, &place);
-  if (!who) return 0;
-  struct wire_socket record;
-  record.event = *who;
-  record.event.moment = bpf_ktime_get_boot_ns();
-  return tell(&record, sock, WIRE_TAKEN, 0);
+  const struct doer* const who = bpf_map_lookup_elem(&listeners, &place);
+  return who ? tell(who, sock, WIRE_TAKEN, 0) : 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -119,9 +119,6 @@ static __always_inline int opened_for_writing(struct file* file, __u16 program) 
   barrier_var(size);
   if (size > WIRE_PATH_MOST) return 0;
   bpf_probe_read_kernel(scratch->path, size, scratch->built + at);
-  if (bpf_ringbuf_output(&file_ring, scratch, sizeof(*record) + size, wake_up(&file_ring)))
-    counts->ring_full++;
-  else
-    counts->sent++;
+  give(&file_ring, counts, scratch, sizeof(*record) + size, 0);
   return 0;
 }

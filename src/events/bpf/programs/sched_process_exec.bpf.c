@@ -151,11 +151,7 @@ int BPF_PROG(sched_process_exec, struct task_struct* task, int old_pid, struct l
     return 0;
   }
   size += sizeof(*exec);
-  if (bpf_ringbuf_output(&process_ring, scratch, size, wake_up(&process_ring))) {
-    counts->ring_full++;
-    return 0;
-  }
-  counts->sent++;
+  if (!give(&process_ring, counts, scratch, size, 0)) return 0;
   if (exec->event.flags & WIRE_ARGUMENTS_CUT) counts->arguments_cut++;
   if (exec->event.flags & WIRE_ARGUMENTS_UNREAD) counts->arguments_unread++;
   if (exec->event.flags & WIRE_PATH_CUT) counts->path_cut++;

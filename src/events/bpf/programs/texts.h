@@ -84,11 +84,7 @@ __noinline int walk_groups(void) {
   if (!scratch) return 1;
   for (int i = 0; i < 32; i++) {
     struct kernfs_node* const node = scratch->node;
-    struct kernfs_node* parent;
-    if (bpf_core_field_exists(node->__parent))
-      parent = BPF_CORE_READ(node, __parent);
-    else
-      parent = BPF_CORE_READ((struct kernfs_node___before_6_15*)node, parent);
+    struct kernfs_node* const parent = parent_of(node);
     if (!parent) return 0;
     if (!add(scratch, BPF_CORE_READ(node, name), 256)) return 1;
     scratch->node = parent;
@@ -134,17 +130,8 @@ static __always_inline __u32 marks_of(struct file* file) {
   return marks;
 }
 
-// v2's path, or where that is the root's, as on hosts that are v1's still, the memory controller's.
+// Adds the path of the task's control group.
 static __always_inline void add_group(struct scratch* scratch, struct task_struct* task) {
-  scratch->node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
-  const __u64 before = scratch->at;
-  walk_groups();
-  if (scratch->at != before || !bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) return;
-  struct cgroup_subsys_state* state = NULL;
-  struct css_set* const set = BPF_CORE_READ(task, cgroups);
-  const __u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-  bpf_probe_read_kernel(&state, sizeof(state),
-                        (void*)set + bpf_core_field_offset(struct css_set, subsys) + index * sizeof(void*));
-  scratch->node = BPF_CORE_READ(state, cgroup, kn);
+  scratch->node = group_of(task).node;
   walk_groups();
 }

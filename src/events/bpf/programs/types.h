@@ -115,6 +115,7 @@ struct super_block {
 };
 struct timespec64 {
   __s64 tv_sec;
+  long tv_nsec;
 };
 struct inode {
   __u16 i_mode;
@@ -126,6 +127,7 @@ struct inode {
   __u32 i_rdev;
   __s64 i_size;
   __s64 i_atime_sec, i_mtime_sec, i_ctime_sec;
+  __u32 i_ctime_nsec;  // and from 6.13 on a flag above it
 };
 struct inode___before_6_11 {
   struct timespec64 i_atime, i_mtime, i_ctime;

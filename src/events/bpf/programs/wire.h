@@ -19,6 +19,7 @@ enum wire_program {
   WIRE_PROGRAM_ACCEPT,
   WIRE_PROGRAM_DATAGRAMS,
   WIRE_PROGRAM_BIND,
+  WIRE_PROGRAM_UNIX,
   WIRE_PROGRAM_DNS,
   WIRE_PROGRAM_PTRACE,
   WIRE_PROGRAM_MODULE,
@@ -32,18 +33,31 @@ enum wire_program {
   WIRE_PROGRAMS
 };
 
-// seen = sent + filtered + ring_full + unread.
+// seen = sent + filtered + ring_full + over_share + unread.
 struct wire_counters {
   __u64 seen;
   __u64 sent;
   __u64 filtered;
   __u64 ring_full;
-  __u64 unread;  // nothing could be told of it: memory that was not there, no scratch space
+  __u64 over_share;  // the ring was filling, and the control group had its share of it
+  __u64 unread;      // nothing could be told of it: memory that was not there, no scratch space
   // Of what was sent: a part is missing.
   __u64 arguments_cut;     // longer than WIRE_TEXT_MOST
   __u64 arguments_unread;  // their pages were not resident
   __u64 path_cut;          // deeper than WIRE_COMPONENTS or longer than WIRE_PATH_MOST
   __u64 answers_lost;      // of name servers
+};
+
+#define WIRE_SHARES 1024  // of the last control groups that wrote to a filling ring
+
+#define WIRE_ROOT_GROUP 1               // the number of a hierarchy's uppermost control group
+#define WIRE_MEMORY_GROUP (1ULL << 63)  // set in the number of a group of v1's memory controller
+
+// What a control group has in a ring, from the position `since` on.
+struct wire_share {
+  __u64 since;
+  __u64 bytes;
+  __u64 lost;  // records
 };
 
 // The one row of the map `settings`.
@@ -52,12 +66,15 @@ struct wire_settings {
   __u32 environment;  // 1: execs bring their environment
   __u32 kills;        // 1: signals that users' processes send
   __u32 filters;      // how many rows of the map `filters` hold
+  __u32 filter_asks;  // the `asks` of all of them
+  __u32 generation;   // of these filters: another number, other filters
   __u32 calls;        // whose calls compat.bpf.c tells as well: bits, 1 << wire_program
   __u32 root_device;  // of the host's root directory, as the kernel has it
   __u64 root_inode;
 };
 
 #define WIRE_FILTERS 16
+#define WIRE_DEPTH 16      // of control groups: what is deeper is not found to be below those above
 #define WIRE_CONDITIONS 4  // of a filter
 
 enum wire_field { WIRE_UID, WIRE_EUID, WIRE_GID, WIRE_LOGIN_UID };
@@ -69,10 +86,26 @@ struct wire_condition {
   __u32 value;
 };
 
+// A file as long as nothing about it changes: not its contents, names or rights. All zero: there is none.
+struct wire_executable {
+  __u64 inode;
+  __s64 ctime;
+  __u32 ctime_nanoseconds;
+  __u32 device;  // as the kernel has it
+};
+
+// What a filter asks beside its conditions.
+#define WIRE_ASKS_EXECUTABLE 1U
+#define WIRE_ASKS_GROUP 2U
+
 // What it matches is not told: where all its conditions hold.
 struct wire_filter {
   __u32 count;  // of conditions
   struct wire_condition conditions[WIRE_CONDITIONS];
+  __u32 asks;
+  __u32 reserved;
+  struct wire_executable executable;
+  __u64 groups[2];  // the number in either hierarchy, of what is in it or below; 0: there is no such group
 };
 
 enum wire_kind {
@@ -81,6 +114,7 @@ enum wire_kind {
   WIRE_EXIT,
   WIRE_SIGNAL,
   WIRE_SOCKET,
+  WIRE_UNIX,
   WIRE_DNS,
   WIRE_CALL,
   WIRE_OPEN,
@@ -201,6 +235,14 @@ struct wire_socket {
   __u16 local_port, remote_port;  // host order; 0: not known
   __u32 reserved;
   __u8 local[16], remote[16];  // IPv4 in the first four
+};
+
+// A connect to a Unix socket.
+struct wire_unix {
+  struct wire_socket socket;
+  __s32 descriptor;  // -1: not known
+  __u32 size;        // of the name: unix(7)
+  char name[112];    // a path with a NUL behind it, or one that begins with a NUL; what is behind that is not of it
 };
 
 #define WIRE_DNS_MOST 1232

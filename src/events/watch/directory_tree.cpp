@@ -1,13 +1,11 @@
-#include "events/inotify/inotify_tree.h"
+#include "events/watch/directory_tree.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -16,9 +14,8 @@
 namespace osprey::events {
 namespace {
 
-constexpr std::size_t kBuffer = 256 << 10;
 constexpr std::size_t kRescanPiece = 4096;       // entries between two looks at the queue
-constexpr std::size_t kMostToldEarly = 65536;    // names; the events of more are told twice
+constexpr std::size_t kMostFound = 65536;        // names; the events of more are told twice
 constexpr std::int64_t kClockTick = 10'000'000;  // file times may be so old when they are taken
 
 constexpr std::uint32_t kChanges =
@@ -26,6 +23,7 @@ constexpr std::uint32_t kChanges =
 // Of directories that only lead to others.
 constexpr std::uint32_t kComings = IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE;
 constexpr std::uint32_t kAccesses = IN_OPEN | IN_ACCESS;
+constexpr std::uint32_t kFileChanges = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | kAccesses;
 
 std::optional<FileAction> action_of(std::uint32_t mask) noexcept {
   if (mask & IN_CREATE) return FileAction::created;
@@ -39,6 +37,11 @@ std::optional<FileAction> action_of(std::uint32_t mask) noexcept {
   return std::nullopt;
 }
 
+std::string_view parent_of(std::string_view path) noexcept {
+  const auto slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 bool is_mount_root(int directory) noexcept {
   struct statx info{};
   return ::statx(directory, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, 0, &info) == 0 &&
@@ -47,33 +50,30 @@ bool is_mount_root(int directory) noexcept {
 
 }  // namespace
 
-Result<void> InotifyTree::open() {
-  UniqueFd made(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!made) return system_failure(errno == EMFILE ? "inotify (see fs.inotify.max_user_instances)" : "inotify");
-  inotify_ = std::move(made);
-  buffer_.resize(kBuffer);
+Result<void> DirectoryTree::open() {
+  TRY(watches_.open());
   drained_at_ = clock_nanoseconds(CLOCK_REALTIME);
   return {};
 }
 
-void InotifyTree::close() noexcept {
+void DirectoryTree::close() noexcept {
   tops_.clear();
   moves_.clear();
   displaced_.reset();
   by_watch_.clear();
-  told_early_.clear();
+  found_.clear();
   rescan_.reset();
   unread_ = {};
   open_node_ = nullptr;
   open_.reset();
-  inotify_.reset();
+  watches_.close();
 }
 
-std::string InotifyTree::path_of(const Node& node) const {
+std::string DirectoryTree::path_of(const Node& node) const {
   return node.parent == nullptr ? node.name : entry_path(path_of(*node.parent), node.name);
 }
 
-InotifyTree::Node* InotifyTree::find(std::string_view path) const {
+DirectoryTree::Node* DirectoryTree::find(std::string_view path) const {
   // The longest top that the path lies below.
   Node* found = nullptr;
   std::string_view rest;
@@ -96,19 +96,35 @@ InotifyTree::Node* InotifyTree::find(std::string_view path) const {
   return found;
 }
 
-int InotifyTree::add_watch(const WatchWalk::Directory& directory) {
-  std::array<char, 32> path{};
-  *fmt::format_to_n(path.data(), path.size() - 1, "/proc/self/fd/{}", directory.fd).out = '\0';
-  const bool leads = !patterns_->wants_entries(directory.place) && !is_mount_root(directory.fd);
-  // One directory may be seen in several places.
-  const auto mask = (leads ? kComings : mask_) | IN_ONLYDIR | IN_MASK_ADD;
-  const int watch = ::inotify_add_watch(inotify_.get(), path.data(), mask);
+int DirectoryTree::add_watch(int fd, std::uint32_t mask) {
+  const int watch = watches_.add(fd, mask);
   if (watch < 0 && errno == ENOSPC)
-    reporter_.lacking("watches", "fs.inotify.max_user_watches: directories that are not watched", ++unwatched_);
+    reporter_.lacking("watches", std::string(watches_.limit()) + ": directories that are not watched", ++unwatched_);
   return watch;
 }
 
-InotifyTree::Node* InotifyTree::settle(const WatchWalk::Directory& directory) {
+int DirectoryTree::add_watch(const WatchWalk::Directory& directory) {
+  const bool leads = !patterns_->wants_entries(directory.place) && !is_mount_root(directory.fd);
+  // One directory may be seen in several places.
+  return add_watch(directory.fd, (leads ? kComings : mask_) | IN_ONLYDIR);
+}
+
+void DirectoryTree::settle_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  const int watch = file ? add_watch(file.get(), mask_ & kFileChanges) : -1;
+  const auto known = tops_.find(path);
+  if (known != tops_.end() && known->second->watch != watch) erase(*known->second);
+  if (watch < 0 || tops_.contains(path)) return;
+  auto made = std::make_unique<Node>();
+  made->name = path;
+  made->watch = watch;
+  made->is_file = true;
+  made->tells_itself = true;
+  by_watch_.emplace(watch, made.get());
+  tops_[path] = std::move(made);
+}
+
+DirectoryTree::Node* DirectoryTree::settle(const WatchWalk::Directory& directory) {
   if (scope_.avoided.contains(directory.path)) return nullptr;
   const int watch = add_watch(directory);
   if (watch < 0) return nullptr;
@@ -123,7 +139,7 @@ InotifyTree::Node* InotifyTree::settle(const WatchWalk::Directory& directory) {
     node->watch = watch;
     const bool is_top = std::ranges::find(scope_.tops, directory.path) != scope_.tops.end();
     const auto slash = directory.path.rfind('/');
-    auto* parent = is_top ? nullptr : find(slash == 0 ? "/" : std::string_view(directory.path).substr(0, slash));
+    auto* parent = is_top ? nullptr : find(parent_of(directory.path));
     node->tells_itself = parent == nullptr || is_mount_root(directory.fd);
     node->parent = parent;
     node->name = parent == nullptr ? directory.path : directory.path.substr(slash + 1);
@@ -138,39 +154,53 @@ InotifyTree::Node* InotifyTree::settle(const WatchWalk::Directory& directory) {
   return node;
 }
 
-void InotifyTree::found(EventSink& sink, const WatchWalk::Directory& directory, const char* name, Tell tell,
-                        std::int64_t since) {
+void DirectoryTree::found(EventSink& sink, const WatchWalk::Directory& directory, const char* name, Tell tell,
+                          std::int64_t since) {
   if (tell == Tell::changed) return reporter_.tell_changed(sink, *patterns_, directory, name, since);
   WatchPatterns::Categories categories;
   patterns_->match(directory.place, name, categories);
   if (categories.empty()) return;
   const auto path = entry_path(directory.path, name);
-  if (told_early_.size() < kMostToldEarly && !told_early_.insert(path).second) return;
+  if (!found_.insert(path).second) return;
+  if (found_.size() > kMostFound) tell_found(sink, path);
+}
+
+// Nobody has said who made it.
+void DirectoryTree::tell_found(EventSink& sink, const std::string& path) {
+  if (found_.erase(path) == 0) return;
+  const auto slash = path.rfind('/');
+  WatchPatterns::Categories categories;
+  patterns_->match(patterns_->at(std::string_view(path).substr(0, slash)), std::string_view(path).substr(slash + 1),
+                   categories);
   FileEvent event;
   event.action = FileAction::created;
   event.path = path;
-  event.file = file_state(directory.fd, name);
+  event.file = file_state(AT_FDCWD, path.c_str());
   reporter_.tell(sink, event, categories);
 }
 
-WatchWalk::Visitor InotifyTree::visitor(EventSink* sink, Tell tell, std::int64_t since) {
+WatchWalk::Visitor DirectoryTree::visitor(EventSink* sink, Tell tell, std::int64_t since) {
   WatchWalk::Visitor visitor;
   visitor.enter = [this](const WatchWalk::Directory& directory) { return settle(directory) != nullptr; };
-  if (sink != nullptr && tell != Tell::nothing)
-    visitor.entry = [this, sink, tell, since](const WatchWalk::Directory& directory, const char* name, unsigned char) {
-      found(*sink, directory, name, tell, since);
-    };
+  const bool tells = sink != nullptr && tell != Tell::nothing;
+  if (!tells && !watches_.tells_of_itself()) return visitor;
+  visitor.entry = [this, sink, tells, tell, since](const WatchWalk::Directory& directory, const char* name,
+                                                   unsigned char type) {
+    if (type == DT_DIR && watches_.tells_of_itself() && patterns_->enter(directory.place, name).dead())
+      if (const auto* node = find(directory.path)) watches_.saw(node->watch, directory.fd, name);
+    if (tells) found(*sink, directory, name, tell, since);
+  };
   return visitor;
 }
 
-void InotifyTree::walk(EventSink* sink, const std::string& path, Tell tell, std::int64_t since) {
+void DirectoryTree::walk(EventSink* sink, const std::string& path, Tell tell, std::int64_t since) {
   WatchWalk walk(*patterns_, visitor(sink, tell, since));
   walk.add(path);
   while (walk.go(kRescanPiece)) {
   }
 }
 
-void InotifyTree::sync(EventSink* sink, const std::string& path, Tell tell, std::int64_t since) {
+void DirectoryTree::sync(EventSink* sink, const std::string& path, Tell tell, std::int64_t since) {
   open_node_ = nullptr;
   const UniqueFd directory(open_directory(AT_FDCWD, path, O_PATH));
   if (auto* node = find(path); node != nullptr) {
@@ -180,7 +210,7 @@ void InotifyTree::sync(EventSink* sink, const std::string& path, Tell tell, std:
   if (directory) walk(sink, path, tell, since);
 }
 
-void InotifyTree::forget_watch(const Node& node) {
+void DirectoryTree::forget_watch(const Node& node) {
   const auto [first, last] = by_watch_.equal_range(node.watch);
   for (auto it = first; it != last; ++it)
     if (it->second == &node) {
@@ -190,15 +220,15 @@ void InotifyTree::forget_watch(const Node& node) {
 }
 
 // It and what is below is not watched any more; the node itself stays until its owner lets it go.
-void InotifyTree::remove(Node& node) {
+void DirectoryTree::remove(Node& node) {
   for (auto& [name, child] : node.children) remove(*child);
   node.children.clear();
   forget_watch(node);
   if (open_node_ == &node) open_node_ = nullptr;
-  if (!by_watch_.contains(node.watch)) ::inotify_rm_watch(inotify_.get(), node.watch);
+  if (!by_watch_.contains(node.watch)) watches_.remove(node.watch, path_of(node));
 }
 
-void InotifyTree::erase(Node& node) {
+void DirectoryTree::erase(Node& node) {
   remove(node);
   auto& owner = node.parent == nullptr ? tops_ : node.parent->children;
   if (const auto found = owner.find(node.name); found != owner.end() && found->second.get() == &node) {
@@ -211,7 +241,7 @@ void InotifyTree::erase(Node& node) {
 }
 
 // Lets go what the walk before has not come to.
-void InotifyTree::sweep(Node& node) {
+void DirectoryTree::sweep(Node& node) {
   for (auto it = node.children.begin(); it != node.children.end();) {
     if (it->second->seen) {
       sweep(*it->second);
@@ -223,70 +253,86 @@ void InotifyTree::sweep(Node& node) {
   }
 }
 
-void InotifyTree::watch(const WatchPatterns& patterns, Scope scope) {
+void DirectoryTree::watch(const WatchPatterns& patterns, Scope scope) {
   patterns_ = &patterns;
   scope_ = std::move(scope);
   mask_ = kChanges | (scope_.accesses ? kAccesses : 0U);
   unwatched_ = 0;
   rescan_.reset();
-  for (auto& [watch, node] : by_watch_) node->seen = false;
+  for (auto& [watch, node] : by_watch_) node->seen = node->is_file;
   for (const auto& top : scope_.tops) walk(nullptr, top, Tell::nothing, 0);
+  for (const auto& file : scope_.files) settle_file(file);
+  sweep_tops();
+}
+
+// Lets go of those that the walk before has not come to, or that the scope does not have any more.
+void DirectoryTree::sweep_tops() {
   for (auto it = tops_.begin(); it != tops_.end();) {
-    if (it->second->seen) {
-      sweep(*it->second);
+    auto& top = *it->second;
+    const auto& wanted = top.is_file ? scope_.files : scope_.tops;
+    if (top.seen && std::ranges::find(wanted, top.name) != wanted.end()) {
+      sweep(top);
       ++it;
     } else {
-      remove(*it->second);
+      remove(top);
       it = tops_.erase(it);
     }
   }
 }
 
-void InotifyTree::remounted(EventSink& sink, const std::vector<std::string>& points, std::int64_t since) {
-  for (const auto& point : points)
-    if (!patterns_->at(point).dead()) sync(&sink, point, Tell::changed, since);
+void DirectoryTree::remounted(Scope scope, const std::vector<std::string>& points, EventSink* sink,
+                              std::int64_t since) {
+  scope_ = std::move(scope);
+  sweep_tops();
+  for (const auto& top : scope_.tops)
+    if (!tops_.contains(top)) walk(nullptr, top, Tell::nothing, 0);
+  for (const auto& point : points) {
+    const auto has = [&](const auto& list) { return std::ranges::find(list, point) != list.end(); };
+    if (has(scope_.files)) {
+      settle_file(point);
+      if (sink != nullptr) reporter_.tell_changed(*sink, *patterns_, point, since);
+    } else if (scope_.avoided.contains(point)) {
+      if (auto* const node = find(point)) erase(*node);
+    } else if (!patterns_->at(point).dead() && (has(scope_.tops) || find(parent_of(point)) != nullptr)) {
+      sync(sink, point, sink ? Tell::changed : Tell::nothing, since);
+    }
+  }
 }
 
-Result<bool> InotifyTree::read_more() {
-  const auto size = ::read(inotify_.get(), buffer_.data(), buffer_.size());
-  if (size < 0 && errno != EAGAIN && errno != EINTR) return system_failure("inotify");
-  unread_ = {buffer_.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
-  return !unread_.empty();
-}
-
-void InotifyTree::drained() {
+void DirectoryTree::drained(EventSink& sink) {
+  while (!found_.empty()) tell_found(sink, std::string(*found_.begin()));
   for (auto& [cookie, move] : moves_)
     if (move.node) remove(*move.node);  // it has left what is watched
   moves_.clear();
   if (displaced_) remove(*displaced_);
   displaced_.reset();
-  told_early_.clear();
   open_node_ = nullptr;
   open_.reset();
   drained_at_ = clock_nanoseconds(CLOCK_REALTIME);
 }
 
-Result<bool> InotifyTree::next(EventSink& sink, std::size_t most) {
+Result<bool> DirectoryTree::next(EventSink& sink, std::size_t most) {
   const auto before = reporter_.kept();
   for (;;) {
-    if (unread_.empty() && !TRY(read_more())) break;
+    if (unread_.empty()) unread_ = TRY(watches_.read());
+    if (unread_.empty()) break;
     while (!unread_.empty()) {
       if (reporter_.kept() - before >= most) return true;
-      const auto event = take_inotify_event(unread_);
-      if (!event) return std::unexpected(event.error());
-      handle(sink, *event);
+      const auto event = unread_.front();
+      unread_ = unread_.subspan(1);
+      handle(sink, event);
     }
   }
   if (rescan_) {
     if (rescan_->go(kRescanPiece)) return true;
     rescan_.reset();
   }
-  drained();
+  drained(sink);
   return false;
 }
 
-void InotifyTree::handle(EventSink& sink, const InotifyEvent& event) {
-  if (event.mask & IN_Q_OVERFLOW) return overflowed(sink);
+void DirectoryTree::handle(EventSink& sink, const DirectoryEvent& event) {
+  if (event.mask & IN_Q_OVERFLOW) return overflowed(sink, event.cookie);
   std::vector<Node*> nodes;
   const auto [first, last] = by_watch_.equal_range(event.watch);
   for (auto it = first; it != last; ++it) nodes.push_back(it->second);
@@ -302,17 +348,18 @@ void InotifyTree::handle(EventSink& sink, const InotifyEvent& event) {
     if (is_watched(event.watch, node)) handle_entry(sink, *node, event);
 }
 
-bool InotifyTree::is_watched(int watch, const Node* node) const {
+bool DirectoryTree::is_watched(int watch, const Node* node) const {
   const auto [first, last] = by_watch_.equal_range(watch);
   return std::any_of(first, last, [&](const auto& one) { return one.second == node; });
 }
 
-void InotifyTree::handle_entry(EventSink& sink, Node& node, const InotifyEvent& event) {
+void DirectoryTree::handle_entry(EventSink& sink, Node& node, const DirectoryEvent& event) {
   const auto action = action_of(event.mask);
   const bool directory = (event.mask & IN_ISDIR) != 0;
   // A directory's being read by whoever walks, us too, is no access to a file.
   const bool access = action == FileAction::opened || action == FileAction::accessed;
-  if (!action || (event.name.empty() && !node.tells_itself) || (directory && access)) return reporter_.filtered();
+  const bool told_elsewhere = event.name.empty() && !node.tells_itself && !watches_.tells_of_itself();
+  if (!action || told_elsewhere || (directory && access)) return reporter_.filtered();
   tell(sink, node, event, *action);
   if (*action == FileAction::moved_from) return moved_away(node, event);
   if (*action == FileAction::moved_to) return moved_here(sink, node, event);
@@ -323,7 +370,7 @@ void InotifyTree::handle_entry(EventSink& sink, Node& node, const InotifyEvent& 
        drained_at_ - kClockTick);
 }
 
-void InotifyTree::tell(EventSink& sink, const Node& node, const InotifyEvent& event, FileAction action) {
+void DirectoryTree::tell(EventSink& sink, const Node& node, const DirectoryEvent& event, FileAction action) {
   WatchPatterns::Categories categories;
   const auto directory = path_of(node);
   if (event.name.empty()) {
@@ -334,15 +381,22 @@ void InotifyTree::tell(EventSink& sink, const Node& node, const InotifyEvent& ev
     patterns_->match(node.place, event.name, categories);
   }
   const auto path = entry_path(directory, event.name);
-  if (action == FileAction::created && told_early_.erase(path) > 0) return reporter_.filtered();
+  if (action == FileAction::created)
+    found_.erase(path);
+  else
+    tell_found(sink, path);
   if (!reporter_.wanted(action, categories)) return;
   FileEvent told;
+  told.actor.process = event.process;
   told.action = action;
+  told.coalesced = event.coalesced;
   told.path = path;
   told.transaction = event.cookie;
   if (action == FileAction::moved_to)
     if (const auto from = moves_.find(event.cookie); from != moves_.end()) told.old_path = from->second.path;
-  if (action != FileAction::deleted && action != FileAction::moved_from) {
+  if (node.is_file) {
+    told.file = file_state(AT_FDCWD, path.c_str());
+  } else if (action != FileAction::deleted && action != FileAction::moved_from) {
     if (open_node_ != &node) {
       open_.reset(open_directory(AT_FDCWD, directory, O_PATH));
       open_node_ = open_ ? &node : nullptr;
@@ -352,7 +406,7 @@ void InotifyTree::tell(EventSink& sink, const Node& node, const InotifyEvent& ev
   reporter_.tell(sink, told, categories);
 }
 
-void InotifyTree::moved_away(Node& parent, const InotifyEvent& event) {
+void DirectoryTree::moved_away(Node& parent, const DirectoryEvent& event) {
   auto& move = moves_[event.cookie];
   move.path = entry_path(path_of(parent), event.name);
   if ((event.mask & IN_ISDIR) == 0) return;
@@ -367,7 +421,7 @@ void InotifyTree::moved_away(Node& parent, const InotifyEvent& event) {
 }
 
 // Until it is somewhere again it stands for itself, with its path for a name: its parent may go meanwhile.
-std::unique_ptr<InotifyTree::Node> InotifyTree::take_away(Node& parent, Children::iterator child) {
+std::unique_ptr<DirectoryTree::Node> DirectoryTree::take_away(Node& parent, Children::iterator child) {
   auto node = std::move(child->second);
   parent.children.erase(child);
   node->name = entry_path(path_of(parent), node->name);
@@ -376,14 +430,13 @@ std::unique_ptr<InotifyTree::Node> InotifyTree::take_away(Node& parent, Children
 }
 
 // Two that change places move one after the other.
-bool InotifyTree::is_about_to_move(const InotifyEvent& event) const {
-  auto rest = unread_;
-  if (rest.empty()) return false;
-  const auto next = take_inotify_event(rest);
-  return next && (next->mask & IN_MOVED_FROM) != 0 && next->watch == event.watch && next->name == event.name;
+bool DirectoryTree::is_about_to_move(const DirectoryEvent& event) const {
+  if (unread_.empty()) return false;
+  const auto& next = unread_.front();
+  return (next.mask & IN_MOVED_FROM) != 0 && next.watch == event.watch && next.name == event.name;
 }
 
-void InotifyTree::moved_here(EventSink& sink, Node& parent, const InotifyEvent& event) {
+void DirectoryTree::moved_here(EventSink& sink, Node& parent, const DirectoryEvent& event) {
   if ((event.mask & IN_ISDIR) == 0) return;
   open_node_ = nullptr;
   const auto path = entry_path(path_of(parent), event.name);
@@ -418,12 +471,16 @@ void InotifyTree::moved_here(EventSink& sink, Node& parent, const InotifyEvent& 
   if (auto* now = find(path)) sweep(*now);
 }
 
-void InotifyTree::overflowed(EventSink& sink) {
-  reporter_.dropped("kernel queue", "fs.inotify.max_queued_events", 1, false);
+void DirectoryTree::overflowed(EventSink& sink, std::uint32_t lost) {
+  if (lost > 0)
+    reporter_.dropped("queue", "events came faster than they were read", lost, true);
+  else
+    reporter_.dropped("kernel queue", watches_.queue_limit(), 1, false);
   reporter_.tell_gap(sink);
   open_node_ = nullptr;
   rescan_ = std::make_unique<WatchWalk>(*patterns_, visitor(&sink, Tell::changed, drained_at_ - kClockTick));
   for (const auto& top : scope_.tops) rescan_->add(top);
+  for (const auto& file : scope_.files) reporter_.tell_changed(sink, *patterns_, file, drained_at_ - kClockTick);
 }
 
 }  // namespace osprey::events
