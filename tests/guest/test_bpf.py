@@ -32,7 +32,8 @@ mkdir -p /tmp/lower /tmp/upper /tmp/work /tmp/merged /sys/fs/cgroup/outer/inner
 cp /bin/busybox /tmp/lower/true
 mount -t overlay overlay -o lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work /tmp/merged
 acts() {
-  echo 'demand --kinds=process,process_exit,socket,dns,kernel_module,privilege,namespace,ptrace,bpf_load --execs --forks --kills'
+  mkdir /tmp/kept
+  echo 'demand --kinds=process,process_exit,socket,dns,kernel_module,privilege,namespace,ptrace,bpf_load,file --execs --forks --kills --watch=/tmp/kept/%% --accesses'
   for try in $(seq 100); do [ "$(grep -c '^{"ready":true' /tmp/told)" = 2 ] && break; sleep 1; done
   /bin/true 'a b' "$(printf '\351')"
   sh -c 'exit 3'
@@ -52,6 +53,8 @@ acts() {
   mount -t tmpfs marked /tmp/work
   chroot / /bin/true
   /bin/nothing
+  cat < /bin/busybox > /tmp/kept/written
+  cat < /tmp/kept/written > /dev/null
   /bin/calls_64
   /bin/calls_32
   sleep 8
@@ -171,3 +174,9 @@ def test_the_first_process_is_among_those_that_run(told):
 def test_calls_by_int_0x80(told, program):
     """EVT-05, EVT-12, EVT-20: by fentry and fexit, which this kernel has."""
     are_told(lambda family="process": [event for event in of(told, family) if event["actor"]["name"] == program], "/")
+
+
+def test_files_opened_for_writing(told):
+    """EVT-12, EVT-47: by fexit of the function that decides it."""
+    opened, = of(told, "file")
+    assert (opened["path"], opened["category"], opened["actor"]["name"]) == ("/tmp/kept/written", "files", "init")
