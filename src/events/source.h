@@ -79,6 +79,8 @@ class Source {
   virtual Origin origin() const noexcept = 0;
   // The kinds that it could tell of on this host; asked before it is opened.
   virtual Kinds offers() const = 0;
+  // The kinds of which it tells what whoever serves them cannot, of categories with accesses.
+  virtual Kinds adds() const { return {}; }
 
   // Begins to capture what of `demand` it offers, or goes on with a changed demand; what both have is not interrupted.
   // An error says what the kernel refused and what to do; the source is then as it was before.

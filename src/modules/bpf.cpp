@@ -182,15 +182,18 @@ Result<void> each(int map, std::size_t numbers,
   return {};
 }
 
-Result<void> set(int map, std::uint32_t row, const void* value) {
-  if (bpf_map_update_elem(map, &row, value, BPF_ANY) != 0) return system_failure("bpf map");
+Result<void> put(int map, const void* key, const void* value) {
+  if (bpf_map_update_elem(map, key, value, BPF_ANY) != 0) return system_failure("bpf map");
   return {};
 }
+
+Result<void> set(int map, std::uint32_t row, const void* value) { return put(map, &row, value); }
 
 }  // namespace
 }  // namespace osprey::events::bpf
 
 OSPREY_MODULE(osprey::events::bpf::BpfModule) = {.load = osprey::events::bpf::Loaded::make,
                                                  .sum = osprey::events::bpf::sum,
+                                                 .put = osprey::events::bpf::put,
                                                  .each = osprey::events::bpf::each,
                                                  .set = osprey::events::bpf::set};

@@ -1,7 +1,7 @@
 // event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--unix] [--closes]
-// [--filters=RULE;…] [--watch=PATTERN] [--quiet] [--ring=BYTES] [--renewal=MS]: opens a source of events and tells on
-// standard output, a JSON object a line, what it says. SOURCE is bpf, audit (all that it can tell, failed calls too),
-// connector, fanotify or inotify.
+// [--filters=RULE;…] [--watch=PATTERN] [--accesses] [--quiet] [--ring=BYTES] [--renewal=MS]: opens a source of events
+// and tells on standard output, a JSON object a line, what it says. SOURCE is bpf, audit (all that it can tell, failed
+// calls too), connector, fanotify or inotify.
 //
 // Each event is {"family":…, its fields in the order of its fields()}; texts have bytes above 0x7f as U+0080 to U+00FF,
 // so that they can be compared byte by byte. {"ready":true} comes once the source is open. A line on standard input is
@@ -174,6 +174,8 @@ Options options_of(const std::vector<std::string_view>& arguments) {
       options.demand.forks = true;
     else if (name == "--kills")
       options.demand.kills = true;
+    else if (name == "--accesses")
+      for (auto& category : options.demand.watched) category.accesses = true;
     else if (name == "--watch")
       options.demand.watched.push_back({.name = "files", .patterns = {std::string(argument)}, .excluded = {}});
     else if (name == "--unix")

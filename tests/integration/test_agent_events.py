@@ -339,6 +339,30 @@ def test_audits_lag_is_told(make_agent):
         assert agent.stop() == 0
 
 
+# EVT-12, EVT-17
+def test_modules_are_told_by_who_can(make_agent):
+    """A kernel that knows no modules has nothing for BPF to hang on to: the attempt is told by audit."""
+    finit_module = 313
+    with audit_seat():
+        agent = make_agent()
+        agent.configure(schedule(modules="SELECT pid, action, method, outcome, source FROM kernel_module_events"))
+        agent.start()
+        pids = []
+
+        def attempt(_):
+            child = subprocess.Popen(["python3", "-c", f"import ctypes; ctypes.CDLL(None).syscall({finit_module}, -1, b'', 0)"])
+            child.wait()
+            pids.append(str(child.pid))
+
+        wait_until_captured(agent, "modules", "finit_module", attempt)
+        row = rows(agent, "modules")[0]
+        assert row.pop("pid") in pids
+        here = pathlib.Path("/proc/modules").exists()
+        assert row == {"action": "load", "method": "finit_module", "outcome": "EBADF" if here else "ENOSYS",
+                       "source": "bpf" if here else "audit"}
+        assert agent.stop() == 0
+
+
 # EVT-48
 def test_events_without_a_database(make_agent, tmp_path):
     agent, scratch = make_agent(), tmp_path / "scratch"

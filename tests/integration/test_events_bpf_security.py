@@ -201,13 +201,12 @@ def test_calls_by_int_0x80(source, tmp_path, compiler):
 
 
 def test_what_the_kernel_lacks_is_said():
-    """This kernel loads no modules: the rest works, and the source says what is missing."""
-    with EventDriver("bpf", "--kinds=kernel_module,namespace") as driver:
+    """EVT-12: failed execs by int 0x80 need fentry, or a program that is attached for other calls only."""
+    with EventDriver("bpf", "--kinds=process", "--execs") as driver:
         missing = driver.counts()["missing"]
-        if pathlib.Path("/proc/modules").exists():
-            assert missing == []
-        else:
-            assert len(missing) == 1 and missing[0].startswith("bpf program modules: ")
+        assert missing == [] or len(missing) == 1 and missing[0].startswith("bpf program compat_execs: ")
+        driver.demand("--kinds=process,namespace", "--execs")
+        assert driver.counts()["missing"] == []
 
 
 def test_three_capabilities_are_enough():

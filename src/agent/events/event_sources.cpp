@@ -75,18 +75,18 @@ EventSources event_sources(SourceSettings settings) {
   const auto wants = [&](std::string_view name, bool by_flag) {
     return by_flag || (!compatible && (chosen == "auto" || chosen == name));
   };
+  // Under osquery's name they are what osquery's inotify tells, and where: of a leaf's wildcard the whole directory.
+  const auto meaning = compatible ? events::WatchPatterns::Meaning::osquery : events::WatchPatterns::Meaning::exact;
   EventSources made;
   const auto add = [&](auto source) {
     auto* const there = source.get();
     made.list.push_back(std::move(source));
     return there;
   };
-  if (wants("bpf", flags.boolean("enable_bpf_events"))) add(events::bpf::make_bpf_source());
+  if (wants("bpf", flags.boolean("enable_bpf_events"))) add(events::bpf::make_bpf_source({.meaning = meaning}));
   if (wants("audit", !flags.boolean("disable_audit")))
     made.audit = add(std::make_unique<events::audit::AuditSource>(audit_options(flags, compatible)));
   if (wants("connector", false)) add(std::make_unique<events::ConnectorSource>(Root::host()));
-  // Under osquery's name they are what osquery's inotify tells, and where: of a leaf's wildcard the whole directory.
-  const auto meaning = compatible ? events::WatchPatterns::Meaning::osquery : events::WatchPatterns::Meaning::exact;
   add(events::fanotify_source({.meaning = meaning}));
   add(events::inotify_source({.meaning = meaning}));
   add(std::make_unique<events::EngineSource>(Root::host()));

@@ -42,6 +42,8 @@ struct BpfModule {
   Result<std::unique_ptr<BpfProgram>> (*load)(const BpfLoad&);
   // A row of a per-processor map, all processors' 64-bit numbers added. `numbers`: how many a row has.
   Result<void> (*sum)(int map, std::uint32_t row, std::uint64_t* into, std::size_t numbers);
+  // Sets the value of a key, whose sizes are the map's.
+  Result<void> (*put)(int map, const void* key, const void* value);
   // All rows of a map that maps a 64-bit number to 64-bit numbers, as they are while others write to it. `numbers`: how
   // many a row has.
   Result<void> (*each)(int map, std::size_t numbers,

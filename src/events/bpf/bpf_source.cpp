@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,7 +75,11 @@ bool failed_execs(const Demand& demand) { return of<ProcessEvent>(demand) && dem
 
 bool security_calls(const Demand& demand) {
   return of<PtraceEvent>(demand) || of<BpfLoadEvent>(demand) || of<NamespaceEvent>(demand) ||
-         of<PrivilegeEvent>(demand);
+         of<PrivilegeEvent>(demand) || of<KernelModuleEvent>(demand);
+}
+
+bool opens(const Demand& demand) {
+  return of<FileEvent>(demand) && std::ranges::any_of(demand.watched, &WatchedCategory::accesses);
 }
 
 constexpr std::array kPrograms = {
@@ -95,7 +100,10 @@ constexpr std::array kPrograms = {
                  [](const Demand& demand) { return of<SocketEvent>(demand) && demand.unix_sockets; }},
     ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
     ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
+    ProgramEntry{.name = "opens", .row = WIRE_PROGRAM_OPEN, .wanted = opens, .otherwise = "open_calls"},
+    ProgramEntry{.name = "open_calls", .row = WIRE_PROGRAM_OPEN_CALL, .wanted = opens, .unless = "opens"},
     ProgramEntry{"modules", WIRE_PROGRAM_MODULE, of<KernelModuleEvent>},
+    ProgramEntry{"module_calls", WIRE_PROGRAM_MODULE_CALL, of<KernelModuleEvent>},
     ProgramEntry{"bpf_load", WIRE_PROGRAM_BPF_LOAD, of<BpfLoadEvent>},
     ProgramEntry{"namespaces", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
     ProgramEntry{"namespace_fork", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
@@ -109,7 +117,7 @@ constexpr std::array kPrograms = {
 };
 
 // In the order in which they are read, so that a process is known before what it did.
-constexpr std::array<std::string_view, 3> kRings = {"process_ring", "network_ring", "security_ring"};
+constexpr std::array<std::string_view, 4> kRings = {"process_ring", "network_ring", "security_ring", "file_ring"};
 
 // A rule as programs can decide it, of sockets. `row` has what its paths lead to as well, once they have been looked
 // up.
@@ -193,11 +201,12 @@ void add(wire_counters& to, const wire_counters& from) {
 
 class Opened final : public BpfSource {
  public:
-  explicit Opened(const BpfOptions& options) : options_(options) {}
+  explicit Opened(const BpfOptions& options) : options_(options), decoder_(options.meaning) {}
   ~Opened() override { close(); }
 
   Origin origin() const noexcept override { return Origin::bpf; }
-  Kinds offers() const override { return ::access(kTypes, R_OK) == 0 ? offered() : Kinds(); }
+  Kinds offers() const override;
+  Kinds adds() const override { return ::access(kTypes, R_OK) == 0 ? kinds<FileEvent>() : Kinds(); }
   Result<void> open(const Demand& demand) override;
   int descriptor() const noexcept override { return ready_.get(); }
   Result<bool> next(EventSink& sink, std::size_t most) override;
@@ -219,6 +228,7 @@ class Opened final : public BpfSource {
   Result<void> adopt_maps(const BpfProgram& program);
   void release_maps();
   Result<void> configure(const Demand& demand);
+  Result<void> watch();
   void push(const Demand& demand, wire_settings& settings);
   void look_up(SocketFilter& filter) const;
   void renew();
@@ -236,7 +246,6 @@ class Opened final : public BpfSource {
   std::optional<linux::CgroupHierarchy> memory_;   // v1's memory controller
   std::array<std::optional<Reader>, kRings.size()> rings_;
   Decoder decoder_;
-  std::uint64_t closed_ = 0;        // what decoders before this one could not attribute
   std::uint32_t generation_ = 0;    // of what was pushed
   std::uint64_t next_renewal_ = 0;  // boot time, nanoseconds
   // What counts() reads as well.
@@ -246,9 +255,11 @@ class Opened final : public BpfSource {
   std::map<std::string_view, std::uint64_t> misses_;  // of programs that have been unloaded since
   wire_counters past_[WIRE_PROGRAMS]{};               // of maps that are gone
   std::uint64_t kept_ = 0;
-  std::uint64_t unknown_ = 0;  // records that the decoder refused
-  std::uint64_t nobodys_ = 0;  // closes of connections that were not told of
-  std::uint64_t left_ = 0;     // records that nobody had read when it was closed
+  std::uint64_t unwatched_ = 0;  // records of files that no pattern matches
+  std::uint64_t repeated_ = 0;   // events more than records: of files that several categories have
+  std::uint64_t nobodys_ = 0;    // closes of connections that were not told of
+  std::uint64_t unknown_ = 0;    // records that the decoder refused
+  std::uint64_t left_ = 0;       // records that nobody had read when it was closed
   std::optional<std::uint64_t> lag_;
   struct Worst {
     std::uint64_t lost = 0;  // by the program, when it was looked for
@@ -259,6 +270,14 @@ class Opened final : public BpfSource {
   std::vector<PushedFilter> pushed_;  // hits: those of the row that were there before
   std::vector<SocketFilter> rows_;    // of the map `filters`
 };
+
+Kinds Opened::offers() const {
+  if (::access(kTypes, R_OK) != 0) return {};
+  auto kinds = offered();
+  // A kernel without modules has none of the tracepoints; who tries to load one is told by audit.
+  if (::access("/proc/modules", F_OK) != 0) kinds.reset(kKind<KernelModuleEvent>);
+  return kinds;
+}
 
 int Opened::map(std::string_view name) const {
   const auto found = maps_.find(name);
@@ -302,11 +321,18 @@ std::string Opened::worst_group(std::string_view program, std::uint64_t lost) co
   return known.group;
 }
 
-Result<void> Opened::open(const Demand& demand) {
+Result<void> Opened::open(const Demand& wanted) {
+  auto demand = wanted;
+  demand.kinds &= offers() | adds();
   module_ = TRY(open_module<BpfModule>());
   if (!ready_) ready_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!ready_) return system_failure("bpf");
   if (!unified_ && !memory_) find_groups();
+  // Their map of prefixes is made anew.
+  if (decoder_.set(demand))
+    for (const auto& entry : kPrograms)
+      if (entry.wanted == opens) unload(entry);
+  release_maps();
   std::vector<const ProgramEntry*> added;
   std::vector<std::pair<const ProgramEntry*, std::string>> refused;
   for (const auto& entry : kPrograms) {
@@ -350,8 +376,10 @@ Result<void> Opened::load(const ProgramEntry& entry) {
                .sizes = {{"process_ring", options_.process_ring},
                          {"network_ring", options_.network_ring},
                          {"security_ring", options_.security_ring},
+                         {"file_ring", options_.file_ring},
                          {"exec_scratch", processors()},
-                         {"call_scratch", processors()}},
+                         {"call_scratch", processors()},
+                         {"open_scratch", processors()}},
                .cgroup = unified_ ? unified_->descriptor() : -1};
   for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
   auto program = TRY(module_->load(wish));
@@ -369,7 +397,8 @@ Result<void> Opened::adopt_maps(const BpfProgram& program) {
     if (!own) return system_failure("bpf map");
     const auto ring = std::ranges::find(kRings, name);
     if (ring != kRings.end()) {
-      const std::array sizes = {options_.process_ring, options_.network_ring, options_.security_ring};
+      const std::array sizes = {options_.process_ring, options_.network_ring, options_.security_ring,
+                                options_.file_ring};
       const auto index = static_cast<std::size_t>(ring - kRings.begin());
       auto mapped = TRY(Ring::map(fd, sizes[index]));
       rings_[index].emplace(Reader{.map = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), .ring = std::move(mapped)});
@@ -405,11 +434,14 @@ void Opened::release_maps() {
 }
 
 Result<void> Opened::configure(const Demand& demand) {
-  decoder_.set(demand);
   wire_settings settings{};
   settings.self = static_cast<std::uint32_t>(::getpid());
   settings.environment = !demand.environment.empty();
   settings.kills = demand.kills && of<ProcessEvent>(demand);
+  if (struct stat root{}; ::stat("/", &root) == 0) {
+    settings.root_inode = root.st_ino;
+    settings.root_device = static_cast<std::uint32_t>(major(root.st_dev) << 20 | minor(root.st_dev));
+  }
   for (const auto& entry : kPrograms)
     if (entry.wanted(demand)) settings.calls |= 1U << entry.row;
   const int fd = map("settings");
@@ -417,7 +449,24 @@ Result<void> Opened::configure(const Demand& demand) {
   // No rule holds while they are written.
   TRY(module_->set(fd, 0, &settings));
   push(demand, settings);
-  return module_->set(fd, 0, &settings);
+  TRY(module_->set(fd, 0, &settings));
+  return opens(demand) ? watch() : Result<void>();
+}
+
+// Which paths are told of: what is too much for the kernel's map is told of wholly, and weighed here.
+Result<void> Opened::watch() {
+  const int fd = map("watched_prefixes");
+  if (fd < 0) return {};
+  auto prefixes = decoder_.watched();
+  if (prefixes.size() > WIRE_PREFIXES) prefixes = {""};
+  for (const auto& text : prefixes) {
+    wire_prefix prefix{};
+    const auto size = text == "/" ? 0 : text.copy(prefix.text, sizeof(prefix.text));
+    prefix.bits = static_cast<std::uint32_t>(8 * size);
+    const std::uint8_t yes = 1;
+    TRY(module_->put(fd, &prefix, &yes));
+  }
+  return {};
 }
 
 void Opened::look_up(SocketFilter& filter) const {
@@ -529,6 +578,7 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
   }
   if (!more) given += decoder_.give_unanswered(time - std::min(time, kPatience), sink);
   const auto newest = decoder_.newest();
+  const auto& files = decoder_.files();
   const std::scoped_lock lock(mutex_);
   for (std::size_t i = 0; i < rings_.size(); ++i)
     if (rings_[i] && rings_[i]->ends && !more) {
@@ -536,8 +586,10 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
       rings_[i].reset();
     }
   kept_ += given;
-  nobodys_ = closed_ + decoder_.unattributed();
   unknown_ += refused;
+  nobodys_ = decoder_.unattributed();
+  unwatched_ = files.unwatched;
+  repeated_ = files.repeated;
   if (read > 0) lag_ = time - std::min(time, newest);
   return more;
 }
@@ -581,14 +633,15 @@ SourceCounts Opened::counts() const {
     tell(all.partial, "path cut", row.path_cut);
     tell(all.partial, "answer lost", row.answers_lost);
   }
+  *all.filtered += unwatched_ + nobodys_;
+  *all.seen += repeated_;
   if (unknown_ > 0)
     all.dropped.push_back(
         {.stage = "decoder", .reason = "malformed", .count = unknown_, .exact = true, .worst_cgroup = {}});
   if (left_ > 0)
     all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_, .exact = true, .worst_cgroup = {}});
-  *all.filtered += nobodys_;
   // What lies in the rings is not seen yet.
-  *all.seen -= sent - std::min(sent, kept_ + unknown_ + nobodys_ + left_);
+  *all.seen -= sent - std::min(sent, kept_ - repeated_ + unwatched_ + nobodys_ + unknown_ + left_);
   return all;
 }
 
@@ -602,9 +655,8 @@ void Opened::close() noexcept {
     add(past_[row], fd >= 0 ? read_counters(fd, row) : wire_counters{});
     sent += past_[row].sent;
   }
-  left_ = sent - std::min(sent, kept_ + unknown_ + nobodys_);
-  closed_ += decoder_.unattributed();
-  decoder_ = {};
+  left_ = sent - std::min(sent, kept_ - repeated_ + unwatched_ + nobodys_ + unknown_);
+  decoder_.forget();
   for (auto& ring : rings_) ring.reset();
   maps_.clear();
   missing_.clear();

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "events/source.h"
+#include "events/watch/watch_patterns.h"
 
 namespace osprey::events::bpf {
 
@@ -19,6 +20,8 @@ struct BpfOptions {
   std::uint32_t process_ring = 8 << 20;
   std::uint32_t network_ring = 8 << 20;
   std::uint32_t security_ring = 2 << 20;
+  std::uint32_t file_ring = 2 << 20;
+  WatchPatterns::Meaning meaning = WatchPatterns::Meaning::exact;  // of the watched paths
   // How often the files and control groups that filters name are looked up anew.
   std::chrono::milliseconds renewal = std::chrono::seconds(30);
 };

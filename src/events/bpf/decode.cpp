@@ -174,9 +174,10 @@ std::string_view fork_name(std::int32_t call, bool compat) {
 
 std::string_view call_name(std::uint32_t call) {
   constexpr std::array<std::string_view, WIRE_CALLS> kNames = {
-      "execve", "execveat", "ptrace",    "process_vm_readv", "process_vm_writev", "bpf",        "unshare",
-      "setns",  "clone",    "mount",     "umount",           "move_mount",        "pivot_root", "chroot",
-      "setuid", "setreuid", "setresuid", "setgid",           "setregid",          "setresgid",  "capset"};
+      "execve",      "execveat",     "ptrace",       "process_vm_readv", "process_vm_writev", "bpf",        "unshare",
+      "setns",       "clone",        "mount",        "umount",           "move_mount",        "pivot_root", "chroot",
+      "setuid",      "setreuid",     "setresuid",    "setgid",           "setregid",          "setresgid",  "capset",
+      "init_module", "finit_module", "delete_module"};
   return call < kNames.size() ? kNames[call] : "";
 }
 
@@ -242,16 +243,32 @@ std::string_view program_type_name(std::uint32_t type) {
 
 }  // namespace
 
-void Decoder::set(const Demand& demand) {
+bool Decoder::set(const Demand& demand) {
   environment_.clear();
   for (const auto& name : demand.environment) environment_.push_back(name + '=');
   forks_ = demand.kinds[kKind<ProcessEvent>] && demand.forks;
   exits_ = demand.kinds[kKind<ExitEvent>];
   privileges_ = demand.kinds[kKind<PrivilegeEvent>];
   closes_ = demand.kinds[kKind<SocketEvent>] && demand.closes;
-  if (closes_) return;
+  if (!closes_) {
+    open_.clear();
+    opened_.clear();
+  }
+  std::vector<WatchedCategory> categories;
+  if (demand.kinds[kKind<FileEvent>])
+    std::ranges::copy_if(demand.watched, std::back_inserter(categories), &WatchedCategory::accesses);
+  const auto before = patterns_.bases();
+  if (categories != categories_) patterns_ = WatchPatterns(categories, meaning_);
+  categories_ = std::move(categories);
+  return patterns_.bases() != before;
+}
+
+void Decoder::forget() {
+  questions_.clear();
+  asked_.clear();
   open_.clear();
   opened_.clear();
+  newest_ = 0;
 }
 
 std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, EventSink& sink) {
@@ -276,10 +293,10 @@ std::optional<std::size_t> Decoder::give(std::span<const std::byte> record, Even
       return dns(record, sink);
     case WIRE_SIGNAL:
       return one(signal(record, sink));
-    case WIRE_MODULE:
-      return one(module(record, sink));
     case WIRE_CALL:
       return one(call(record, sink));
+    case WIRE_OPEN:
+      return open(record, sink);
     default:
       return std::nullopt;
   }
@@ -587,6 +604,38 @@ std::size_t Decoder::told(std::map<Asked, Question>::iterator question, const Dn
   return 1;
 }
 
+std::optional<std::size_t> Decoder::open(std::span<const std::byte> record, EventSink& sink) {
+  wire_open wire;
+  if (!read(record, wire)) return std::nullopt;
+  const auto path = Texts(record.subspan(sizeof(wire))).take(wire.path);
+  const auto slash = path ? path->rfind('/') : std::string_view::npos;
+  if (slash == std::string_view::npos) return std::nullopt;
+  WatchPatterns::Categories categories;
+  const auto directory = patterns_.at(slash == 0 ? "/" : path->substr(0, slash));
+  patterns_.match(directory, path->substr(slash + 1), categories);
+  if (categories.empty()) {
+    ++files_.unwatched;
+    return 0;
+  }
+  for (const auto category : categories) {
+    FileEvent event;
+    event.header.moment = wire.event.moment;
+    fill(event.actor, wire.event.actor);
+    event.action = FileAction::opened_for_writing;
+    event.category = categories_[category].name;
+    event.path = *path;
+    event.file.inode = wire.inode;
+    event.file.device = device_of(wire.device);
+    event.file.mode = wire.mode;
+    event.file.uid = wire.uid;
+    event.file.gid = wire.gid;
+    event.file.size = wire.file_size;
+    sink.take(&event);
+  }
+  files_.repeated += categories.size() - 1;
+  return categories.size();
+}
+
 bool Decoder::signal(std::span<const std::byte> record, EventSink& sink) {
   wire_signal wire;
   if (!read(record, wire)) return false;
@@ -596,20 +645,6 @@ bool Decoder::signal(std::span<const std::byte> record, EventSink& sink) {
   event.syscall = wire.code == SI_USER ? "kill" : wire.code == SI_TKILL ? "tgkill" : "rt_sigqueueinfo";
   event.target = key_of(wire.target);
   event.signal = wire.signal;
-  sink.take(&event);
-  return true;
-}
-
-bool Decoder::module(std::span<const std::byte> record, EventSink& sink) {
-  wire_module wire;
-  if (!read(record, wire)) return false;
-  const auto taints = wire.taints ? fmt::format("{:#x}", wire.taints) : std::string();
-  KernelModuleEvent event;
-  event.header.moment = wire.event.moment;
-  fill(event.actor, wire.event.actor);
-  event.action = wire.loaded ? "load" : "unload";
-  event.name = text_of(wire.name);
-  event.taints = taints;
   sink.take(&event);
   return true;
 }
@@ -715,6 +750,27 @@ bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
       event.before.session = event.actor.ids.session;
       event.old_capabilities = wire.old_capabilities;
       event.new_capabilities = wire.capabilities;
+      sink.take(&event);
+      return true;
+    }
+    case WIRE_CALL_INIT_MODULE:
+    case WIRE_CALL_FINIT_MODULE:
+    case WIRE_CALL_DELETE_MODULE:
+    case WIRE_CALLS: {
+      const bool unloads = wire.module_event == WIRE_MODULE_GONE ||
+                           (wire.module_event == WIRE_MODULE_CALL && wire.call == WIRE_CALL_DELETE_MODULE);
+      const auto taints = wire.taints ? fmt::format("{:#x}", wire.taints) : std::string();
+      KernelModuleEvent event;
+      begin(event);
+      event.action = unloads ? "unload" : "load";
+      event.method = call_name(wire.call);
+      event.name = without_nul(text[0]);
+      if (!text[1].empty()) {
+        assemble(path_, text[1], wire.event.flags & WIRE_PATH_CUT);
+        event.path = path_;
+      }
+      event.parameters = without_nul(text[2]);
+      event.taints = taints;
       sink.take(&event);
       return true;
     }

@@ -17,13 +17,26 @@
 #include "events/bpf/dns.h"
 #include "events/bpf/programs/wire.h"
 #include "events/source.h"
+#include "events/watch/watch_patterns.h"
 
 namespace osprey::events::bpf {
 
 class Decoder {
  public:
-  // What of the demand decides how a record is told: environment, forks, kinds.
-  void set(const Demand& demand);
+  explicit Decoder(WatchPatterns::Meaning meaning = WatchPatterns::Meaning::exact) : meaning_(meaning) {}
+
+  // What of the demand decides how a record is told: environment, forks, kinds, watched files. Whether watched() is
+  // another one.
+  bool set(const Demand& demand);
+  // What the paths begin with that are watched for accesses.
+  std::vector<std::string> watched() const { return patterns_.bases(); }
+  struct Files {
+    std::uint64_t unwatched = 0;  // records of files that no pattern matches
+    std::uint64_t repeated = 0;   // events more than records: a category each
+  };
+  const Files& files() const noexcept { return files_; }
+  // What is under way: questions to name servers, connections.
+  void forget();
 
   // Gives what a record says to the sink. Empty: it is none of ours; else how many records that is: 1, or for
   // name servers, where a question is kept until its answer comes, as many as have been told.
@@ -53,9 +66,9 @@ class Decoder {
   bool socket(std::span<const std::byte> record, EventSink& sink);
   void remember(const wire_socket& wire);
   std::optional<std::size_t> closed(std::span<const std::byte> record, EventSink& sink);
+  std::optional<std::size_t> open(std::span<const std::byte> record, EventSink& sink);
   bool unix_socket(std::span<const std::byte> record, EventSink& sink);
   bool signal(std::span<const std::byte> record, EventSink& sink);
-  bool module(std::span<const std::byte> record, EventSink& sink);
   bool call(std::span<const std::byte> record, EventSink& sink);
   bool exec(std::span<const std::byte> record, EventSink& sink);
   void give_rights_of(const wire_exec& wire, const Actor& actor, EventSink& sink);
@@ -66,6 +79,10 @@ class Decoder {
   bool forks_ = false;
   bool exits_ = false;
   bool privileges_ = false;
+  WatchPatterns::Meaning meaning_;
+  std::vector<WatchedCategory> categories_;  // with accesses
+  WatchPatterns patterns_;                   // of these
+  Files files_;
   std::uint64_t newest_ = 0;
   wire_task task_{};
   std::map<Asked, Question> questions_;

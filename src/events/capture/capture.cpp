@@ -326,6 +326,7 @@ void Capture::assign() {
   // the system's log.
   const bool wants_tree = left.test(kKind<ContainerEvent>);
   const bool wants_logins = left.test(kKind<AuthenticationEvent>);
+  const bool accesses = std::ranges::any_of(wanted.watched, &WatchedCategory::accesses);
   left.reset(kKind<AuthenticationEvent>);
   bool reads_log = false, told_of_logins = false;
   for (auto& place : places_) {
@@ -335,11 +336,12 @@ void Capture::assign() {
     // Who did something is told by the process tree, which lives on starts and ends: of a source that is open anyhow,
     // or where files are watched of BPF, which tells them for next to nothing.
     const bool cheap = wanted.kinds.test(kKind<FileEvent>) && place.source->origin() == Origin::bpf;
+    const Kinds added = accesses ? wanted.kinds & place.source->adds() : Kinds();
     Kinds for_tree;
-    if (!tree_ && (mine.any() || cheap || wants_tree)) for_tree = kProcesses & place.source->offers();
-    if (mine.any() || for_tree.any()) {
+    if (!tree_ && (mine.any() || added.any() || cheap || wants_tree)) for_tree = kProcesses & place.source->offers();
+    if (mine.any() || added.any() || for_tree.any()) {
       Demand demand = wanted;
-      demand.kinds = mine | for_tree;
+      demand.kinds = mine | added | for_tree;
       // Of audit, that is open anyhow, what programs told it of log-ins; its seat is not taken for that.
       if (wants_logins) demand.kinds[kKind<UserEvent>] = place.source->offers()[kKind<UserEvent>];
       if (!try_open(place, demand)) continue;

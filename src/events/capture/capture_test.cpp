@@ -21,7 +21,7 @@ Kinds kinds(std::initializer_list<std::size_t> set) {
 // What a source is to tell, and what it was asked; shared with the test's thread.
 struct Script {
   std::mutex mutex;
-  Kinds offers;
+  Kinds offers, adds;
   std::optional<Error> refuses, fails;
   std::vector<std::string> executed;  // programs, not told yet
   std::string_view system_call;       // by which
@@ -36,6 +36,7 @@ class ScriptedSource final : public Source {
 
   Origin origin() const noexcept override { return origin_; }
   Kinds offers() const override { return script_.offers; }
+  Kinds adds() const override { return script_.adds; }
   Result<void> open(const Demand& demand) override {
     const std::lock_guard lock(script_.mutex);
     if (script_.refuses) return std::unexpected(*script_.refuses);
@@ -151,6 +152,23 @@ TEST_F(CaptureTest, LogInsAreReadFromTheLogAndFromAuditThatRuns) {
 }
 
 // EVT-12.
+TEST_F(CaptureTest, OneThatAddsToAKindIsAskedBesideWhoServesIt) {
+  best_.offers = kinds({kKind<ProcessEvent>});
+  best_.adds = other_.offers = kinds({kKind<FileEvent>});
+  start();
+  Demand wanted;
+  wanted.kinds = kinds({kKind<FileEvent>});
+  auto& category = wanted.watched.emplace_back();
+  category.patterns = {"/one/%%"};
+  for (const bool accesses : {true, false}) {
+    category.accesses = accesses;
+    capture_->demand(wanted);
+    capture_->flush();
+    EXPECT_EQ(best_.opened.back().kinds.test(kKind<FileEvent>), accesses);
+    EXPECT_TRUE(other_.opened.back().kinds.test(kKind<FileEvent>));
+  }
+}
+
 TEST_F(CaptureTest, WhatIsRefusedIsAskedOfTheNextAndTold) {
   best_.refuses = Error{EPERM, "bpf", "not permitted"};
   start();

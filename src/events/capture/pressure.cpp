@@ -13,7 +13,8 @@ namespace {
 
 bool is_access(AnyEvent event) noexcept {
   const auto* const* file = std::get_if<FileEvent*>(&event);
-  return file && ((*file)->action == FileAction::opened || (*file)->action == FileAction::accessed);
+  return file && ((*file)->action == FileAction::opened || (*file)->action == FileAction::accessed ||
+                  (*file)->action == FileAction::opened_for_writing);
 }
 
 }  // namespace

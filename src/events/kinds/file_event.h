@@ -16,7 +16,8 @@ enum class FileAction : std::uint8_t {
   deleted,
   opened,
   accessed,
-  gap
+  gap,
+  opened_for_writing  // told beside opened, by who knows
 };
 
 // Below a watched path, from fanotify or inotify.

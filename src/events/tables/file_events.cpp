@@ -5,10 +5,14 @@ namespace {
 
 using Row = EventRow<FileEvent>;
 
+// OPENED tells it already, and osquery knows no other.
+bool is_osquerys(const FileEvent& event) { return event.action != FileAction::opened_for_writing; }
+
 }  // namespace
 
 Table file_events() {
-  return event_table<FileEvent>("file_events", "What happened to files below the paths that file_paths names.")
+  return event_table<FileEvent, is_osquerys>("file_events",
+                                             "What happened to files below the paths that file_paths names.")
       .column(
           "target_path", TEXT, [](const Row& row) { return row.event.path; }, "Path of the file.")
       .column(

@@ -22,6 +22,8 @@ std::string_view action_text(FileAction what) noexcept {
       return "OPENED";
     case FileAction::accessed:
       return "ACCESSED";
+    case FileAction::opened_for_writing:
+      return "OPENED_FOR_WRITING";
     case FileAction::gap:
       return "GAP";
   }

@@ -5,6 +5,9 @@
 #include "events/bpf/programs/compat_told.h"
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_exit, struct pt_regs* registers, long result) { return is_compat() ? compat_ended(result) : 0; }
+int BPF_PROG(sys_exit, struct pt_regs* registers, long result) {
+  if (!is_compat()) return 0;
+  return is_exec(registers->orig_ax) ? compat_exec_ended(result) : compat_ended(result);
+}
 
 char LICENSE[] SEC("license") = "GPL";

@@ -62,3 +62,18 @@ static __always_inline __u32 namespace_call(__u64 number) {
       return WIRE_CALLS;
   }
 }
+
+static __always_inline bool is_exec(__u64 number) { return number == 11 || number == 358; }
+
+static __always_inline __u32 module_call(__u64 number) {
+  switch (number) {
+    case 128:
+      return WIRE_CALL_INIT_MODULE;
+    case 129:
+      return WIRE_CALL_DELETE_MODULE;
+    case 350:
+      return WIRE_CALL_FINIT_MODULE;
+    default:
+      return WIRE_CALLS;
+  }
+}

@@ -37,6 +37,9 @@ CALL(sys_chroot)
 CALL(sys_process_vm_readv)
 CALL(sys_process_vm_writev)
 CALL(sys_bpf)
+CALL(sys_init_module)
+CALL(sys_finit_module)
+CALL(sys_delete_module)
 CALL(compat_sys_ptrace)
 
 char LICENSE[] SEC("license") = "GPL";

@@ -2,6 +2,8 @@
 #include "events/bpf/programs/compat.h"
 #include "events/bpf/programs/credentials.h"
 
+RING(process_ring);
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs* registers, long number) {
   return is_compat() && credentials_call(number) != WIRE_CALLS ? credentials_begin() : 0;

@@ -5,6 +5,7 @@
 #include "events/bpf/programs/compat.h"
 #include "events/bpf/programs/credentials.h"
 #include "events/bpf/programs/exec_failed.h"
+#include "events/bpf/programs/modules.h"
 #include "events/bpf/programs/namespaces.h"
 #include "events/bpf/programs/ptrace.h"
 
@@ -41,6 +42,8 @@ static __always_inline int told(struct call* call, __u64 number) {
     if (number == 22) call->arguments[1] = 0;  // umount has no flags
     return namespace_call_ended(call, namespaces);
   }
+  const __u32 modules = module_call(number);
+  if (modules != WIRE_CALLS) return is_told(WIRE_PROGRAM_MODULE_CALL) ? module_ended(call, modules) : 0;
   switch (number) {
     case 26:
       return is_told(WIRE_PROGRAM_PTRACE) ? ptrace_ended(call) : 0;

@@ -1,25 +1,47 @@
 // Kernel modules that come and go, by the kernel's own hand.
-#include "events/bpf/programs/actor.h"
+#include "events/bpf/programs/modules.h"
+#include "events/bpf/programs/compat.h"
 
 RING(security_ring);
 
-static __always_inline int told(struct module* module, bool loaded) {
-  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_MODULE);
-  if (!counts) return 0;
-  counts->seen++;
-  struct wire_module record = {};
-  begin_current(&record.event, WIRE_MODULE, WIRE_PROGRAM_MODULE);
-  record.loaded = loaded;
-  record.taints = BPF_CORE_READ(module, taints);
-  bpf_core_read_str(record.name, sizeof(record.name), &module->name);
-  SEND(security_ring, counts, record);
-  return 0;
+// Which of the calls about modules the current task is in; WIRE_CALLS: none. x86, from 5.15 on.
+static __always_inline __u32 current_call(struct call* call) {
+  if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) return WIRE_CALLS;
+  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
+  call->compat = is_compat();
+  call->arguments[0] = call->compat ? (__u32)registers->bx : registers->di;
+  call->arguments[1] = call->compat ? (__u32)registers->cx : registers->si;
+  call->arguments[2] = registers->dx;
+  if (call->compat) return module_call(registers->orig_ax);
+  switch (registers->orig_ax) {
+    case 175:
+      return WIRE_CALL_INIT_MODULE;
+    case 176:
+      return WIRE_CALL_DELETE_MODULE;
+    case 313:
+      return WIRE_CALL_FINIT_MODULE;
+    default:
+      return WIRE_CALLS;
+  }
+}
+
+static __always_inline int told(struct module* module, bool gone) {
+  struct call call = {.program = WIRE_PROGRAM_MODULE, .ring = &security_ring};
+  const __u32 name = current_call(&call);
+  struct scratch* const scratch = begin_call(&call, name);
+  if (!scratch) return 0;
+  struct wire_call* const record = &scratch->record;
+  record->module_event = gone ? WIRE_MODULE_GONE : WIRE_MODULE_LOADED;
+  record->taints = BPF_CORE_READ(module, taints);
+  if (add(scratch, &module->name, sizeof(module->name))) record->lengths[0] = scratch->at;
+  if (!gone) add_module_source(scratch, &call, name);
+  return end_call(&call, scratch);
 }
 
 SEC("tp_btf/module_load")
-int BPF_PROG(module_load, struct module* module) { return told(module, true); }
+int BPF_PROG(module_load, struct module* module) { return told(module, false); }
 
 SEC("tp_btf/module_free")
-int BPF_PROG(module_free, struct module* module) { return told(module, false); }
+int BPF_PROG(module_free, struct module* module) { return told(module, true); }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -85,6 +85,7 @@ struct cred {
 };
 
 struct qstr {
+  __u32 len;
   const unsigned char* name;
 };
 struct hlist_bl_node {
@@ -137,6 +138,7 @@ struct inode___6_6 {
 struct file {
   struct path f_path;
   struct inode* f_inode;
+  unsigned int f_mode;
   void* private_data;
 };
 struct fdtable {

@@ -28,6 +28,9 @@ enum wire_program {
   WIRE_PROGRAM_NAMESPACE,
   WIRE_PROGRAM_CREDENTIALS,
   WIRE_PROGRAM_COMPAT,
+  WIRE_PROGRAM_MODULE_CALL,
+  WIRE_PROGRAM_OPEN,
+  WIRE_PROGRAM_OPEN_CALL,
   WIRE_PROGRAMS
 };
 
@@ -67,6 +70,8 @@ struct wire_settings {
   __u32 filter_asks;  // the `asks` of all of them
   __u32 generation;   // of these filters: another number, other filters
   __u32 calls;        // whose calls compat.bpf.c tells as well: bits, 1 << wire_program
+  __u32 root_device;  // of the host's root directory, as the kernel has it
+  __u64 root_inode;
 };
 
 #define WIRE_FILTERS 16
@@ -113,8 +118,8 @@ enum wire_kind {
   WIRE_UNIX,
   WIRE_CLOSE,
   WIRE_DNS,
-  WIRE_MODULE,
   WIRE_CALL,
+  WIRE_OPEN,
   WIRE_TASK  // of the iterator that seeds the process tree
 };
 
@@ -271,14 +276,6 @@ struct wire_signal {
   __s32 code;  // si_code of sigaction(2)
 };
 
-struct wire_module {
-  struct wire_event event;
-  __u64 taints;  // bits, Documentation/admin-guide/tainted-kernels.rst
-  __u32 loaded;  // 0: it goes
-  __u32 reserved;
-  char name[56];
-};
-
 enum wire_call_name {
   WIRE_CALL_EXECVE,
   WIRE_CALL_EXECVEAT,
@@ -301,10 +298,16 @@ enum wire_call_name {
   WIRE_CALL_SETREGID,
   WIRE_CALL_SETRESGID,
   WIRE_CALL_CAPSET,
+  WIRE_CALL_INIT_MODULE,
+  WIRE_CALL_FINIT_MODULE,
+  WIRE_CALL_DELETE_MODULE,
   WIRE_CALLS
 };
 
-// A system call that has returned. What of it is set, and what the texts are, depends on the call.
+enum wire_module_event { WIRE_MODULE_CALL, WIRE_MODULE_LOADED, WIRE_MODULE_GONE };
+
+// A system call that has returned, or what the kernel did in one. What of it is set, and what the texts are, depends on
+// the call.
 struct wire_call {
   struct wire_event event;
   __s64 result;
@@ -318,6 +321,27 @@ struct wire_call {
   char program_name[16];
   __u8 program_tag[8];
   __u32 lengths[3];
+  __u32 module_event;  // wire_module_event
+  __u64 taints;        // of a module: bits, Documentation/admin-guide/tainted-kernels.rst
+};
+
+#define WIRE_PREFIXES 64
+#define WIRE_PREFIX_MOST 128
+
+// A key of the map `watched_prefixes`.
+struct wire_prefix {
+  __u32 bits;  // of the text
+  char text[WIRE_PREFIX_MOST];
+};
+
+// The path follows, without a NUL.
+struct wire_open {
+  struct wire_event event;
+  __u64 inode;
+  __s64 file_size;
+  __u32 device;  // as the kernel has it
+  __u32 mode, uid, gid;
+  __u32 path;  // bytes
   __u32 reserved;
 };
 

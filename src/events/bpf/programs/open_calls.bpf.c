@@ -1,0 +1,36 @@
+// Files below watched paths that are opened for writing, by the ends of calls, for kernels that refuse opens.bpf.c:
+// opens of 32-bit programs and of io_uring do not come by here.
+#include "events/bpf/programs/opens.h"
+
+#define O_ACCMODE 3
+
+static __always_inline int opened(const struct syscall_exit* context) {
+  if (context->result < 0) return 0;
+  struct task_struct* const task = (void*)bpf_get_current_task();
+  struct file* file = NULL;
+  bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(task, files, fdt, fd) + context->result);
+  if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE)) return 0;
+  return opened_for_writing(file, WIRE_PROGRAM_OPEN_CALL);
+}
+
+static __always_inline const struct pt_regs* registers(void) {
+  return (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
+SEC("tracepoint/syscalls/sys_exit_open")
+int sys_exit_open(const struct syscall_exit* context) { return registers()->si & O_ACCMODE ? opened(context) : 0; }
+
+SEC("tracepoint/syscalls/sys_exit_openat")
+int sys_exit_openat(const struct syscall_exit* context) { return registers()->dx & O_ACCMODE ? opened(context) : 0; }
+
+SEC("tracepoint/syscalls/sys_exit_creat")
+int sys_exit_creat(const struct syscall_exit* context) { return opened(context); }
+
+// Their flags lie in the caller's memory, or are rare.
+SEC("tracepoint/syscalls/sys_exit_openat2")
+int sys_exit_openat2(const struct syscall_exit* context) { return opened(context); }
+
+SEC("tracepoint/syscalls/sys_exit_open_by_handle_at")
+int sys_exit_open_by_handle_at(const struct syscall_exit* context) { return opened(context); }
+
+char LICENSE[] SEC("license") = "GPL";
