@@ -92,7 +92,7 @@ TEST(EventDemand, WhatIsGivenUpUnderPressureIsOfTheTablesThatAreFilled) {
   auto configuration = scheduled({});
   std::vector<std::string> wrong;
   auto pressure = event_pressure(configuration, {"process_events", "dns_events", "socket_events"}, wrong);
-  EXPECT_EQ(pressure.cpu_percent, 15) << "below cgroup_cpu_percent";
+  EXPECT_EQ(pressure.cpu_percent, 25) << "below cgroup_cpu_percent";
   EXPECT_THAT(pressure.order, ElementsAre(Sheddable{"dns_events", kKind<DnsEvent>, false},
                                           Sheddable{"socket_events", kKind<SocketEvent>, false}));
   EXPECT_THAT(wrong, IsEmpty());
