@@ -679,6 +679,7 @@ static void tcp_action(int family, int mapped) {
                : how == 2 ? "accept4"
                           : "io_uring",
                taken, taken, 0);
+    if (one_in(25)) usleep(50000);  // for who asks the kernel about it afterwards
     if (how == 3) shutdown(taken, SHUT_RDWR);
     close(taken);
   }

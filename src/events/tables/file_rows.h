@@ -9,7 +9,8 @@
 namespace osprey::events::tables::file_row {
 
 inline constexpr std::string_view kActionHelp =
-    "CREATED, UPDATED, ATTRIBUTES_MODIFIED, MOVED_FROM, MOVED_TO, DELETED, OPENED, OPENED_FOR_WRITING, ACCESSED or GAP.";
+    "CREATED, UPDATED, ATTRIBUTES_MODIFIED, MOVED_FROM, MOVED_TO, DELETED, OPENED, OPENED_FOR_WRITING, ACCESSED or "
+    "GAP.";
 
 std::string_view action_text(FileAction what) noexcept;
 // "0644"
