@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <unordered_map>
 
 #include "base/clock_reading.h"
@@ -439,16 +440,25 @@ Result<bool> AuditSource::next(EventSink& sink, std::size_t most) {
   counts.kept = decoder_.kept();
   counts.filtered = decoder_.filtered();
   const std::lock_guard lock(mutex_);
-  const auto drop = [&](std::string_view stage, std::string_view reason, std::uint64_t count, bool exact) {
-    if (count > 0) counts.dropped.push_back({std::string(stage), std::string(reason), count, exact});
+  const auto add = [](std::vector<SourceCounts::Drop>& where, std::string_view stage, std::string_view reason,
+                      std::uint64_t count, bool exact) {
+    if (count == 0) return;
+    where.push_back({.stage = std::string(stage),
+                     .reason = std::string(reason),
+                     .count = count,
+                     .exact = exact,
+                     .worst_cgroup = {}});
   };
+  const auto drop = std::bind_front(add, std::ref(counts.dropped));
+  const auto cut = std::bind_front(add, std::ref(counts.partial));
   const auto drops = receiver_ && queued.congested > 0 ? drops_of(receiver_->socket()) : 0;
   drop("kernel", "backlog full", kernel_lost_, true);
   drop("socket", "ENOBUFS", std::max(socket_drops_ + drops, queued.congested), drops >= queued.congested);
   drop("queue", "full", queue_full_ + queued.full, true);
-  drop("reassembly", "too many at once", gathered.crowded_out, true);
-  drop("reassembly", "records cut off", gathered.cut, true);
-  drop("reassembly", "unfinished", gathered.unfinished, true);
+  // Their events are told with what there is: who leaves the ends out by a rule of the list `exclude` loses nothing.
+  cut("reassembly", "too many at once", gathered.crowded_out, true);
+  cut("reassembly", "records cut off", gathered.cut, true);
+  cut("reassembly", "unfinished", gathered.unfinished, true);
   drop("serials", "missing", serials_.missing(), false);
   drop("decode", "process or thread", decoder_.unknown_forks(), true);
   drop("decode", "damaged", decoder_.damaged(), true);
