@@ -88,9 +88,11 @@ class Agent:
         return (self.folder / "stderr.txt").read_text(errors="replace")
 
     def lines(self, kind="results"):
-        """The lines of a log, decoded. Every one of them must be whole."""
+        """The lines of a log, decoded. Every one of them must be whole, but for one that is being written."""
         path = self.logs / f"{self.name}.{kind}.log"
         text = path.read_bytes() if path.exists() else b""
+        if self.process is not None:
+            text = text[:text.rfind(b"\n") + 1]
         return [json.loads(line) for line in text.splitlines()]
 
     def last_snapshot(self, name):

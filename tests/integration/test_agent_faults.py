@@ -77,7 +77,7 @@ def loaded(make_agent, tmp_path):
     agent.configure({"schedule": {
         "churn": {"query": query, "interval": 1},
         "churn_again": {"query": query, "interval": 1},
-        "processes": {"query": "select pid, name, cmdline from processes", "interval": 1},
+        "processes": {"query": "select pid, name, substr(cmdline, 1, 100) as cmdline from processes", "interval": 1},
         "mounts": {"query": "select * from mounts", "interval": 1},
     }})
     churn = Churn(folder)
@@ -174,7 +174,7 @@ def test_a_full_disk_is_survived(loaded, small_filesystem, what):
     agent.start(*QUICK, "--free_space_floor_mb=1")
     wait_for_more(agent)
     ballast = small_filesystem / "ballast"
-    with open(ballast, "wb") as file, pytest.raises(OSError):
+    with pytest.raises(OSError), open(ballast, "wb") as file:
         while True:
             file.write(b"x" * 65536)
             file.flush()
@@ -199,7 +199,7 @@ def test_a_start_on_a_full_disk_goes_on_when_there_is_room(make_agent, small_fil
     assert agent.stop() == 0
     before = len(agent.lines())
     ballast = small_filesystem / "ballast"
-    with open(ballast, "wb") as file, pytest.raises(OSError):
+    with pytest.raises(OSError), open(ballast, "wb") as file:
         while True:
             file.write(b"x" * 65536)
             file.flush()

@@ -75,7 +75,8 @@ def test_pack(path):
     # osquery can load it, too: of detections what it has tables for.
     used = set().union(*(tables_of(query["query"]) for query in pack["queries"].values()))
     if path.stem == "detections":
-        assert used - set(OSQUERY) == {"dns_events", "kernel_module_events", "namespace_events", "process_ancestry", "listed"}
+        assert used - set(OSQUERY) == {"authentication_events", "dns_events", "kernel_module_events", "namespace_events",
+                                       "process_ancestry", "listed"}
     elif path.stem != "osprey-monitoring":
         assert used <= set(OSQUERY), used - set(OSQUERY)
 
