@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <chrono>
 #include <csignal>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -15,6 +17,7 @@
 namespace osprey::store {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -47,6 +50,14 @@ class FifoStoreTest : public TemporaryTree {
     for (; cursor->valid(); cursor->next()) all.push_back(*parse_ordered(cursor->key()));
     EXPECT_TRUE(cursor->status());
     return all;
+  }
+  // Until it is so, or for half a minute: files are written and go in the background.
+  static bool becomes(const std::function<bool()>& so) {
+    for (const auto until = std::chrono::steady_clock::now() + 30s; std::chrono::steady_clock::now() < until;) {
+      if (so()) return true;
+      std::this_thread::sleep_for(10ms);
+    }
+    return false;
   }
 };
 
@@ -98,13 +109,16 @@ TEST_F(FifoStoreTest, TheOldestGoWhenThereAreTooMany) {
       append(*opened.store, 0, i, value);
       if (i % 1000 == 0) append(*opened.store, 1, quiet++, "rare");
     }
-    const auto left = numbers(*opened.store, 0);
+    std::vector<std::uint64_t> left;
+    EXPECT_TRUE(becomes([&] {
+      left = numbers(*opened.store, 0);
+      return opened.store->first_key(0) == ordered(left.front()) &&
+             opened.store->file_bytes(0) <= options().families[0].cap_bytes + (1 << 20);
+    }));
     EXPECT_EQ(left.back(), 39'999);
     EXPECT_EQ(left.back() - left.front() + 1, left.size()) << "the oldest go, and no other";
     EXPECT_GT(left.size() * value.size(), options().families[0].cap_bytes * 3 / 4) << "live rows stay near the cap";
-    EXPECT_LE(opened.store->file_bytes(0), options().families[0].cap_bytes + (1 << 20));
     EXPECT_EQ(numbers(*opened.store, 1).size(), quiet) << "a flood costs no other family its rows";
-    EXPECT_EQ(opened.store->first_key(0), ordered(left.front()));
   }
   EXPECT_LE(peak.most(), options().families[0].cap_bytes + options().families[1].cap_bytes + kFifoOverhead);
 }
@@ -120,16 +134,19 @@ TEST_F(FifoStoreTest, ACapMayChange) {
   EXPECT_GT(numbers(*opened.store, 0).size() * value.size(), 12u << 20);
   ASSERT_TRUE(opened.store->set_cap(0, 2 << 20));
   flood(10'000);
-  EXPECT_LE(opened.store->file_bytes(0), 3u << 20);
+  EXPECT_TRUE(becomes([&] { return opened.store->file_bytes(0) <= 3u << 20; }));
 }
 
 TEST_F(FifoStoreTest, FilesOfOldRowsGoOnDemand) {
-  const auto value = noise(2000, 1);
   const auto opened = open();
-  for (std::uint64_t i = 0; i < 1500; ++i) append(*opened.store, 0, i, value);
-  ASSERT_TRUE(opened.store->drop_before(0, ordered(1000)));
-  const auto left = numbers(*opened.store, 0);
-  EXPECT_GT(left.front(), 500u);
+  // That cannot be compressed: small files are joined, so that the newest rows may be in one with the oldest.
+  for (std::uint64_t i = 0; i < 1500; ++i) append(*opened.store, 0, i, noise(2000, i));
+  std::vector<std::uint64_t> left;
+  EXPECT_TRUE(becomes([&] {
+    EXPECT_TRUE(opened.store->drop_before(0, ordered(1000)));
+    left = numbers(*opened.store, 0);
+    return left.front() > 500;
+  }));
   EXPECT_LE(left.front(), 1000u);
   EXPECT_EQ(left.back(), 1499u);
 }
