@@ -22,6 +22,7 @@ constexpr std::size_t kMostEvents = 4096;    // of one source, before others hav
 constexpr std::size_t kMostBytes = 1 << 20;  // of a batch
 constexpr auto kGap = 10ms;                  // between two rounds, so that a trickle does not cost a round an event
 constexpr auto kChores = 1s;
+constexpr int kMostQuiet = 4;  // rounds that a quiet one may be as long as
 constexpr int kLastRounds = 64;
 constexpr int kTreeTurns = 16;  // of who tells of processes, before what the others told is taken
 
@@ -208,6 +209,7 @@ void Capture::stop() {
 void Capture::flush() {
   std::unique_lock lock(mutex_);
   const auto wanted = rounds_ + 2;
+  asked_rounds_ = std::max(asked_rounds_, wanted);
   ::eventfd_write(wake_.get(), 1);
   flushed_.wait(lock, [&] { return rounds_ >= wanted || stopping_; });
 }
@@ -258,8 +260,10 @@ void Capture::run() {
   ::prctl(PR_SET_NAME, "events");
   parts_.begin();
   next_chores_ = Clock::now();
-  for (bool more = false;;) {
-    if (!more) wait(parts_.round);
+  // Where nothing happens it is looked for less often: sources wake us before what they hold is too much.
+  int quiet = 1;
+  for (bool more = false, asked = false;;) {
+    if (!more && !asked) wait(quiet * parts_.round);
     std::optional<Demand> demanded;
     {
       const std::lock_guard lock(mutex_);
@@ -277,6 +281,7 @@ void Capture::run() {
       parts_.halted();
     }
     more = drain();
+    quiet = more || intake_->batch().rows() > 0 ? 1 : std::min(2 * quiet, kMostQuiet);
     commit(intake_->batch());
     if (now >= next_chores_) {
       next_chores_ = now + kChores;
@@ -285,7 +290,7 @@ void Capture::run() {
       drop_old();
     }
     const std::lock_guard lock(mutex_);
-    ++rounds_;
+    asked = ++rounds_ < asked_rounds_;
     flushed_.notify_all();
   }
   // What is there already is kept; what goes on happening would have no end.

@@ -60,8 +60,9 @@ struct CaptureParts {
   std::function<void(const std::string&)> warn = [](const auto&) {};
   // On that thread: events of a source, or of the journal, that were lost since this was called last.
   std::function<void(std::string_view who, const SourceCounts::Drop& drop)> lost = [](auto, const auto&) {};
-  std::chrono::milliseconds round = std::chrono::milliseconds(100);  // events are in the journal after this long
-  std::chrono::seconds retry = std::chrono::minutes(5);              // of a source that failed
+  // After which sources are read; where nothing happens, four times it.
+  std::chrono::milliseconds round = std::chrono::milliseconds(100);
+  std::chrono::seconds retry = std::chrono::minutes(5);  // of a source that failed
 };
 
 // Thread-safe.
@@ -152,7 +153,8 @@ class Capture {
   std::vector<SourceReport> reports_;  // without counts
   std::shared_ptr<const Filters> filters_;
   std::array<std::uint64_t, kKinds> journaled_{};
-  std::uint64_t rounds_ = 0;  // done
+  std::uint64_t rounds_ = 0;        // done
+  std::uint64_t asked_rounds_ = 0;  // that somebody waits for
   bool stopping_ = false;
 
   std::thread thread_;
