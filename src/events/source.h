@@ -1,6 +1,7 @@
 // Source: something in the kernel, or beside it, that tells what happens. One folder each below events/.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -36,6 +37,9 @@ struct WatchedCategory {
 
   bool operator==(const WatchedCategory&) const = default;
 };
+inline bool has_accesses(const std::vector<WatchedCategory>& watched) {
+  return std::ranges::any_of(watched, &WatchedCategory::accesses);
+}
 
 // What is to be captured: nothing else is asked of the kernel.
 struct Demand {

@@ -13,6 +13,7 @@ import time
 
 from audit_machine import audit_seat, rule_lines
 from containers import Containers
+from process_costs import disk_bytes
 
 EXECS = "SELECT pid, path, cmdline FROM process_events WHERE cmdline LIKE '%{mark}%'"
 
@@ -46,17 +47,6 @@ def inside(process, what):
         except OSError:
             pass
     return found
-
-
-def disk_bytes(folder):
-    """What a folder's files take; they come and go meanwhile."""
-    total = 0
-    for path in folder.iterdir():
-        try:
-            total += path.stat().st_blocks * 512
-        except FileNotFoundError:
-            pass
-    return total
 
 
 def held(agent):

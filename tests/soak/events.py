@@ -9,7 +9,6 @@ folder of its own and on loopback; it stops by itself.
 import argparse
 import itertools
 import json
-import os
 import pathlib
 import statistics
 import subprocess
@@ -19,6 +18,9 @@ import threading
 import time
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT / "tests/integration")]
+from process_costs import disk_bytes, family, pss_mib  # noqa: E402
+
 MIB = 1 << 20
 LIMIT_MIB = 96  # of the journal: small, so that it is full soon
 WARM = 1 / 6  # of the time, in which caches fill
@@ -40,27 +42,6 @@ def storm(program, folder, ended, counts):
         else:
             subprocess.run([program, what, str(count), *rest], check=True, stdout=subprocess.DEVNULL)
         counts[what] = counts.get(what, 0) + count
-
-
-def children(pid):
-    return [int(child) for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
-
-
-def memory_mib(pid):
-    """Proportional, of a process and what it started."""
-    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    own = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
-    return own + sum(memory_mib(child) for child in children(pid))
-
-
-def disk_mib(folder):
-    total = 0
-    for path in folder.iterdir():
-        try:
-            total += path.stat().st_blocks * 512
-        except FileNotFoundError:
-            pass  # dropped meanwhile
-    return total / MIB
 
 
 def start_agent(build, scratch, watched):
@@ -116,7 +97,7 @@ def main():
             begin = time.monotonic()
             while (at := time.monotonic() - begin) < options.minutes * 60:
                 time.sleep(10)
-                samples.append((at, memory_mib(agent.pid), disk_mib(scratch / "db.events")))
+                samples.append((at, pss_mib(family(agent.pid)), disk_bytes(scratch / "db.events") / MIB))
                 if sys.stderr.isatty() or len(samples) % 30 == 0:
                     print(f"{at / 60:.0f} min: {samples[-1][1]:.1f} MiB, journal {samples[-1][2]:.1f} MiB, {counts}",
                           file=sys.stderr, flush=True)

@@ -78,9 +78,7 @@ bool security_calls(const Demand& demand) {
          of<PrivilegeEvent>(demand) || of<KernelModuleEvent>(demand);
 }
 
-bool opens(const Demand& demand) {
-  return of<FileEvent>(demand) && std::ranges::any_of(demand.watched, &WatchedCategory::accesses);
-}
+bool opens(const Demand& demand) { return of<FileEvent>(demand) && has_accesses(demand.watched); }
 
 constexpr std::array kPrograms = {
     ProgramEntry{"sched_process_exit", WIRE_PROGRAM_EXIT, anything, true},

@@ -74,13 +74,13 @@ class Capture::Intake final : public EventSink {
     // What nobody wants but for the log-in that it tells of is that log-in.
     if (login && !is_asked(event)) return count_and_pass(&*login);
     count_and_pass(event);
-    if (login && is_wanted(&*login)) pass(&*login);
+    if (login && is_wanted(&*login)) pass(&*login, true);
   }
   void release() {
     std::size_t at = 0;
     held_.release([&](AnyEvent event) {
       place_ = held_by_[at++];
-      finish(event);
+      finish(event, true);
     });
     held_by_.clear();
   }
@@ -104,23 +104,23 @@ class Capture::Intake final : public EventSink {
 
  private:
   void count_and_pass(AnyEvent event) {
+    const bool wanted = is_wanted(event);
     if (!is_asked(event))
       ++place_->discarded;
-    else if (!is_wanted(event))
+    else if (!wanted)
       ++place_->shed[event.index()];
-    pass(event);
+    pass(event, wanted);
   }
-  void pass(AnyEvent event) {
-    const bool wanted = is_wanted(event);
+  void pass(AnyEvent event, bool wanted) {
     if (hold_ && wanted) {
       held_.add(event);
       held_by_.push_back(place_);
     } else {
-      finish(event);
+      finish(event, wanted);
     }
   }
-  void finish(AnyEvent event) {
-    if (is_wanted(event) || may_be_about_containers(event))
+  void finish(AnyEvent event, bool wanted) {
+    if (wanted || may_be_about_containers(event))
       complete(event);
     else
       capture_.enricher_.feed(event);
@@ -331,7 +331,7 @@ void Capture::assign() {
   // the system's log.
   const bool wants_tree = left.test(kKind<ContainerEvent>);
   const bool wants_logins = left.test(kKind<AuthenticationEvent>);
-  const bool accesses = std::ranges::any_of(wanted.watched, &WatchedCategory::accesses);
+  const bool accesses = has_accesses(wanted.watched);
   left.reset(kKind<AuthenticationEvent>);
   bool reads_log = false, told_of_logins = false;
   for (auto& place : places_) {

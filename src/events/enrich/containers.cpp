@@ -1,15 +1,9 @@
 #include "events/enrich/containers.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/json.hpp>
-#include <climits>
-#include <cstring>
 #include <vector>
 
 #include "base/mountinfo.h"
@@ -225,33 +219,13 @@ std::string_view Containers::path_of(std::uint64_t cgroup_id) {
   if (!root_.is_host() || cgroup_id == 0) return {};
   if (const auto known = paths_.find(cgroup_id); known != paths_.end()) return known->second;
   if (!hierarchy_) {
-    hierarchy_.emplace();
     const auto text = root_.read("/proc/self/mountinfo");
-    const auto table = text ? parse_mountinfo(text->bytes) : MountTable{};
-    const auto mount = std::find_if(table.mounts.begin(), table.mounts.end(),
-                                    [](const Mount& one) { return one.type == "cgroup2" && one.root == "/"; });
-    if (mount != table.mounts.end()) {
-      mount_point_ = mount->point;
-      *hierarchy_ = UniqueFd(::open(mount_point_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    }
+    hierarchy_.emplace(linux::CgroupHierarchy::unified(text ? parse_mountinfo(text->bytes) : MountTable{}));
   }
-  if (!*hierarchy_) return {};
-  // The handle of a kernfs node is its id (fs/kernfs/mount.c); 0xfe is FILEID_KERNFS.
-  alignas(file_handle) std::array<char, sizeof(file_handle) + sizeof cgroup_id> bytes{};
-  auto* handle = reinterpret_cast<file_handle*>(bytes.data());
-  handle->handle_bytes = sizeof cgroup_id;
-  handle->handle_type = 0xfe;
-  std::memcpy(handle->f_handle, &cgroup_id, sizeof cgroup_id);
-  const UniqueFd group(::open_by_handle_at(hierarchy_->get(), handle, O_PATH | O_CLOEXEC));
+  const auto group = *hierarchy_ ? (*hierarchy_)->group(cgroup_id) : std::nullopt;
   if (!group) return {};
-  std::array<char, PATH_MAX> path;
-  const auto link = fmt::format("/proc/self/fd/{}", group.get());
-  const auto size = ::readlink(link.c_str(), path.data(), path.size());
-  std::string_view below(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-  if (!below.starts_with(mount_point_)) return {};
-  below.remove_prefix(mount_point_.size());
   if (paths_.size() >= kMost) paths_.clear();
-  return paths_.emplace(cgroup_id, below.empty() ? "/" : below).first->second;
+  return paths_.emplace(cgroup_id, *group).first->second;
 }
 
 }  // namespace osprey::events

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/root.h"
-#include "base/unique_fd.h"
+#include "linux/cgroup/hierarchy.h"
 #include "linux/containers/cgroup_path.h"
 
 namespace osprey::events {
@@ -54,8 +54,7 @@ class Containers {
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> groups_;
   std::map<std::string, std::pair<std::string, std::string>, std::less<>> learned_;  // name and image, by id
   std::unordered_map<std::uint64_t, std::string> paths_;
-  std::optional<UniqueFd> hierarchy_;  // the second version's, once it was looked for
-  std::string mount_point_;
+  std::optional<std::optional<linux::CgroupHierarchy>> hierarchy_;  // the second version's, once it was looked for
 };
 
 // Name and image as one engine's files have them. Empty: it does not know that container.

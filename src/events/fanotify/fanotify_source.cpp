@@ -218,7 +218,7 @@ Result<void> FanotifySource::open(const Demand& demand) {
   directories_.watch(*patterns_);
   rescans_.clear();
   directories_.for_each([this](Directory& directory) { unignore(directory); });
-  watch_others(mark(mounts_, std::ranges::any_of(watched_, &WatchedCategory::accesses)), nullptr);
+  watch_others(mark(mounts_, has_accesses(watched_)), nullptr);
   if (is_first && directories_.filesystems().empty() && !marked_.tree.is_open() && unmarked_.tree.is_open()) {
     close();
     return failure("fanotify", "none of the filesystems with watched paths can be marked");

@@ -63,7 +63,7 @@ Result<void> InotifySource::open(const Demand& demand) {
   TRY(start());
   mounts_ = TRY(mount_watch_.read());
   auto patterns = std::make_unique<WatchPatterns>(demand.watched, options_.meaning);
-  accesses_ = std::ranges::any_of(demand.watched, &WatchedCategory::accesses);
+  accesses_ = has_accesses(demand.watched);
   reporter_.watch(demand.watched);
   std::swap(patterns_, patterns);
   tree_.watch(*patterns_, scope());

@@ -6,9 +6,7 @@
 static __always_inline void read_program(struct scratch* scratch, __s64 descriptor) {
   struct wire_call* const record = &scratch->record;
   struct task_struct* const task = (void*)bpf_get_current_task();
-  struct file* file = NULL;
-  bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(task, files, fdt, fd) + descriptor);
-  struct bpf_prog* const program = BPF_CORE_READ(file, private_data);
+  struct bpf_prog* const program = BPF_CORE_READ(file_of(task, descriptor), private_data);
   struct bpf_prog_aux* const more = BPF_CORE_READ(program, aux);
   record->program_id = BPF_CORE_READ(more, id);
   record->program_type = BPF_CORE_READ(program, type);

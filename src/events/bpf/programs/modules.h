@@ -6,8 +6,7 @@
 static __always_inline void add_module_file(struct scratch* scratch, __s32 descriptor) {
   const __u64 before = scratch->at;
   struct task_struct* const task = (void*)bpf_get_current_task();
-  struct file* file = NULL;
-  bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(task, files, fdt, fd) + descriptor);
+  struct file* const file = file_of(task, descriptor);
   struct fs_struct* const fs = BPF_CORE_READ(task, fs);
   if (file && add_path(scratch, &file->f_path, &fs->root)) scratch->record.event.flags |= WIRE_PATH_CUT;
   scratch->record.lengths[1] = scratch->at - before;

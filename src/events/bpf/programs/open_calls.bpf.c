@@ -7,8 +7,7 @@
 static __always_inline int opened(const struct syscall_exit* context) {
   if (context->result < 0) return 0;
   struct task_struct* const task = (void*)bpf_get_current_task();
-  struct file* file = NULL;
-  bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(task, files, fdt, fd) + context->result);
+  struct file* const file = file_of(task, context->result);
   if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE)) return 0;
   return opened_for_writing(file, WIRE_PROGRAM_OPEN_CALL);
 }

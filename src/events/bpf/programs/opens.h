@@ -2,6 +2,7 @@
 #pragma once
 
 #include "events/bpf/programs/actor.h"
+#include "events/bpf/programs/files.h"
 
 #define FMODE_WRITE 2U
 #define S_IFMT 0170000
@@ -57,7 +58,7 @@ __noinline int build_path(void) {
     struct vfsmount* const mount = scratch->mount;
     if (dentry == BPF_CORE_READ(mount, mnt_root)) {
       if (is_host_root(dentry, wanted)) return 0;
-      struct mount* const mounted = (void*)mount - bpf_core_field_offset(struct mount, mnt);
+      struct mount* const mounted = mount_of(mount);
       struct mount* const parent = BPF_CORE_READ(mounted, mnt_parent);
       if (parent == mounted) return 1;
       scratch->dentry = BPF_CORE_READ(mounted, mnt_mountpoint);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "events/bpf/programs/actor.h"
+#include "events/bpf/programs/files.h"
 #include "events/bpf/programs/filters.h"
 
 // Whose doings are not told. By the task: not every kind of program may ask for the pid.
@@ -12,9 +13,7 @@ static __always_inline bool is_ours(struct task_struct* task) {
 
 // The socket that a descriptor of the task is.
 static __always_inline struct sock* sock_of(struct task_struct* task, __s32 descriptor) {
-  struct file* file = NULL;
-  bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(task, files, fdt, fd) + descriptor);
-  struct socket* const socket = BPF_CORE_READ(file, private_data);
+  struct socket* const socket = BPF_CORE_READ(file_of(task, descriptor), private_data);
   return BPF_CORE_READ(socket, sk);
 }
 

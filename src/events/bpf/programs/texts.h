@@ -5,6 +5,7 @@
 #pragma once
 
 #include "events/bpf/programs/actor.h"
+#include "events/bpf/programs/files.h"
 
 // The kernel gives no program as much stack, and no per-CPU value: a slot for each processor.
 struct scratch {
@@ -46,10 +47,6 @@ static __always_inline bool add(struct scratch* scratch, const void* text, __u32
   if (size <= 0) return false;
   scratch->at = at + size;
   return true;
-}
-
-static __always_inline struct mount* mount_of(struct vfsmount* mount) {
-  return (void*)mount - bpf_core_field_offset(struct mount, mnt);
 }
 
 // Adds the components from scratch's dentry up to its root, across mounts. 0: all of them. A function of its own, that
