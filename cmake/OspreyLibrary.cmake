@@ -25,6 +25,8 @@ function(osprey_library name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${name} ${ARG_TEST_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
     target_precompile_headers(${name}_test PRIVATE "${CMAKE_SOURCE_DIR}/cmake/precompiled.h" <gtest/gtest.h> <gmock/gmock.h>)
+    # What they test is optimised; to optimise them too would take a fifth of a whole build's time.
+    target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
     target_compile_definitions(${name}_test PRIVATE OSPREY_TESTS_DIRECTORY="${CMAKE_SOURCE_DIR}/tests")
     set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/test")
   endif()

@@ -1,8 +1,13 @@
 // The module "bpf": what events/bpf/bpf_module.h promises, by libbpf.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/perf_event.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
 
+#include <array>
 #include <cstdarg>
 #include <cstdio>
 #include <span>
@@ -76,6 +81,64 @@ void name_type(bpf_program* program) {
   bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kUnixConnect));
 }
 
+// tracefs, which need not be mounted: then by a mount that nobody else sees (CAP_SYS_ADMIN).
+UniqueFd open_tracefs() {
+  for (const char* const path : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"})
+    if (UniqueFd there(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+        there && ::faccessat(there.get(), "events", X_OK, 0) == 0)
+      return there;
+  const UniqueFd made(::fsopen("tracefs", FSOPEN_CLOEXEC));
+  if (!made || ::fsconfig(made.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return {};
+  return UniqueFd(::fsmount(made.get(), FSMOUNT_CLOEXEC, 0));
+}
+
+// `tracepoint`: CATEGORY/NAME.
+Result<std::uint64_t> number_of(std::string_view tracepoint) {
+  const auto tracefs = open_tracefs();
+  if (!tracefs) return system_failure("tracefs is not mounted and cannot be");
+  auto path = fmt::format("events/{}/id", tracepoint);
+  const UniqueFd file(::openat(tracefs.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 32> digits{};
+  const auto size = file ? ::read(file.get(), digits.data(), digits.size()) : -1;
+  if (size < 0) return system_failure(std::move(path));
+  const auto number = parse<std::uint64_t>(trim({digits.data(), static_cast<std::size_t>(size)}));
+  if (!number) return system_failure(EINVAL, std::move(path));
+  return *number;
+}
+
+// As bpf_program__attach(), which wants tracefs mounted.
+bpf_link* attach_tracepoint(const bpf_program* program) {
+  std::string_view tracepoint = bpf_program__section_name(program);
+  take_until(tracepoint, '/');
+  const auto number = number_of(tracepoint);
+  if (!number) {
+    said = number.error().subject;
+    errno = number.error().code;
+    return nullptr;
+  }
+  perf_event_attr about{};
+  about.type = PERF_TYPE_TRACEPOINT;
+  about.size = sizeof(about);
+  about.config = *number;
+  UniqueFd event(static_cast<int>(::syscall(SYS_perf_event_open, &about, -1, 0, -1, PERF_FLAG_FD_CLOEXEC)));
+  bpf_link* const link = event ? bpf_program__attach_perf_event(program, event.get()) : nullptr;
+  if (link) event.release();  // the link's
+  return link;
+}
+
+bpf_link* attach(const bpf_program* program, int cgroup) {
+  switch (bpf_program__type(program)) {
+    case BPF_PROG_TYPE_CGROUP_SKB:
+    case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
+    case BPF_PROG_TYPE_CGROUP_SOCK:
+      return bpf_program__attach_cgroup(program, cgroup);
+    case BPF_PROG_TYPE_TRACEPOINT:
+      return attach_tracepoint(program);
+    default:
+      return bpf_program__attach(program);
+  }
+}
+
 struct Closer {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
@@ -142,11 +205,7 @@ class Loaded final : public BpfProgram {
     if (const int code = bpf_object__load(self->object_.get())) return refused(load, "not accepted", code);
     bpf_object__for_each_program(program, self->object_.get()) {
       if (bpf_program__expected_attach_type(program) == BPF_TRACE_ITER) continue;
-      const auto type = bpf_program__type(program);
-      const bool of_cgroup = type == BPF_PROG_TYPE_CGROUP_SKB || type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR ||
-                             type == BPF_PROG_TYPE_CGROUP_SOCK;
-      bpf_link* const link =
-          of_cgroup ? bpf_program__attach_cgroup(program, load.cgroup) : bpf_program__attach(program);
+      bpf_link* const link = attach(program, load.cgroup);
       if (!link) return refused(load, "cannot be attached", -errno);
       self->links_.emplace_back(link);
     }

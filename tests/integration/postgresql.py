@@ -54,8 +54,14 @@ class PostgreSQL:
         if self.process is None:
             return
         process, self.process = self.process, None
+        others = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         process.send_signal(signal_number)
         process.wait(timeout)
+        # While one of them has the shared memory none is started anew.
+        end = time.monotonic() + timeout
+        while any(pathlib.Path(f"/proc/{pid}").exists() for pid in others):
+            assert time.monotonic() < end, others
+            time.sleep(0.01)
 
     def remove(self):
         self.stop(signal.SIGQUIT)

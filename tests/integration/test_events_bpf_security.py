@@ -209,11 +209,24 @@ def test_what_the_kernel_lacks_is_said():
         assert driver.counts()["missing"] == []
 
 
+def in_own_mounts(commands):
+    return ["unshare", "--mount", "sh", "-c", commands + ' && exec "$@"', "sh"]
+
+
 def test_three_capabilities_are_enough():
     """What a worker keeps: programs are loaded and attached with it at any time."""
-    few = ["setpriv", "--bounding-set=-all,+bpf,+perfmon,+net_admin", "--no-new-privs"]
-    with EventDriver("bpf", "--kinds=process", under=few) as driver:
+    under = [*in_own_mounts("mount -t tracefs tracefs /sys/kernel/tracing"),
+             "setpriv", "--bounding-set=-all,+bpf,+perfmon,+net_admin", "--no-new-privs"]
+    with EventDriver("bpf", "--kinds=process", under=under) as driver:
         driver.demand("--kinds=process,process_exit,socket,dns,privilege,namespace,ptrace,bpf_load", "--execs", "--kills")
+        assert driver.counts()["missing"] == []
+        pid, _ = child(lambda: os.setuid(1000))
+        assert len(driver.of(pid, "privilege")) == 1
+
+
+def test_tracefs_need_not_be_mounted():
+    under = in_own_mounts("mount -t tmpfs none /sys/kernel/tracing && mount -t tmpfs none /sys/kernel/debug")
+    with EventDriver("bpf", "--kinds=process,privilege", "--execs", under=under) as driver:
         assert driver.counts()["missing"] == []
         pid, _ = child(lambda: os.setuid(1000))
         assert len(driver.of(pid, "privilege")) == 1
