@@ -375,6 +375,43 @@ def test_names_asked_for(source, own_network):
     assert counts["seen"] == counts["kept"] + counts["filtered"]
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_names_asked_for_over_tcp(source, own_network, address):
+    """With the length of a message in the same segment, and in one of its own."""
+    def send(to, message, *pieces):
+        whole, begin = struct.pack(">H", len(message)) + message, 0
+        for size in (*pieces, len(whole)):
+            to.sendall(whole[begin:begin + size])
+            begin += size
+
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    cases = {"whole.example.org": ((), ()), "apart.example.org": ((2,), (2,)), "bits.example.org": ((1, 1), (1, 1)),
+             "asked.example.org": ((2,), ()), "answered.example.org": ((), (2,))}
+    with socket.create_server((address, 53), family=family) as listener, socket.create_connection((address, 53)) as client:
+        server, _ = listener.accept()
+        for end in (server, client):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for number, (name, (asks, answers)) in enumerate(cases.items()):
+            send(client, question(number, name), *asks)
+            asked = b""
+            while len(asked) < 2 or len(asked) < 2 + int.from_bytes(asked[:2], "big"):
+                asked += server.recv(2000)
+            data = bytes([10, 0, 0, number])
+            send(server, asked[2:4] + bytes([0x81, 0x80]) + struct.pack(">4H", 1, 1, 0, 0) + asked[14:]
+                 + b"\xc0\x0c" + struct.pack(">2HIH", 1, 1, 60, 4) + data, *answers)
+        port = client.getsockname()[1]
+        until = time.monotonic() + 15
+        while len(told := source.of(os.getpid(), "dns", local_port=port, protocol="tcp")) < len(cases):
+            assert time.monotonic() < until, told
+            time.sleep(0.2)
+        server.close()
+    assert [(event["query"], event["type"], event["response_code"], event["answers"]) for event in told] == [
+        (name, "A", "NOERROR", [f"10.0.0.{number}"]) for number, name in enumerate(cases)]
+    counts = source.counts()
+    assert counts["dropped"] == []
+    assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
 def test_a_flooding_group_costs_no_other_its_connections(own_network):
     """EVT-38: connections too, which are told in nobody's name, and questions to name servers with their answers."""
     def connect(times):
