@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from event_source import EventDriver, control_groups, in_group, stopped
+from event_source import EventDriver, control_groups, in_group, stopped, types_of
 
 # A server that takes its one connection by the 32-bit call, and a client that connects by it: socketcall(2) through
 # int $0x80 from 64-bit code. Addresses below 4 GiB, as the call needs them.
@@ -91,9 +91,9 @@ int main(int argc, char **argv) {
 """
 
 
-@pytest.fixture(scope="module")
-def source():
-    with EventDriver("bpf", "--kinds=socket,dns") as driver:
+@pytest.fixture(scope="module", params=[None, "5.14"], ids=["", "as before 5.15"])
+def source(request, tmp_path_factory):
+    with EventDriver("bpf", "--kinds=socket,dns", *types_of(request.param, tmp_path_factory.mktemp("types"))) as driver:
         yield driver
 
 
@@ -136,6 +136,19 @@ def test_tcp_has_both_ends(source, family, address, seen):
     counts = source.counts()
     assert (counts["dropped"], counts["missing"]) == ([], [])
     assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
+def test_connections_as_before_5_12(tmp_path):
+    """EVT-18: no cookies can be made."""
+    with EventDriver("bpf", "--kinds=socket", *types_of("5.11", tmp_path)) as driver:
+        with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+            taken, _ = listener.accept()
+            here = (*client.getsockname(), *listener.getsockname())
+            taken.close()
+        connected, = mine(driver, action="connect")
+        accepted, = mine(driver, action="accept")
+        assert (ends(connected), ends(accepted)) == (here, (*here[2:], *here[:2]))
+        assert driver.counts()["missing"] == []
 
 
 def test_refused_and_given_up(source):

@@ -9,15 +9,15 @@ import subprocess
 import pytest
 
 from calls_by_int80 import CODE_32, CODE_64, are_told, build
-from event_source import EventDriver
+from event_source import EventDriver, types_of
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 KINDS = "--kinds=process,ptrace,bpf_load,namespace,privilege"
 
 
-@pytest.fixture(scope="module")
-def source():
-    with EventDriver("bpf", KINDS, "--execs", "--kills") as driver:
+@pytest.fixture(scope="module", params=[None, "5.14"], ids=["", "as before 5.15"])
+def source(request, tmp_path_factory):
+    with EventDriver("bpf", KINDS, "--execs", "--kills", *types_of(request.param, tmp_path_factory.mktemp("types"))) as driver:
         yield driver
 
 

@@ -378,7 +378,8 @@ Result<void> Opened::load(const ProgramEntry& entry) {
                          {"exec_scratch", processors()},
                          {"call_scratch", processors()},
                          {"open_scratch", processors()}},
-               .cgroup = unified_ ? unified_->descriptor() : -1};
+               .cgroup = unified_ ? unified_->descriptor() : -1,
+               .types = options_.types};
   for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
   auto program = TRY(module_->load(wish));
   const std::scoped_lock lock(mutex_);

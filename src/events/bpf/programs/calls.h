@@ -1,4 +1,4 @@
-// System calls as they return. The arguments are in the registers still (x86), which a program can have from 5.15 on.
+// System calls as they return. The arguments are in the registers still (x86).
 //
 // The tracepoints of single calls cost other calls little, but those of 32-bit programs and int 0x80 do not come by
 // there: each NAME.bpf.c on such has a NAME.h with what is told, which compat.bpf.c does for those.
@@ -9,6 +9,7 @@
 #define TEXT_LIMIT 24576U
 #define TEXT_LAST WIRE_PATH_MOST
 
+#include "events/bpf/programs/registers.h"
 #include "events/bpf/programs/texts.h"
 
 struct call {
@@ -22,13 +23,14 @@ struct call {
 
 // What a program on the tracepoint of a call's end is about.
 static __always_inline struct call ended(const struct syscall_exit* context, __u16 program, void* ring) {
-  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
+  const struct pt_regs* const registers = registers_here();
   const struct call call = {
       .program = program,
       .ring = ring,
       .number = context->number,
       .result = context->result,
-      .arguments = {registers->di, registers->si, registers->dx, registers->r10, registers->r8},
+      .arguments = {REGISTER(registers, di), REGISTER(registers, si), REGISTER(registers, dx), REGISTER(registers, r10),
+                    REGISTER(registers, r8)},
   };
   return call;
 }

@@ -1,11 +1,11 @@
 // The 32-bit way into the kernel, on x86.
 #pragma once
 
-#include "events/bpf/programs/actor.h"
+#include "events/bpf/programs/registers.h"
 
 #define TS_COMPAT 2U
 
-static __always_inline bool is_compat(void) { return bpf_get_current_task_btf()->thread_info.status & TS_COMPAT; }
+static __always_inline bool is_compat(void) { return CURRENT(thread_info.status) & TS_COMPAT; }
 
 // Whether the calls that a program on single ones' tracepoints tells are asked for.
 static __always_inline bool is_told(__u32 program) {

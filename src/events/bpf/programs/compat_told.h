@@ -13,15 +13,15 @@
 RING(process_ring);
 
 static __always_inline struct call compat_call(long result) {
-  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
+  const struct pt_regs* const registers = registers_here();
   const struct call call = {
       .program = WIRE_PROGRAM_COMPAT,
       .compat = true,
       .ring = &process_ring,
-      .number = registers->orig_ax,
+      .number = REGISTER(registers, orig_ax),
       .result = result,
-      .arguments = {(__u32)registers->bx, (__u32)registers->cx, (__u32)registers->dx, (__u32)registers->si,
-                    (__u32)registers->di},
+      .arguments = {(__u32)REGISTER(registers, bx), (__u32)REGISTER(registers, cx), (__u32)REGISTER(registers, dx),
+                    (__u32)REGISTER(registers, si), (__u32)REGISTER(registers, di)},
   };
   return call;
 }

@@ -1,13 +1,12 @@
 // A process begins. Its threads are no processes.
-#include "events/bpf/programs/actor.h"
+#include "events/bpf/programs/registers.h"
 
 RING(process_ring);
 
-// The number of the system call that the task is in: x86 only, and from 5.15.
-static __always_inline int call_of(struct task_struct* task) {
-  if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) return -1;
-  const struct pt_regs* registers = (void*)bpf_task_pt_regs(task);
-  return bpf_core_field_exists(registers->orig_ax) ? BPF_CORE_READ(registers, orig_ax) : -1;
+// The number of the system call that the task is in; -1: not known, on others than x86.
+static __always_inline int call_here(void) {
+  const struct pt_regs* const registers = registers_here();
+  return bpf_core_field_exists(registers->orig_ax) ? REGISTER(registers, orig_ax) : -1;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -21,7 +20,7 @@ int BPF_PROG(sched_process_fork, struct task_struct* task, struct task_struct* c
   if (task->thread_info.status & 2) record.event.flags |= WIRE_COMPAT;
   key_of(&record.parent, child->real_parent);
   key_of(&record.child, child);
-  record.call = call_of(task);
+  record.call = call_here();
   record.reserved = 0;
   SEND(process_ring, counts, record);
   return 0;

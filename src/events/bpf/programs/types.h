@@ -241,6 +241,7 @@ struct list_head {
 };
 struct task_struct {
   struct thread_info thread_info;
+  void* stack;
   struct sched_entity se;
   struct mm_struct* mm;
   int exit_code;
@@ -258,6 +259,7 @@ struct task_struct {
   kuid_t loginuid;
   unsigned int sessionid;
   struct css_set* cgroups;
+  unsigned int kasan_depth;
   struct list_head ptraced;  // those that it traces, the newest first
   struct list_head ptrace_entry;
 };
