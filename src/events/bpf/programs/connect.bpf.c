@@ -28,16 +28,10 @@ int sys_exit_connect(const struct syscall_exit* context) {
   if (bpf_probe_read_user(&address, sizeof(address), at) && bpf_probe_read_user(&address, 8, at)) return 0;
   if (address.family != AF_INET && address.family != AF_INET6) return 0;
   struct sock* const sock = sock_of(task, REGISTER(registers, di));
-  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_CONNECT);
-  if (!counts) return 0;
-  counts->seen++;
-  if (is_ours(task)) {
-    counts->filtered++;
-    return 0;
-  }
   struct wire_socket record;
   begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_CONNECT);
-  if (is_filtered(&record.event, counts)) return 0;
+  struct wire_counters* const counts = wanted_by(&record.event);
+  if (!counts) return 0;
   record.action = WIRE_CONNECT;
   record.result = context->result;
   read_socket(&record, sock);
