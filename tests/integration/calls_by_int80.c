@@ -20,6 +20,14 @@ static const char words[2][8] = {"a", "b c"};
 static unsigned arguments[3];
 static unsigned attribute[30]; /* union bpf_attr */
 
+static const char *memory_of(unsigned pid) {
+  static char path[] = "/proc/0000000000/mem";
+  char *at = path + 16;
+  for (; pid; pid /= 10) *--at = '0' + pid % 10;
+  for (int i = 5; i >= 0; --i) *--at = "/proc/"[i];
+  return at;
+}
+
 void _start(void) {
   arguments[0] = AT(words[0]), arguments[1] = AT(words[1]);
   call(11, AT(none), AT(arguments), 0, 0, 0);                             /* execve */
@@ -34,6 +42,10 @@ void _start(void) {
   call(429, -100, AT("/none"), -100, AT("/nowhere"), 0);                  /* move_mount */
   call(26, 16, 4194305, 0, 0, 0);                                         /* ptrace, PTRACE_ATTACH */
   call(347, 4194305, 0, 0, 0, 0);                                         /* process_vm_readv */
+  int child = call(2, 0, 0, 0, 0, 0);                                     /* fork */
+  if (!child) for (;;) call(29, 0, 0, 0, 0, 0);                           /* pause */
+  if (call(5, AT(memory_of(child)), 1, 0, 0, 0) < 0) call(1, 7, 0, 0, 0, 0); /* open, O_WRONLY */
+  call(37, child, 9, 0, 0, 0);                                            /* kill */
   call(357, 5, AT(attribute), sizeof(attribute), 0, 0);                   /* bpf, BPF_PROG_LOAD */
   if (call(210, 1003, 1004, 1005, 0, 0)) call(1, 3, 0, 0, 0, 0);          /* setresgid32 */
   if (call(208, -1, 1000, -1, 0, 0)) call(1, 4, 0, 0, 0, 0);              /* setresuid32 */

@@ -32,9 +32,11 @@ def are_told(of, cwd):
         ["move_mount", 0, "/none", "/nowhere", "", 0, -2],
     ]
 
-    attach, read = of("ptrace")
+    attach, read, opened = of("ptrace")
     assert (attach["request"], attach["target"]["pid"], attach["result"]) == ("PTRACE_ATTACH", 4194305, -3)
     assert (read["method"], read["target"]["pid"]) == ("process_vm_readv", 4194305)
+    assert (opened["method"], opened["request"], opened["target_uid"], opened["result"]) == ("proc_mem", "", 0, 0)
+    assert opened["target"]["pid"] > opened["actor"]["process"]["pid"] and opened["target"]["start"] > 0
     load, = of("bpf_load")
     assert (load["action"], load["result"] < 0) == ("load", True)
 

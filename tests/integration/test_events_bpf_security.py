@@ -95,6 +95,33 @@ def test_ptrace(source):
     assert (event["result"], event["target"]["pid"], event["target_uid"]) == (-3, 2**22 + 1, None)
 
 
+def test_memory_that_is_opened_for_writing(source):
+    target = subprocess.Popen(["sleep", "60"], user=1000)
+
+    def run():
+        memory = f"/proc/{target.pid}/mem"
+        for path, flags in ((memory, os.O_RDONLY), ("/proc/self/mem", os.O_RDWR), (f"/proc/{target.pid}/oom_score_adj", os.O_WRONLY)):
+            os.close(os.open(path, flags))
+        how = (ctypes.c_uint64 * 3)(os.O_WRONLY, 0, 0)
+        os.close(os.open(memory, os.O_RDWR))
+        os.close(os.open(f"/proc/{target.pid}/task/{target.pid}/mem", os.O_WRONLY))
+        for number, arguments in ((2, (os.fsencode(memory), os.O_WRONLY, 0)), (85, (os.fsencode(memory), 0)),
+                                  (437, (-100, os.fsencode(memory), how, 24))):  # open, creat, openat2
+            if LIBC.syscall(number, *arguments) < 0:
+                return 1
+
+    try:
+        pid, code = child(run)
+        assert code == 0
+    finally:
+        target.kill()
+        target.wait()
+    told = source.of(pid, "ptrace")
+    assert [(event["method"], event["request"], event["target"]["pid"], event["target_uid"], event["result"]) for event in told] == \
+        5 * [("proc_mem", "", target.pid, 1000, 0)]
+    assert {event["target"]["start"] > 0 for event in told} == {True}
+
+
 def test_rights_that_change(source):
     def run():
         os.setresgid(1003, 1004, 1005)

@@ -98,6 +98,12 @@ constexpr std::array kPrograms = {
                  [](const Demand& demand) { return of<SocketEvent>(demand) && demand.unix_sockets; }},
     ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
     ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
+    ProgramEntry{.name = "memory_opens",
+                 .row = WIRE_PROGRAM_PTRACE,
+                 .wanted = of<PtraceEvent>,
+                 .otherwise = "memory_open_calls"},
+    ProgramEntry{
+        .name = "memory_open_calls", .row = WIRE_PROGRAM_PTRACE, .wanted = of<PtraceEvent>, .unless = "memory_opens"},
     ProgramEntry{.name = "opens", .row = WIRE_PROGRAM_OPEN, .wanted = opens, .otherwise = "open_calls"},
     ProgramEntry{.name = "open_calls", .row = WIRE_PROGRAM_OPEN_CALL, .wanted = opens, .unless = "opens"},
     ProgramEntry{"modules", WIRE_PROGRAM_MODULE, of<KernelModuleEvent>},

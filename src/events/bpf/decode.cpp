@@ -173,11 +173,32 @@ std::string_view fork_name(std::int32_t call, bool compat) {
 }
 
 std::string_view call_name(std::uint32_t call) {
-  constexpr std::array<std::string_view, WIRE_CALLS> kNames = {
-      "execve",      "execveat",     "ptrace",       "process_vm_readv", "process_vm_writev", "bpf",        "unshare",
-      "setns",       "clone",        "mount",        "umount",           "move_mount",        "pivot_root", "chroot",
-      "setuid",      "setreuid",     "setresuid",    "setgid",           "setregid",          "setresgid",  "capset",
-      "init_module", "finit_module", "delete_module"};
+  constexpr auto kNames = std::to_array<std::string_view>({"execve",
+                                                           "execveat",
+                                                           "ptrace",
+                                                           "process_vm_readv",
+                                                           "process_vm_writev",
+                                                           "proc_mem",
+                                                           "bpf",
+                                                           "unshare",
+                                                           "setns",
+                                                           "clone",
+                                                           "mount",
+                                                           "umount",
+                                                           "move_mount",
+                                                           "pivot_root",
+                                                           "chroot",
+                                                           "setuid",
+                                                           "setreuid",
+                                                           "setresuid",
+                                                           "setgid",
+                                                           "setregid",
+                                                           "setresgid",
+                                                           "capset",
+                                                           "init_module",
+                                                           "finit_module",
+                                                           "delete_module"});
+  static_assert(kNames.size() == WIRE_CALLS);
   return call < kNames.size() ? kNames[call] : "";
 }
 
@@ -683,13 +704,12 @@ bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
     }
     case WIRE_CALL_PTRACE:
     case WIRE_CALL_VM_READ:
-    case WIRE_CALL_VM_WRITE: {
+    case WIRE_CALL_VM_WRITE:
+    case WIRE_CALL_PROC_MEM: {
       PtraceEvent event;
       begin(event);
       if (wire.call == WIRE_CALL_PTRACE) event.request = ptrace_name(arguments[0]);
-      event.method = wire.call == WIRE_CALL_PTRACE    ? "ptrace"
-                     : wire.call == WIRE_CALL_VM_READ ? "process_vm_readv"
-                                                      : "process_vm_writev";
+      event.method = call_name(wire.call);
       event.target = key_of(wire.target);
       event.target_uid = unless_unset(wire.target_uid);
       sink.take(&event);

@@ -45,6 +45,11 @@ static __always_inline int told(struct call* call, __u64 number) {
   const __u32 modules = module_call(number);
   if (modules != WIRE_CALLS) return is_told(WIRE_PROGRAM_MODULE_CALL) ? module_ended(call, modules) : 0;
   switch (number) {
+    case 5:    // open
+    case 8:    // creat
+    case 295:  // openat
+    case 437:  // openat2
+      return is_told(WIRE_PROGRAM_PTRACE) ? memory_open_ended(call) : 0;
     case 26:
       return is_told(WIRE_PROGRAM_PTRACE) ? ptrace_ended(call) : 0;
     case 347:

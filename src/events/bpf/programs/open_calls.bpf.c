@@ -3,8 +3,6 @@
 #include "events/bpf/programs/opens.h"
 #include "events/bpf/programs/registers.h"
 
-#define O_ACCMODE 3
-
 static __always_inline int opened(const struct syscall_exit* context) {
   if (context->result < 0) return 0;
   struct task_struct* const task = (void*)bpf_get_current_task();

@@ -68,8 +68,15 @@ struct upid {
   int nr;
   struct pid_namespace* ns;
 };
+struct hlist_node {
+  struct hlist_node* next;
+};
+struct hlist_head {
+  struct hlist_node* first;
+};
 struct pid {
   unsigned int level;
+  struct hlist_head tasks[1];  // by PIDTYPE_PID first
   struct upid numbers[1];
 };
 
@@ -140,6 +147,10 @@ struct file {
   struct inode* f_inode;
   unsigned int f_mode;
   void* private_data;
+};
+struct proc_inode {
+  struct pid* pid;
+  struct inode vfs_inode;
 };
 struct fdtable {
   unsigned int max_fds;
@@ -249,6 +260,7 @@ struct task_struct {
   struct task_struct* real_parent;
   struct task_struct* group_leader;
   struct pid* thread_pid;
+  struct hlist_node pid_links[1];
   __u64 start_boottime;
   const struct cred* cred;
   char comm[16];
