@@ -104,13 +104,13 @@ def with_modules(files, modules, folder):
     return order
 
 
-def boot(files, folder, directory, arguments, timeout=400):
-    """Runs a guest to its end. Returns what it printed."""
+def boot(files, folder, directory, arguments, timeout=400, command_line=""):
+    """Runs a guest to its end; `command_line`: more of its kernel's. Returns what it printed."""
     packed = directory / "initrd.gz"
     packed.write_bytes(gzip.compress(archive(files), 1))
     command = [
         "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-display", "none", "-no-reboot", "-nodefaults", "-serial", "stdio",
-        "-kernel", next(folder.glob("boot/vmlinuz-*")), "-initrd", packed, "-append", "console=ttyS0 quiet panic=-1", *arguments,
+        "-kernel", next(folder.glob("boot/vmlinuz-*")), "-initrd", packed, "-append", f"console=ttyS0 quiet panic=-1 {command_line}", *arguments,
     ]
     done = subprocess.run(command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL)
     return done.stdout.decode(errors="replace").replace("\r", "")

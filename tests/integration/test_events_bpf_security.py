@@ -1,6 +1,7 @@
 """What the bpf source tells of rights, namespaces and the like against what the acting programs did."""
 
 import ctypes
+import errno
 import os
 import pathlib
 import signal
@@ -8,7 +9,7 @@ import subprocess
 
 import pytest
 
-from calls_by_int80 import CODE_32, CODE_64, are_told, build
+from compat_calls import CODE_32, CODE_64, CODE_X32, are_told, are_told_as_unknown, build
 from event_source import EventDriver, types_of
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -225,6 +226,18 @@ def test_calls_by_int_0x80(source, tmp_path, compiler):
     assert acting.wait(20) == 0
 
     are_told(lambda family="process": source.of(acting.pid, family), str(tmp_path))
+
+
+def test_calls_of_x32(source, tmp_path):
+    """EVT-05, EVT-20: where the kernel has none of it, that they were made."""
+    build(tmp_path / "calls", CODE_X32)
+    acting = subprocess.Popen([tmp_path / "calls"], cwd=tmp_path)
+    assert acting.wait(20) == 0
+    of = lambda family="process": source.of(acting.pid, family)  # noqa: E731
+    if {event["result"] for event in of()} >= {-errno.ENOSYS}:
+        are_told_as_unknown(of, str(tmp_path))
+    else:
+        are_told(of, str(tmp_path), "x32")
 
 
 def test_what_the_kernel_lacks_is_said():

@@ -164,6 +164,10 @@ constexpr std::string_view kNative;
 constexpr std::string_view kCompat;
 #endif
 
+std::string_view arch_of(std::uint32_t flags) {
+  return flags & WIRE_COMPAT ? kCompat : flags & WIRE_X32 ? "x32" : kNative;
+}
+
 // Numbers of the calls that make processes: arch/x86/entry/syscalls.
 std::string_view fork_name(std::int32_t call, bool compat) {
   if (call == (compat ? 2 : 57)) return "fork";
@@ -344,7 +348,7 @@ bool Decoder::exec(std::span<const std::byte> record, EventSink& sink) {
   event.actor.cgroup_path = cgroup_;
   event.actor.tty = text_of(wire.tty);
   event.syscall = flags & WIRE_EXECVEAT ? "execveat" : "execve";
-  event.arch = flags & WIRE_COMPAT ? kCompat : kNative;
+  event.arch = arch_of(flags);
   event.filename = without_nul(text[WIRE_FILENAME]);
   if (flags & WIRE_SCRIPT) event.interpreter = event.filename;
   event.cwd = cwd_;
@@ -434,7 +438,7 @@ bool Decoder::fork(std::span<const std::byte> record, EventSink& sink) {
   fill(event.actor, wire.event.actor);
   const bool compat = wire.event.flags & WIRE_COMPAT;
   event.syscall = fork_name(wire.call, compat);
-  event.arch = compat ? kCompat : kNative;
+  event.arch = arch_of(wire.event.flags);
   event.target = key_of(wire.child);
   event.result = event.target.pid;
   sink.take(&event);
@@ -692,7 +696,7 @@ bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
       ProcessEvent event;
       begin(event);
       event.syscall = wire.call == WIRE_CALL_EXECVE ? "execve" : "execveat";
-      event.arch = wire.event.flags & WIRE_COMPAT ? kCompat : kNative;
+      event.arch = arch_of(wire.event.flags);
       event.filename = without_nul(text[0]);
       assemble(cwd_, text[1], wire.event.flags & WIRE_CWD_CUT);
       event.cwd = cwd_;

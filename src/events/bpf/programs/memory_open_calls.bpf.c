@@ -5,7 +5,7 @@
 RING(security_ring);
 
 static __always_inline int opened(const struct syscall_exit* context) {
-  struct call call = {.program = WIRE_PROGRAM_PTRACE, .ring = &security_ring, .result = context->result};
+  struct call call = {.program = WIRE_PROGRAM_MEMORY_OPEN_CALL, .ring = &security_ring, .result = context->result};
   return memory_open_ended(&call);
 }
 

@@ -5,7 +5,7 @@ RING(security_ring);
 
 SEC("fexit/mem_open")
 int BPF_PROG(mem_open, struct inode* inode, struct file* file, int result) {
-  const struct call call = {.program = WIRE_PROGRAM_PTRACE, .ring = &security_ring, .result = result};
+  const struct call call = {.program = WIRE_PROGRAM_MEMORY_OPEN, .ring = &security_ring, .result = result};
   return memory_opened(&call, file);
 }
 

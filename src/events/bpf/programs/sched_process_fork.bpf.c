@@ -3,12 +3,6 @@
 
 RING(process_ring);
 
-// The number of the system call that the task is in; -1: not known, on others than x86.
-static __always_inline int call_here(void) {
-  const struct pt_regs* const registers = registers_here();
-  return bpf_core_field_exists(registers->orig_ax) ? REGISTER(registers, orig_ax) : -1;
-}
-
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(sched_process_fork, struct task_struct* task, struct task_struct* child) {
   if (child->pid != child->tgid) return 0;
@@ -17,10 +11,11 @@ int BPF_PROG(sched_process_fork, struct task_struct* task, struct task_struct* c
   counts->seen++;
   struct wire_fork record;
   begin(&record.event, WIRE_FORK, WIRE_PROGRAM_FORK, task);
-  if (task->thread_info.status & 2) record.event.flags |= WIRE_COMPAT;
+  record.event.flags |= way_here();
   key_of(&record.parent, child->real_parent);
   key_of(&record.child, child);
-  record.call = call_here();
+  const __u64 number = number_here();
+  record.call = is_x32(number) ? number & ~X32_BIT : number;
   record.reserved = 0;
   SEND(process_ring, counts, record);
   return 0;
