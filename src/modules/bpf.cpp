@@ -187,6 +187,7 @@ class Loaded final : public BpfProgram {
     bpf_object_open_opts options{};
     options.sz = sizeof(options);
     options.object_name = name.c_str();
+    if (!load.types.empty()) options.btf_custom_path = load.types.c_str();
     auto self = std::make_unique<Loaded>();
     self->object_.reset(bpf_object__open_mem(bytes.begin, static_cast<std::size_t>(bytes.end - bytes.begin), &options));
     if (!self->object_) return refused(load, "cannot be opened", -errno);

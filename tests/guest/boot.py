@@ -1,6 +1,6 @@
 """Guests: a Debian kernel in qemu (software emulation) with an initial RAM disk of a few files, for what the build machine's
-own kernel has none of. It fetches a kernel of 70 MB once; OSPREY_GUEST_KERNEL names an unpacked linux-image package to
-use instead."""
+own kernel has none of. It fetches kernels of 70 and 20 MB once; OSPREY_GUEST_KERNEL names an unpacked linux-image package
+to use instead of this release's."""
 
 import gzip
 import os
@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -20,18 +21,32 @@ def need(*tools):
             pytest.skip(f"no {name}")
 
 
-def kernel():
-    """The folder of an unpacked kernel package."""
-    if given := os.environ.get("OSPREY_GUEST_KERNEL"):
+def lists_of(release, folder):
+    """Options of apt, with lists of another Debian release than this machine's own."""
+    source = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org"
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True)
+    (folder / "sources.list").write_text(f"{source}/debian {release} main\n{source}/debian-security {release}-security main\n")
+    options = [f"-oDir::Etc::sourcelist={folder}/sources.list", "-oDir::Etc::sourceparts=/dev/null", f"-oDir::State::lists={folder}/lists",
+               f"-oDir::Cache={folder}/cache"]
+    subprocess.run(["apt-get", *options, "-q", "update"])
+    return options
+
+
+def kernel(package="linux-image-amd64", release=None):
+    """The folder of an unpacked kernel package, of a Debian release or this machine's own."""
+    if (given := os.environ.get("OSPREY_GUEST_KERNEL")) and not release:
         return pathlib.Path(given)
-    folder = BUILD / "guest" / "kernel"
+    folder = BUILD / "guest" / (f"kernel-{release}" if release else "kernel")
     if not list(folder.glob("boot/vmlinuz-*")):
         need("apt-get", "dpkg-deb")
         folder.mkdir(parents=True, exist_ok=True)
-        depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True).stdout
-        package = re.search(r"linux-image-\d\S*", depends)
-        if not package or subprocess.run(["apt-get", "download", "-q", package[0]], cwd=folder).returncode != 0:
-            pytest.skip("no kernel package to be had")
+        with tempfile.TemporaryDirectory() as lists:
+            options = lists_of(release, pathlib.Path(lists)) if release else []
+            depends = subprocess.run(["apt-cache", *options, "depends", package], capture_output=True, text=True).stdout
+            image = re.search(r"linux-image-\d\S*", depends)
+            if not image or subprocess.run(["apt-get", *options, "download", "-q", image[0]], cwd=folder).returncode != 0:
+                pytest.skip("no kernel package to be had")
         deb = next(folder.glob("linux-image-*.deb"))
         subprocess.run(["dpkg-deb", "-x", deb, folder], check=True)
         deb.unlink()
@@ -89,13 +104,13 @@ def with_modules(files, modules, folder):
     return order
 
 
-def boot(files, folder, directory, arguments, timeout=400):
-    """Runs a guest to its end. Returns what it printed."""
+def boot(files, folder, directory, arguments, timeout=400, command_line=""):
+    """Runs a guest to its end; `command_line`: more of its kernel's. Returns what it printed."""
     packed = directory / "initrd.gz"
     packed.write_bytes(gzip.compress(archive(files), 1))
     command = [
         "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-display", "none", "-no-reboot", "-nodefaults", "-serial", "stdio",
-        "-kernel", next(folder.glob("boot/vmlinuz-*")), "-initrd", packed, "-append", "console=ttyS0 quiet panic=-1", *arguments,
+        "-kernel", next(folder.glob("boot/vmlinuz-*")), "-initrd", packed, "-append", f"console=ttyS0 quiet panic=-1 {command_line}", *arguments,
     ]
     done = subprocess.run(command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL)
     return done.stdout.decode(errors="replace").replace("\r", "")

@@ -1,7 +1,7 @@
 // event_driver SOURCE [--kinds=FAMILY,…] [--env=NAME,…] [--execs] [--forks] [--kills] [--unix] [--closes]
-// [--filters=RULE;…] [--watch=PATTERN] [--accesses] [--quiet] [--ring=BYTES] [--renewal=MS]: opens a source of events
-// and tells on standard output, a JSON object a line, what it says. SOURCE is bpf, audit (all that it can tell, failed
-// calls too), connector, fanotify or inotify.
+// [--filters=RULE;…] [--watch=PATTERN] [--accesses] [--quiet] [--ring=BYTES] [--renewal=MS] [--types=FILE]: opens
+// a source of events and tells on standard output, a JSON object a line, what it says. SOURCE is bpf, audit (all that
+// it can tell, failed calls too), connector, fanotify or inotify.
 //
 // Each event is {"family":…, its fields in the order of its fields()}; texts have bytes above 0x7f as U+0080 to U+00FF,
 // so that they can be compared byte by byte. {"ready":true} comes once the source is open. A line on standard input is
@@ -141,6 +141,7 @@ struct Options {
   bool quiet = false;
   std::uint32_t ring = 0;  // bytes of bpf's; 0: as it likes
   std::chrono::milliseconds renewal = bpf::BpfOptions().renewal;
+  std::string types;
 };
 
 // Rules with a semicolon between, and an underscore for each space.
@@ -190,6 +191,8 @@ Options options_of(const std::vector<std::string_view>& arguments) {
       options.ring = parse<std::uint32_t>(argument).value_or(0);
     else if (name == "--renewal")
       options.renewal = std::chrono::milliseconds(parse<std::uint32_t>(argument).value_or(0));
+    else if (name == "--types")
+      options.types = argument;
     else
       leave(fmt::format("no flag {}", name));
   }
@@ -207,7 +210,7 @@ audit::AuditOptions audit_options() {
 
 std::unique_ptr<Source> source_of(std::string_view name, const Options& options) {
   if (name == "bpf") {
-    bpf::BpfOptions wish{.renewal = options.renewal};
+    bpf::BpfOptions wish{.renewal = options.renewal, .types = options.types};
     if (options.ring) wish.process_ring = wish.network_ring = wish.security_ring = options.ring;
     return bpf::make_bpf_source(wish);
   }

@@ -117,6 +117,24 @@ class EventDriver:
                 and all(event[name] == value for name, value in values.items())]
 
 
+# What the types of older kernels, up to a version, do not have.
+LACKING = {"5.14": ["BPF_FUNC_task_pt_regs"], "5.11": ["BPF_FUNC_task_pt_regs", "btf_bpf_get_socket_ptr_cookie"]}
+
+
+def types_of(version, folder):
+    """Flags of a driver whose programs take this kernel for one of an older version; None: for what it is."""
+    if not version:
+        return []
+    types = pathlib.Path("/sys/kernel/btf/vmlinux").read_bytes()
+    for name in LACKING[version]:
+        text = b"\0" + name.encode() + b"\0"
+        assert types.count(text) == 1
+        types = types.replace(text, b"\0" + b"x" * len(name) + b"\0")
+    path = folder / f"types-{version}"
+    path.write_bytes(types)
+    return [f"--types={path}"]
+
+
 MEMORY_GROUPS = pathlib.Path("/sys/fs/cgroup/memory")
 
 

@@ -21,6 +21,7 @@ __asm__(".globl _start\n_start: mov %esp, %eax\n push %eax\n call begin\n");
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -32,7 +33,6 @@ __asm__(".globl _start\n_start: mov %esp, %eax\n push %eax\n call begin\n");
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>

@@ -1,5 +1,6 @@
 """The bpf source against what the acting programs know of themselves; test_random_actions.py has the ways to exec."""
 
+import ctypes
 import fcntl
 import json
 import os
@@ -14,8 +15,9 @@ import threading
 import pytest
 
 from conftest import BIN
-from event_source import ACTOR, EventDriver, control_groups, in_group, named, stopped
+from event_source import ACTOR, EventDriver, control_groups, in_group, named, stopped, types_of
 
+LIBC = ctypes.CDLL(None, use_errno=True)
 WITNESS = r"""
 #include <stdlib.h>
 int main(int argc, char** argv) { return argc > 1 ? atoi(argv[1]) : 0; }
@@ -31,9 +33,10 @@ def programs(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def source():
-    with EventDriver("bpf", "--kinds=process,process_exit", "--env=OSPREY_ONE,OSPREY_TWO", "--execs", "--forks") as driver:
+@pytest.fixture(scope="module", params=[None, "5.14"], ids=["", "as before 5.15"])
+def source(request, tmp_path_factory):
+    with EventDriver("bpf", "--kinds=process,process_exit", "--env=OSPREY_ONE,OSPREY_TWO", "--execs", "--forks",
+                     *types_of(request.param, tmp_path_factory.mktemp("types"))) as driver:
         yield driver
 
 
@@ -106,6 +109,16 @@ def test_standard_streams_and_terminal(source, programs):
     event, = source.of(pid, syscall="execve")
     assert event["actor"]["tty"] == "pts" + name
     assert [stream[0] for stream in event["streams"]] == ["tty"] * 3
+
+
+@pytest.mark.parametrize("number,name", [(57, "fork"), (56, "clone")])
+def test_the_call_that_makes_a_process(source, number, name):
+    pid = LIBC.syscall(number, signal.SIGCHLD, 0, 0, 0, 0)
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    event, = [event for event in source.of(os.getpid()) if event["target"]["pid"] == pid]
+    assert (event["syscall"], event["arch"]) == (name, "x86_64")
 
 
 def test_how_a_process_ends(source):

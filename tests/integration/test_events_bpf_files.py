@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from event_source import EventDriver
+from event_source import EventDriver, types_of
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 OPENED_FOR_WRITING = 9
@@ -27,9 +27,10 @@ def told(driver):
     return [event["path"] for event in driver.of(os.getpid(), "file")]
 
 
-def test_files_opened_for_writing(watched):
+@pytest.mark.parametrize("version", [None, "5.14"], ids=["", "as before 5.15"])
+def test_files_opened_for_writing(watched, version):
     """EVT-47."""
-    with EventDriver("bpf", "--kinds=file", f"--watch={watched}/%%", "--accesses") as driver:
+    with EventDriver("bpf", "--kinds=file", f"--watch={watched}/%%", "--accesses", *types_of(version, watched.parent)) as driver:
         assert driver.counts()["missing"] == []
         before = driver.counts()
         for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR | os.O_APPEND, os.O_PATH):

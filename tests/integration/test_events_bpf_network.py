@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from event_source import EventDriver, control_groups, in_group, stopped
+from event_source import EventDriver, control_groups, in_group, stopped, types_of
 
 # A server that takes its one connection by the 32-bit call, and a client that connects by it: socketcall(2) through
 # int $0x80 from 64-bit code. Addresses below 4 GiB, as the call needs them.
@@ -91,9 +91,9 @@ int main(int argc, char **argv) {
 """
 
 
-@pytest.fixture(scope="module")
-def source():
-    with EventDriver("bpf", "--kinds=socket,dns") as driver:
+@pytest.fixture(scope="module", params=[None, "5.14"], ids=["", "as before 5.15"])
+def source(request, tmp_path_factory):
+    with EventDriver("bpf", "--kinds=socket,dns", *types_of(request.param, tmp_path_factory.mktemp("types"))) as driver:
         yield driver
 
 
@@ -136,6 +136,19 @@ def test_tcp_has_both_ends(source, family, address, seen):
     counts = source.counts()
     assert (counts["dropped"], counts["missing"]) == ([], [])
     assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
+def test_connections_as_before_5_12(tmp_path):
+    """EVT-18: no cookies can be made."""
+    with EventDriver("bpf", "--kinds=socket", *types_of("5.11", tmp_path)) as driver:
+        with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+            taken, _ = listener.accept()
+            here = (*client.getsockname(), *listener.getsockname())
+            taken.close()
+        connected, = mine(driver, action="connect")
+        accepted, = mine(driver, action="accept")
+        assert (ends(connected), ends(accepted)) == (here, (*here[2:], *here[:2]))
+        assert driver.counts()["missing"] == []
 
 
 def test_refused_and_given_up(source):
@@ -372,6 +385,43 @@ def test_names_asked_for(source, own_network):
         assert (event["server_address"], event["server_port"], event["protocol"]) == ("127.0.0.1", 53, "udp")
         assert 0 < event["latency"] < 10**9
     counts = source.counts()
+    assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_names_asked_for_over_tcp(source, own_network, address):
+    """With the length of a message in the same segment, and in one of its own."""
+    def send(to, message, *pieces):
+        whole, begin = struct.pack(">H", len(message)) + message, 0
+        for size in (*pieces, len(whole)):
+            to.sendall(whole[begin:begin + size])
+            begin += size
+
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    cases = {"whole.example.org": ((), ()), "apart.example.org": ((2,), (2,)), "bits.example.org": ((1, 1), (1, 1)),
+             "asked.example.org": ((2,), ()), "answered.example.org": ((), (2,))}
+    with socket.create_server((address, 53), family=family) as listener, socket.create_connection((address, 53)) as client:
+        server, _ = listener.accept()
+        for end in (server, client):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for number, (name, (asks, answers)) in enumerate(cases.items()):
+            send(client, question(number, name), *asks)
+            asked = b""
+            while len(asked) < 2 or len(asked) < 2 + int.from_bytes(asked[:2], "big"):
+                asked += server.recv(2000)
+            data = bytes([10, 0, 0, number])
+            send(server, asked[2:4] + bytes([0x81, 0x80]) + struct.pack(">4H", 1, 1, 0, 0) + asked[14:]
+                 + b"\xc0\x0c" + struct.pack(">2HIH", 1, 1, 60, 4) + data, *answers)
+        port = client.getsockname()[1]
+        until = time.monotonic() + 15
+        while len(told := source.of(os.getpid(), "dns", local_port=port, protocol="tcp")) < len(cases):
+            assert time.monotonic() < until, told
+            time.sleep(0.2)
+        server.close()
+    assert [(event["query"], event["type"], event["response_code"], event["answers"]) for event in told] == [
+        (name, "A", "NOERROR", [f"10.0.0.{number}"]) for number, name in enumerate(cases)]
+    counts = source.counts()
+    assert counts["dropped"] == []
     assert counts["seen"] == counts["kept"] + counts["filtered"]
 
 

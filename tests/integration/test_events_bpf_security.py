@@ -1,6 +1,7 @@
 """What the bpf source tells of rights, namespaces and the like against what the acting programs did."""
 
 import ctypes
+import errno
 import os
 import pathlib
 import signal
@@ -8,16 +9,16 @@ import subprocess
 
 import pytest
 
-from calls_by_int80 import CODE_32, CODE_64, are_told, build
-from event_source import EventDriver
+from compat_calls import CODE_32, CODE_64, CODE_X32, are_told, are_told_as_unknown, build
+from event_source import EventDriver, types_of
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 KINDS = "--kinds=process,ptrace,bpf_load,namespace,privilege"
 
 
-@pytest.fixture(scope="module")
-def source():
-    with EventDriver("bpf", KINDS, "--execs", "--kills") as driver:
+@pytest.fixture(scope="module", params=[None, "5.14"], ids=["", "as before 5.15"])
+def source(request, tmp_path_factory):
+    with EventDriver("bpf", KINDS, "--execs", "--kills", *types_of(request.param, tmp_path_factory.mktemp("types"))) as driver:
         yield driver
 
 
@@ -93,6 +94,33 @@ def test_ptrace(source):
     assert event["target"]["start"] > 0
     event, = source.of(refused, "ptrace")
     assert (event["result"], event["target"]["pid"], event["target_uid"]) == (-3, 2**22 + 1, None)
+
+
+def test_memory_that_is_opened_for_writing(source):
+    target = subprocess.Popen(["sleep", "60"], user=1000)
+
+    def run():
+        memory = f"/proc/{target.pid}/mem"
+        for path, flags in ((memory, os.O_RDONLY), ("/proc/self/mem", os.O_RDWR), (f"/proc/{target.pid}/oom_score_adj", os.O_WRONLY)):
+            os.close(os.open(path, flags))
+        how = (ctypes.c_uint64 * 3)(os.O_WRONLY, 0, 0)
+        os.close(os.open(memory, os.O_RDWR))
+        os.close(os.open(f"/proc/{target.pid}/task/{target.pid}/mem", os.O_WRONLY))
+        for number, arguments in ((2, (os.fsencode(memory), os.O_WRONLY, 0)), (85, (os.fsencode(memory), 0)),
+                                  (437, (-100, os.fsencode(memory), how, 24))):  # open, creat, openat2
+            if LIBC.syscall(number, *arguments) < 0:
+                return 1
+
+    try:
+        pid, code = child(run)
+        assert code == 0
+    finally:
+        target.kill()
+        target.wait()
+    told = source.of(pid, "ptrace")
+    assert [(event["method"], event["request"], event["target"]["pid"], event["target_uid"], event["result"]) for event in told] == \
+        5 * [("proc_mem", "", target.pid, 1000, 0)]
+    assert {event["target"]["start"] > 0 for event in told} == {True}
 
 
 def test_rights_that_change(source):
@@ -198,6 +226,18 @@ def test_calls_by_int_0x80(source, tmp_path, compiler):
     assert acting.wait(20) == 0
 
     are_told(lambda family="process": source.of(acting.pid, family), str(tmp_path))
+
+
+def test_calls_of_x32(source, tmp_path):
+    """EVT-05, EVT-20: where the kernel has none of it, that they were made."""
+    build(tmp_path / "calls", CODE_X32)
+    acting = subprocess.Popen([tmp_path / "calls"], cwd=tmp_path)
+    assert acting.wait(20) == 0
+    of = lambda family="process": source.of(acting.pid, family)  # noqa: E731
+    if {event["result"] for event in of()} >= {-errno.ENOSYS}:
+        are_told_as_unknown(of, str(tmp_path))
+    else:
+        are_told(of, str(tmp_path), "x32")
 
 
 def test_what_the_kernel_lacks_is_said():

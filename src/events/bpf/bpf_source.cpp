@@ -48,6 +48,7 @@ struct ProgramEntry {
   bool needed = false;  // without it there is nothing; the others may be refused by a kernel and be told as missing
   std::string_view unless = {};     // not where this one works, which does the same better
   std::string_view otherwise = {};  // what does the same where a kernel refuses it
+  bool of_some = false;             // what it tells of is not in every kernel, whose types then lack the function
 };
 
 template <class... Events>
@@ -78,6 +79,8 @@ bool security_calls(const Demand& demand) {
          of<PrivilegeEvent>(demand) || of<KernelModuleEvent>(demand);
 }
 
+bool any_call(const Demand& demand) { return security_calls(demand) || failed_execs(demand); }
+
 bool opens(const Demand& demand) { return of<FileEvent>(demand) && has_accesses(demand.watched); }
 
 constexpr std::array kPrograms = {
@@ -98,6 +101,14 @@ constexpr std::array kPrograms = {
                  [](const Demand& demand) { return of<SocketEvent>(demand) && demand.unix_sockets; }},
     ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
     ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
+    ProgramEntry{.name = "memory_opens",
+                 .row = WIRE_PROGRAM_MEMORY_OPEN,
+                 .wanted = of<PtraceEvent>,
+                 .otherwise = "memory_open_calls"},
+    ProgramEntry{.name = "memory_open_calls",
+                 .row = WIRE_PROGRAM_MEMORY_OPEN_CALL,
+                 .wanted = of<PtraceEvent>,
+                 .unless = "memory_opens"},
     ProgramEntry{.name = "opens", .row = WIRE_PROGRAM_OPEN, .wanted = opens, .otherwise = "open_calls"},
     ProgramEntry{.name = "open_calls", .row = WIRE_PROGRAM_OPEN_CALL, .wanted = opens, .unless = "opens"},
     ProgramEntry{"modules", WIRE_PROGRAM_MODULE, of<KernelModuleEvent>},
@@ -112,6 +123,12 @@ constexpr std::array kPrograms = {
     ProgramEntry{
         .name = "compat_rights", .row = WIRE_PROGRAM_COMPAT, .wanted = of<PrivilegeEvent>, .unless = "compat_calls"},
     ProgramEntry{.name = "compat", .row = WIRE_PROGRAM_COMPAT, .wanted = security_calls, .unless = "compat_calls"},
+    ProgramEntry{.name = "x32_calls",
+                 .row = WIRE_PROGRAM_COMPAT,
+                 .wanted = any_call,
+                 .unless = "compat",
+                 .otherwise = "compat",
+                 .of_some = true},
 };
 
 // In the order in which they are read, so that a process is known before what it did.
@@ -344,7 +361,7 @@ Result<void> Opened::open(const Demand& wanted) {
     }
     if (loaded)
       added.push_back(&entry);
-    else
+    else if (!entry.of_some || loaded.error().code != ESRCH)
       refused.emplace_back(&entry, loaded.error().text());
   }
   for (const auto& entry : kPrograms)
@@ -378,7 +395,8 @@ Result<void> Opened::load(const ProgramEntry& entry) {
                          {"exec_scratch", processors()},
                          {"call_scratch", processors()},
                          {"open_scratch", processors()}},
-               .cgroup = unified_ ? unified_->descriptor() : -1};
+               .cgroup = unified_ ? unified_->descriptor() : -1,
+               .types = options_.types};
   for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
   auto program = TRY(module_->load(wish));
   const std::scoped_lock lock(mutex_);
@@ -441,7 +459,7 @@ Result<void> Opened::configure(const Demand& demand) {
     settings.root_device = static_cast<std::uint32_t>(major(root.st_dev) << 20 | minor(root.st_dev));
   }
   for (const auto& entry : kPrograms)
-    if (entry.wanted(demand)) settings.calls |= 1U << entry.row;
+    if (entry.wanted(demand) && !programs_.contains(entry.unless)) settings.calls |= 1U << entry.row;
   const int fd = map("settings");
   if (fd < 0) return {};
   // No rule holds while they are written.

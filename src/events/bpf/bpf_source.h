@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "events/source.h"
 #include "events/watch/watch_patterns.h"
@@ -24,6 +25,8 @@ struct BpfOptions {
   WatchPatterns::Meaning meaning = WatchPatterns::Meaning::exact;  // of the watched paths
   // How often the files and control groups that filters name are looked up anew.
   std::chrono::milliseconds renewal = std::chrono::seconds(30);
+  // A file of BTF that the programs take for this kernel's, to do without what it does not have. Empty: its own.
+  std::string types;
 };
 
 class BpfSource : public Source {

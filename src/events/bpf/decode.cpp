@@ -164,6 +164,10 @@ constexpr std::string_view kNative;
 constexpr std::string_view kCompat;
 #endif
 
+std::string_view arch_of(std::uint32_t flags) {
+  return flags & WIRE_COMPAT ? kCompat : flags & WIRE_X32 ? "x32" : kNative;
+}
+
 // Numbers of the calls that make processes: arch/x86/entry/syscalls.
 std::string_view fork_name(std::int32_t call, bool compat) {
   if (call == (compat ? 2 : 57)) return "fork";
@@ -173,11 +177,32 @@ std::string_view fork_name(std::int32_t call, bool compat) {
 }
 
 std::string_view call_name(std::uint32_t call) {
-  constexpr std::array<std::string_view, WIRE_CALLS> kNames = {
-      "execve",      "execveat",     "ptrace",       "process_vm_readv", "process_vm_writev", "bpf",        "unshare",
-      "setns",       "clone",        "mount",        "umount",           "move_mount",        "pivot_root", "chroot",
-      "setuid",      "setreuid",     "setresuid",    "setgid",           "setregid",          "setresgid",  "capset",
-      "init_module", "finit_module", "delete_module"};
+  constexpr auto kNames = std::to_array<std::string_view>({"execve",
+                                                           "execveat",
+                                                           "ptrace",
+                                                           "process_vm_readv",
+                                                           "process_vm_writev",
+                                                           "proc_mem",
+                                                           "bpf",
+                                                           "unshare",
+                                                           "setns",
+                                                           "clone",
+                                                           "mount",
+                                                           "umount",
+                                                           "move_mount",
+                                                           "pivot_root",
+                                                           "chroot",
+                                                           "setuid",
+                                                           "setreuid",
+                                                           "setresuid",
+                                                           "setgid",
+                                                           "setregid",
+                                                           "setresgid",
+                                                           "capset",
+                                                           "init_module",
+                                                           "finit_module",
+                                                           "delete_module"});
+  static_assert(kNames.size() == WIRE_CALLS);
   return call < kNames.size() ? kNames[call] : "";
 }
 
@@ -323,7 +348,7 @@ bool Decoder::exec(std::span<const std::byte> record, EventSink& sink) {
   event.actor.cgroup_path = cgroup_;
   event.actor.tty = text_of(wire.tty);
   event.syscall = flags & WIRE_EXECVEAT ? "execveat" : "execve";
-  event.arch = flags & WIRE_COMPAT ? kCompat : kNative;
+  event.arch = arch_of(flags);
   event.filename = without_nul(text[WIRE_FILENAME]);
   if (flags & WIRE_SCRIPT) event.interpreter = event.filename;
   event.cwd = cwd_;
@@ -413,7 +438,7 @@ bool Decoder::fork(std::span<const std::byte> record, EventSink& sink) {
   fill(event.actor, wire.event.actor);
   const bool compat = wire.event.flags & WIRE_COMPAT;
   event.syscall = fork_name(wire.call, compat);
-  event.arch = compat ? kCompat : kNative;
+  event.arch = arch_of(wire.event.flags);
   event.target = key_of(wire.child);
   event.result = event.target.pid;
   sink.take(&event);
@@ -671,7 +696,7 @@ bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
       ProcessEvent event;
       begin(event);
       event.syscall = wire.call == WIRE_CALL_EXECVE ? "execve" : "execveat";
-      event.arch = wire.event.flags & WIRE_COMPAT ? kCompat : kNative;
+      event.arch = arch_of(wire.event.flags);
       event.filename = without_nul(text[0]);
       assemble(cwd_, text[1], wire.event.flags & WIRE_CWD_CUT);
       event.cwd = cwd_;
@@ -683,13 +708,12 @@ bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
     }
     case WIRE_CALL_PTRACE:
     case WIRE_CALL_VM_READ:
-    case WIRE_CALL_VM_WRITE: {
+    case WIRE_CALL_VM_WRITE:
+    case WIRE_CALL_PROC_MEM: {
       PtraceEvent event;
       begin(event);
       if (wire.call == WIRE_CALL_PTRACE) event.request = ptrace_name(arguments[0]);
-      event.method = wire.call == WIRE_CALL_PTRACE    ? "ptrace"
-                     : wire.call == WIRE_CALL_VM_READ ? "process_vm_readv"
-                                                      : "process_vm_writev";
+      event.method = call_name(wire.call);
       event.target = key_of(wire.target);
       event.target_uid = unless_unset(wire.target_uid);
       sink.take(&event);

@@ -38,6 +38,10 @@ struct Told : EventSink {
                     std::string(event.socket) + ' ' + std::to_string(event.bytes_sent.value_or(0)) + ' ' +
                     std::to_string(event.duration.value_or(0)));
   }
+  void heard(const PtraceEvent& event) {
+    lines.push_back(std::string(event.method) + ' ' + std::string(event.request) + ' ' +
+                    std::to_string(event.target.pid) + ' ' + std::to_string(event.result));
+  }
   template <class Event>
   void heard(const Event&) {
     ADD_FAILURE() << Event::kFamily;
@@ -108,6 +112,38 @@ TEST(BpfDecoder, AnExecHasItsTextsAndItsPathsTheRightWayRound) {
   ASSERT_TRUE(decoder.give(exec.bytes(wire), told));
   EXPECT_THAT(told.lines, ElementsAre("execve /bin/run"));
   EXPECT_EQ(decoder.newest(), 9);
+}
+
+TEST(BpfDecoder, TheWayIntoTheKernelIsToldAsAnArchitecture) {
+  Decoder decoder;
+  for (const auto& [flags, arch] : {std::pair(0U, "x86_64"), {WIRE_COMPAT, "i386"}, {WIRE_X32, "x32"}}) {
+    Told told;
+    told.check = [&](const ProcessEvent& event) { EXPECT_EQ(event.arch, arch); };
+    wire_exec exec{};
+    exec.event.flags = flags;
+    ASSERT_TRUE(decoder.give(Exec().bytes(exec), told));
+    wire_call call{};
+    call.event = {.kind = WIRE_CALL, .program = 0, .flags = flags, .moment = 0, .actor = {}};
+    call.call = WIRE_CALL_EXECVEAT;
+    ASSERT_TRUE(decoder.give(bytes_of(call), told));
+    EXPECT_THAT(told.lines, ElementsAre("execve /bin/run", "execveat "));
+  }
+}
+
+TEST(BpfDecoder, WaysIntoAnotherProcess) {
+  Decoder decoder;
+  Told told;
+  for (const auto name : {WIRE_CALL_PTRACE, WIRE_CALL_VM_READ, WIRE_CALL_VM_WRITE, WIRE_CALL_PROC_MEM}) {
+    wire_call call{};
+    call.event.kind = WIRE_CALL;
+    call.call = name;
+    call.arguments[0] = 16;
+    call.target.pid = 7;
+    call.result = -13;
+    ASSERT_TRUE(decoder.give(bytes_of(call), told));
+  }
+  EXPECT_THAT(told.lines, ElementsAre("ptrace PTRACE_ATTACH 7 -13", "process_vm_readv  7 -13",
+                                      "process_vm_writev  7 -13", "proc_mem  7 -13"));
 }
 
 TEST(BpfDecoder, MarksOfAnExecAreTold) {

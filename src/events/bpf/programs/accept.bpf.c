@@ -6,22 +6,16 @@ RING(network_ring);
 
 static __always_inline int accepted(const struct syscall_exit* context, __u16 action) {
   if (context->result < 0) return 0;
-  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_ACCEPT);
-  if (!counts) return 0;
   struct task_struct* const task = (void*)bpf_get_current_task();
   struct sock* const sock = sock_of(task, context->result);
   const __u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
   if (family != AF_INET && family != AF_INET6) return 0;
   const __u64 key = (__u64)(void*)sock;
   bpf_map_delete_elem(&inbound, &key);
-  counts->seen++;
-  if (is_ours(task)) {
-    counts->filtered++;
-    return 0;
-  }
   struct wire_socket record;
   begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_ACCEPT);
-  if (is_filtered(&record.event, counts)) return 0;
+  struct wire_counters* const counts = wanted_by(&record.event);
+  if (!counts) return 0;
   record.action = action;
   record.result = context->result;
   read_socket(&record, sock);

@@ -5,20 +5,10 @@
 RING(network_ring);
 
 static __always_inline int told(struct bpf_sock* sock, __u16 family) {
-  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_BIND);
-  if (!counts) return 1;
-  counts->seen++;
-  struct task_struct* const task = (void*)bpf_get_current_task();
-  if (is_ours(task)) {
-    counts->filtered++;
-    return 1;
-  }
   struct wire_socket record = {};
-  begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_BIND);
-  if (is_filtered(&record.event, counts)) return 1;
-  record.cookie = bpf_get_socket_cookie(sock);
-  record.network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-  record.action = WIRE_BIND;
+  begin_socket(&record, WIRE_SOCKET, WIRE_PROGRAM_BIND, WIRE_BIND, bpf_get_socket_cookie(sock));
+  struct wire_counters* const counts = wanted_by(&record.event);
+  if (!counts) return 1;
   record.family = family;
   record.type = sock->type;
   record.protocol = sock->protocol;

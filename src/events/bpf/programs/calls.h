@@ -1,4 +1,4 @@
-// System calls as they return. The arguments are in the registers still (x86), which a program can have from 5.15 on.
+// System calls as they return. The arguments are in the registers still (x86).
 //
 // The tracepoints of single calls cost other calls little, but those of 32-bit programs and int 0x80 do not come by
 // there: each NAME.bpf.c on such has a NAME.h with what is told, which compat.bpf.c does for those.
@@ -9,27 +9,29 @@
 #define TEXT_LIMIT 24576U
 #define TEXT_LAST WIRE_PATH_MOST
 
+#include "events/bpf/programs/registers.h"
 #include "events/bpf/programs/texts.h"
 
 struct call {
   __u16 program;  // whose counters it goes to
-  bool compat;    // its pointers are 32 bits
+  __u32 way;      // WIRE_COMPAT, WIRE_X32: its pointers are 32 bits; 0: the usual one
   void* ring;
-  __u64 number;
   __s64 result;
   __u64 arguments[5];
 };
 
+static __always_inline void read_arguments(struct call* call, const struct pt_regs* registers) {
+  call->arguments[0] = REGISTER(registers, di);
+  call->arguments[1] = REGISTER(registers, si);
+  call->arguments[2] = REGISTER(registers, dx);
+  call->arguments[3] = REGISTER(registers, r10);
+  call->arguments[4] = REGISTER(registers, r8);
+}
+
 // What a program on the tracepoint of a call's end is about.
 static __always_inline struct call ended(const struct syscall_exit* context, __u16 program, void* ring) {
-  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
-  const struct call call = {
-      .program = program,
-      .ring = ring,
-      .number = context->number,
-      .result = context->result,
-      .arguments = {registers->di, registers->si, registers->dx, registers->r10, registers->r8},
-  };
+  struct call call = {.program = program, .ring = ring, .result = context->result};
+  read_arguments(&call, registers_here());
   return call;
 }
 
@@ -51,7 +53,7 @@ static __always_inline struct scratch* begin_call(const struct call* call, __u32
   struct wire_call* const record = &scratch->record;
   __builtin_memset(record, 0, sizeof(*record));
   begin_current(&record->event, WIRE_CALL, call->program);
-  if (call->compat) record->event.flags |= WIRE_COMPAT;
+  record->event.flags |= call->way;
   record->result = call->result;
   record->call = name;
   __builtin_memcpy(record->arguments, call->arguments, sizeof(record->arguments));

@@ -18,7 +18,10 @@ int BPF_PROG(inet_sock_close, struct sock* sock, int from, int to) {
   struct wire_close record = {};
   read_socket(&record.socket, sock);
   // Who has no cookie was opened before anybody looked.
-  struct wire_counters* const counts = record.socket.cookie ? counters_of(WIRE_PROGRAM_CLOSE) : NULL;
+  if (!record.socket.cookie) return 0;
+  // The same: kernels that give none refuse this program.
+  record.socket.cookie = bpf_get_socket_cookie(sock);
+  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_CLOSE);
   if (!counts) return 0;
   counts->seen++;
   record.socket.event.kind = WIRE_CLOSE;

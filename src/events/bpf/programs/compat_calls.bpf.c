@@ -4,10 +4,7 @@
 
 // All who change their rights come by here first.
 SEC("fentry/prepare_creds")
-int BPF_PROG(prepare_creds) {
-  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
-  return is_compat() && credentials_call(registers->orig_ax) != WIRE_CALLS ? credentials_begin() : 0;
-}
+int BPF_PROG(prepare_creds) { return changes_credentials(name_here()) ? credentials_begin() : 0; }
 
 #define CALL(name)           \
   SEC("fexit/__ia32_" #name) \

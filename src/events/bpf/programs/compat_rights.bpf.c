@@ -1,4 +1,4 @@
-// The 32-bit way into the kernel: what a process may before it changes that, for compat.bpf.c.
+// The other ways into the kernel: what a process may before it changes that, for compat.bpf.c.
 #include "events/bpf/programs/compat.h"
 #include "events/bpf/programs/credentials.h"
 
@@ -6,7 +6,7 @@ RING(process_ring);
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs* registers, long number) {
-  return is_compat() && credentials_call(number) != WIRE_CALLS ? credentials_begin() : 0;
+  return changes_credentials(compat_call(number)) ? credentials_begin() : 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

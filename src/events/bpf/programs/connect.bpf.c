@@ -1,5 +1,6 @@
 // Connects over the network that end before the first packet: no route, no address, not allowed. The others are told by
 // inet_sock_set_state.bpf.c. Calls of 32-bit programs do not come by here.
+#include "events/bpf/programs/registers.h"
 #include "events/bpf/programs/sockets.h"
 
 RING(network_ring);
@@ -20,24 +21,17 @@ SEC("tracepoint/syscalls/sys_exit_connect")
 int sys_exit_connect(const struct syscall_exit* context) {
   const __s64 error = -context->result;
   if (error != EPERM && error != EACCES && error != EADDRNOTAVAIL && error != ENETUNREACH) return 0;
-  struct task_struct* const task = bpf_get_current_task_btf();
-  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(task);
+  struct task_struct* const task = (void*)bpf_get_current_task();
+  const struct pt_regs* const registers = registers_here();
+  const void* const at = (const void*)REGISTER(registers, si);
   struct address address = {};
-  if (bpf_probe_read_user(&address, sizeof(address), (const void*)BPF_CORE_READ(registers, si)) &&
-      bpf_probe_read_user(&address, 8, (const void*)BPF_CORE_READ(registers, si)))
-    return 0;
+  if (bpf_probe_read_user(&address, sizeof(address), at) && bpf_probe_read_user(&address, 8, at)) return 0;
   if (address.family != AF_INET && address.family != AF_INET6) return 0;
-  struct sock* const sock = sock_of(task, BPF_CORE_READ(registers, di));
-  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_CONNECT);
-  if (!counts) return 0;
-  counts->seen++;
-  if (is_ours(task)) {
-    counts->filtered++;
-    return 0;
-  }
+  struct sock* const sock = sock_of(task, REGISTER(registers, di));
   struct wire_socket record;
   begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_CONNECT);
-  if (is_filtered(&record.event, counts)) return 0;
+  struct wire_counters* const counts = wanted_by(&record.event);
+  if (!counts) return 0;
   record.action = WIRE_CONNECT;
   record.result = context->result;
   read_socket(&record, sock);

@@ -17,9 +17,11 @@ struct {
 } rights_before SEC(".maps");
 
 static __always_inline void read_rights(struct rights* rights) {
-  struct task_struct* const task = bpf_get_current_task_btf();
-  const struct cred* const cred = READ(task, cred);
-  ids_of(&rights->ids, cred);
+  const struct cred* const cred = CURRENT(cred);
+  if (is_current_known())
+    ids_of(&rights->ids, cred);
+  else
+    ids_of_number(&rights->ids, cred);
   bpf_core_read(&rights->capabilities, sizeof(rights->capabilities), &cred->cap_effective);
 }
 

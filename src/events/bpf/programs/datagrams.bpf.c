@@ -38,20 +38,10 @@ static __always_inline int told(struct bpf_sock_addr* context, __u16 action, boo
   const __u8 yes = 1;
   if (bpf_map_lookup_elem(&flows, &flow)) return 1;
   bpf_map_update_elem(&flows, &flow, &yes, BPF_ANY);
-  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_DATAGRAMS);
-  if (!counts) return 1;
-  counts->seen++;
-  struct task_struct* const task = (void*)bpf_get_current_task();
-  if (is_ours(task)) {
-    counts->filtered++;
-    return 1;
-  }
   struct wire_socket record = {};
-  begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_DATAGRAMS);
-  if (is_filtered(&record.event, counts)) return 1;
-  record.cookie = flow.cookie;
-  record.network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-  record.action = action;
+  begin_socket(&record, WIRE_SOCKET, WIRE_PROGRAM_DATAGRAMS, action, flow.cookie);
+  struct wire_counters* const counts = wanted_by(&record.event);
+  if (!counts) return 1;
   record.family = family;
   record.type = context->type;
   record.protocol = context->protocol;

@@ -14,7 +14,6 @@ struct {
 
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
-#define DNS_HEADER 12
 
 // An answer may come in while a question on its way out is being counted on the same processor.
 static __always_inline void count(__u64* counter) { __sync_fetch_and_add(counter, 1); }
@@ -28,6 +27,18 @@ static __always_inline __u64 group_here(__u64 cookie, bool answer) {
   const __u64 group = group_of((void*)bpf_get_current_task()).id;
   bpf_map_update_elem(&asking, &cookie, &group, BPF_ANY);
   return group;
+}
+
+struct header {  // RFC 1035, 4.1.1
+  __be16 id, flags, questions, answers, authorities, additional;
+};
+
+// Over TCP a message has its length before it, which may have come in a segment of its own. What has it is not taken
+// for a message: where the count of questions would be are its flags, 1 of which no question or answer has alone.
+static __always_inline bool begins_here(struct __sk_buff* packet, __u32 at, bool answer) {
+  struct header header;
+  if (bpf_skb_load_bytes(packet, at, &header, sizeof(header))) return false;
+  return header.questions == bpf_htons(1) && bpf_ntohs(header.flags) >> 15 == answer;
 }
 
 static __always_inline int told(struct __sk_buff* packet, bool answer) {
@@ -47,9 +58,10 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
   } else {
     __u8 words;
     if (bpf_skb_load_bytes(packet, at + 12, &words, 1)) return 1;
-    at += (words >> 4) * 4 + 2;  // a message over TCP has its length before it
+    at += (words >> 4) * 4;
+    if (!begins_here(packet, at, answer)) at += sizeof(__be16);
   }
-  if (packet->len < at + DNS_HEADER) return 1;
+  if (packet->len < at + sizeof(struct header)) return 1;
   struct wire_counters* const counts = counters_of(WIRE_PROGRAM_DNS);
   if (!counts) return 1;
   // What is counted is questions.
@@ -95,7 +107,7 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
   __u64 size = record->size;
   if (size > WIRE_DNS_MOST) size = WIRE_DNS_MOST;
   barrier_var(size);
-  bool read = size >= DNS_HEADER;
+  bool read = size >= sizeof(struct header);
   if (read) {
     barrier_var(size);
     read = size <= WIRE_DNS_MOST && !bpf_skb_load_bytes(packet, at, record->message, size);

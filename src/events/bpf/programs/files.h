@@ -3,6 +3,9 @@
 
 #include "events/bpf/programs/types.h"
 
+#define FMODE_WRITE 2U
+#define O_ACCMODE 3
+
 // What is open as `descriptor`, which the task has; NULL: nothing that can be read.
 static __always_inline struct file* file_of(struct task_struct* task, __s32 descriptor) {
   struct file* file = NULL;

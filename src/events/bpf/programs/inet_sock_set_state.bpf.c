@@ -42,9 +42,12 @@ struct {
   __type(value, struct doer);
 } listeners SEC(".maps");
 
+// There where programs of tracing may ask for a cookie, from 5.12 on.
+typedef __u64 (*btf_bpf_get_socket_ptr_cookie)(struct sock*);
+
 // Makes the socket's cookie, so that every later event has it.
-static __always_inline __u64 cookie_of(struct sock* sock) {
-  return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_socket_cookie) ? bpf_get_socket_cookie(sock) : 0;
+static __always_inline void make_cookie(struct sock* sock) {
+  if (bpf_core_type_exists(btf_bpf_get_socket_ptr_cookie)) bpf_get_socket_cookie(sock);
 }
 
 static __always_inline struct place place_of(struct sock* sock) {
@@ -95,7 +98,7 @@ static __always_inline int asked(struct sock* sock) {
   const __u64 key = (__u64)(void*)sock;
   struct doer who;
   begin_doer(&who);
-  cookie_of(sock);
+  make_cookie(sock);
   bpf_map_update_elem(&connecting, &key, &who, BPF_ANY);
   return 0;
 }
@@ -115,14 +118,14 @@ static __always_inline int listens(struct sock* sock) {
   begin_doer(&who);
   const struct place place = place_of(sock);
   bpf_map_update_elem(&listeners, &place, &who, BPF_ANY);
-  cookie_of(sock);
+  make_cookie(sock);
   return tell(&who, sock, WIRE_LISTEN, 0);
 }
 
 static __always_inline int arrived(struct sock* sock) {
   const __u64 key = (__u64)(void*)sock;
   const __u8 yes = 1;
-  cookie_of(sock);
+  make_cookie(sock);
   bpf_map_update_elem(&inbound, &key, &yes, BPF_ANY);
   return 0;
 }

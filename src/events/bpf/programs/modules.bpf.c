@@ -4,25 +4,18 @@
 
 RING(security_ring);
 
-// Which of the calls about modules the current task is in; WIRE_CALLS: none. x86, from 5.15 on.
+// Which of the calls about modules the current task is in; WIRE_CALLS: none. x86.
 static __always_inline __u32 current_call(struct call* call) {
-  if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) return WIRE_CALLS;
-  const struct pt_regs* const registers = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
-  call->compat = is_compat();
-  call->arguments[0] = call->compat ? (__u32)registers->bx : registers->di;
-  call->arguments[1] = call->compat ? (__u32)registers->cx : registers->si;
-  call->arguments[2] = registers->dx;
-  if (call->compat) return module_call(registers->orig_ax);
-  switch (registers->orig_ax) {
-    case 175:
-      return WIRE_CALL_INIT_MODULE;
-    case 176:
-      return WIRE_CALL_DELETE_MODULE;
-    case 313:
-      return WIRE_CALL_FINIT_MODULE;
-    default:
-      return WIRE_CALLS;
-  }
+  const struct pt_regs* const registers = registers_here();
+  const __u64 number = number_here();
+  call->way = way_here();
+  const bool i386 = call->way == WIRE_COMPAT;
+  call->arguments[0] = i386 ? (__u32)REGISTER(registers, bx) : REGISTER(registers, di);
+  call->arguments[1] = i386 ? (__u32)REGISTER(registers, cx) : REGISTER(registers, si);
+  call->arguments[2] = REGISTER(registers, dx);
+  // x32's numbers of these are those of others.
+  const __u32 name = i386 ? i386_call(number) : x32_call(call->way == WIRE_X32 ? number & ~X32_BIT : number);
+  return is_about_modules(name) ? name : WIRE_CALLS;
 }
 
 static __always_inline int told(struct module* module, bool gone) {

@@ -1,8 +1,7 @@
 // Files below watched paths that are opened for writing, by the ends of calls, for kernels that refuse opens.bpf.c:
 // opens of 32-bit programs and of io_uring do not come by here.
 #include "events/bpf/programs/opens.h"
-
-#define O_ACCMODE 3
+#include "events/bpf/programs/registers.h"
 
 static __always_inline int opened(const struct syscall_exit* context) {
   if (context->result < 0) return 0;
@@ -12,15 +11,17 @@ static __always_inline int opened(const struct syscall_exit* context) {
   return opened_for_writing(file, WIRE_PROGRAM_OPEN_CALL);
 }
 
-static __always_inline const struct pt_regs* registers(void) {
-  return (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
+SEC("tracepoint/syscalls/sys_exit_open")
+int sys_exit_open(const struct syscall_exit* context) {
+  const struct pt_regs* const registers = registers_here();
+  return REGISTER(registers, si) & O_ACCMODE ? opened(context) : 0;
 }
 
-SEC("tracepoint/syscalls/sys_exit_open")
-int sys_exit_open(const struct syscall_exit* context) { return registers()->si & O_ACCMODE ? opened(context) : 0; }
-
 SEC("tracepoint/syscalls/sys_exit_openat")
-int sys_exit_openat(const struct syscall_exit* context) { return registers()->dx & O_ACCMODE ? opened(context) : 0; }
+int sys_exit_openat(const struct syscall_exit* context) {
+  const struct pt_regs* const registers = registers_here();
+  return REGISTER(registers, dx) & O_ACCMODE ? opened(context) : 0;
+}
 
 SEC("tracepoint/syscalls/sys_exit_creat")
 int sys_exit_creat(const struct syscall_exit* context) { return opened(context); }

@@ -4,7 +4,6 @@
 #include "events/bpf/programs/actor.h"
 #include "events/bpf/programs/files.h"
 
-#define FMODE_WRITE 2U
 #define S_IFMT 0170000
 #define S_IFREG 0100000
 

@@ -5,6 +5,7 @@
 #define TEXT_LIMIT 57344U
 #define TEXT_LAST WIRE_TEXT_MOST
 
+#include "events/bpf/programs/registers.h"
 #include "events/bpf/programs/texts.h"
 
 RING(process_ring);
@@ -78,8 +79,6 @@ static __always_inline void read_namespaces(struct wire_exec* exec, struct task_
   exec->pid_namespace = BPF_CORE_READ((struct upid*)innermost, ns, ns.inum);
 }
 
-#define TS_COMPAT 2U
-
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(sched_process_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
   struct wire_counters* const counts = counters_of(WIRE_PROGRAM_EXEC);
@@ -95,8 +94,7 @@ int BPF_PROG(sched_process_exec, struct task_struct* task, int old_pid, struct l
   begin(&exec->event, WIRE_EXEC, WIRE_PROGRAM_EXEC, task);
   scratch->at = 0;
 
-  if (bpf_core_field_exists(task->thread_info.status) && READ(task, thread_info.status) & TS_COMPAT)
-    exec->event.flags |= WIRE_COMPAT;
+  exec->event.flags |= way_here();
   struct linux_binprm___5_9* const newer = (void*)bprm;
   if (bpf_core_field_exists(newer->fdpath) && BPF_CORE_READ(newer, fdpath)) exec->event.flags |= WIRE_EXECVEAT;
   exec->arguments = READ(bprm, argc);

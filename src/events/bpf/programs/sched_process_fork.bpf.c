@@ -1,14 +1,7 @@
 // A process begins. Its threads are no processes.
-#include "events/bpf/programs/actor.h"
+#include "events/bpf/programs/registers.h"
 
 RING(process_ring);
-
-// The number of the system call that the task is in: x86 only, and from 5.15.
-static __always_inline int call_of(struct task_struct* task) {
-  if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) return -1;
-  const struct pt_regs* registers = (void*)bpf_task_pt_regs(task);
-  return bpf_core_field_exists(registers->orig_ax) ? BPF_CORE_READ(registers, orig_ax) : -1;
-}
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(sched_process_fork, struct task_struct* task, struct task_struct* child) {
@@ -18,10 +11,11 @@ int BPF_PROG(sched_process_fork, struct task_struct* task, struct task_struct* c
   counts->seen++;
   struct wire_fork record;
   begin(&record.event, WIRE_FORK, WIRE_PROGRAM_FORK, task);
-  if (task->thread_info.status & 2) record.event.flags |= WIRE_COMPAT;
+  record.event.flags |= way_here();
   key_of(&record.parent, child->real_parent);
   key_of(&record.child, child);
-  record.call = call_of(task);
+  const __u64 number = number_here();
+  record.call = is_x32(number) ? number & ~X32_BIT : number;
   record.reserved = 0;
   SEND(process_ring, counts, record);
   return 0;

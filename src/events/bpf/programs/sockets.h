@@ -1,4 +1,4 @@
-// What a struct sock says of itself.
+// What processes do with sockets.
 #pragma once
 
 #include "events/bpf/programs/actor.h"
@@ -9,6 +9,28 @@
 static __always_inline bool is_ours(struct task_struct* task) {
   const struct wire_settings* const wanted = our_settings();
   return wanted && wanted->self == (__u32)BPF_CORE_READ(task, tgid);
+}
+
+// The counters of the program that tells an event of the current task; NULL: it is not to be told, and counted.
+static __always_inline struct wire_counters* wanted_by(const struct wire_event* event) {
+  struct wire_counters* const counts = counters_of(event->program);
+  if (!counts) return NULL;
+  counts->seen++;
+  if (is_ours((void*)bpf_get_current_task())) {
+    counts->filtered++;
+    return NULL;
+  }
+  return is_filtered(event, counts) ? NULL : counts;
+}
+
+// What a program of the control group knows of the current task and of its socket.
+static __always_inline void begin_socket(struct wire_socket* record, __u16 kind, __u16 program, __u16 action,
+                                         __u64 cookie) {
+  begin_current(&record->event, kind, program);
+  struct task_struct* const task = (void*)bpf_get_current_task();
+  record->network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+  record->action = action;
+  record->cookie = cookie;
 }
 
 // The socket that a descriptor of the task is.

@@ -68,8 +68,15 @@ struct upid {
   int nr;
   struct pid_namespace* ns;
 };
+struct hlist_node {
+  struct hlist_node* next;
+};
+struct hlist_head {
+  struct hlist_node* first;
+};
 struct pid {
   unsigned int level;
+  struct hlist_head tasks[1];  // by PIDTYPE_PID first
   struct upid numbers[1];
 };
 
@@ -140,6 +147,10 @@ struct file {
   struct inode* f_inode;
   unsigned int f_mode;
   void* private_data;
+};
+struct proc_inode {
+  struct pid* pid;
+  struct inode vfs_inode;
 };
 struct fdtable {
   unsigned int max_fds;
@@ -241,6 +252,7 @@ struct list_head {
 };
 struct task_struct {
   struct thread_info thread_info;
+  void* stack;
   struct sched_entity se;
   struct mm_struct* mm;
   int exit_code;
@@ -248,6 +260,7 @@ struct task_struct {
   struct task_struct* real_parent;
   struct task_struct* group_leader;
   struct pid* thread_pid;
+  struct hlist_node pid_links[1];
   __u64 start_boottime;
   const struct cred* cred;
   char comm[16];
@@ -258,6 +271,7 @@ struct task_struct {
   kuid_t loginuid;
   unsigned int sessionid;
   struct css_set* cgroups;
+  unsigned int kasan_depth;
   struct list_head ptraced;  // those that it traces, the newest first
   struct list_head ptrace_entry;
 };

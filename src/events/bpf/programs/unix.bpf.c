@@ -44,16 +44,8 @@ static __always_inline __u32 thread_here(void) {
 }
 
 static __always_inline void tell(const struct wire_unix* record) {
-  struct wire_counters* const counts = counters_of(WIRE_PROGRAM_UNIX);
-  if (!counts) return;
-  counts->seen++;
-  struct task_struct* const task = (void*)bpf_get_current_task();
-  if (is_ours(task)) {
-    counts->filtered++;
-    return;
-  }
-  if (is_filtered(&record->socket.event, counts)) return;
-  give(&network_ring, counts, record, sizeof(*record), 0);
+  struct wire_counters* const counts = wanted_by(&record->socket.event);
+  if (counts) give(&network_ring, counts, record, sizeof(*record), 0);
 }
 
 SEC("tracepoint/syscalls/sys_enter_connect")
@@ -67,13 +59,9 @@ int sys_enter_connect(const struct syscall_enter* context) {
 SEC("cgroup/connect_unix")
 int connect_unix(struct bpf_sock_addr* context) {
   struct bpf_sock_addr_kern* const kernels = bpf_cast_to_kern_ctx(context);
-  struct task_struct* const task = (void*)bpf_get_current_task();
   const __u32 thread = thread_here();
   struct wire_unix record = {};
-  begin_current(&record.socket.event, WIRE_UNIX, WIRE_PROGRAM_UNIX);
-  record.socket.cookie = bpf_get_socket_cookie(context);
-  record.socket.network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-  record.socket.action = WIRE_CONNECT;
+  begin_socket(&record.socket, WIRE_UNIX, WIRE_PROGRAM_UNIX, WIRE_CONNECT, bpf_get_socket_cookie(context));
   record.socket.family = AF_UNIX;
   record.socket.type = context->type;
   record.descriptor = -1;

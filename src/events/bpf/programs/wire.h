@@ -31,6 +31,8 @@ enum wire_program {
   WIRE_PROGRAM_MODULE_CALL,
   WIRE_PROGRAM_OPEN,
   WIRE_PROGRAM_OPEN_CALL,
+  WIRE_PROGRAM_MEMORY_OPEN,
+  WIRE_PROGRAM_MEMORY_OPEN_CALL,
   WIRE_PROGRAMS
 };
 
@@ -162,7 +164,8 @@ struct wire_event {
 #define WIRE_MEMFD 0x10U
 #define WIRE_UPPER 0x20U
 #define WIRE_EXECVEAT 0x40U
-#define WIRE_COMPAT 0x80U  // the image is a 32-bit one
+#define WIRE_COMPAT 0x80U  // a call of 32-bit programs, or the image is one
+#define WIRE_X32 0x100U    // the same of x32
 #define WIRE_CWD_CUT 0x200U
 #define WIRE_SCRIPT 0x400U  // the file name is that of a script, the path its interpreter's
 
@@ -282,6 +285,7 @@ enum wire_call_name {
   WIRE_CALL_PTRACE,
   WIRE_CALL_VM_READ,
   WIRE_CALL_VM_WRITE,
+  WIRE_CALL_PROC_MEM,
   WIRE_CALL_BPF,
   WIRE_CALL_UNSHARE,
   WIRE_CALL_SETNS,
