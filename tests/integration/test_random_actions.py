@@ -53,11 +53,18 @@ def folder():
 class Truth:
     """What the actor did, by its numbers."""
 
-    def __init__(self, folder, kind, count, first=0, actors=1, under=()):
+    def __init__(self, folder, kind, count, first=0, actors=1, under=(), before_the_end=None):
+        """`before_the_end`: of files, what is done before the actors go."""
         record = folder / f"record-{kind}-{first}"
         each = count // actors
-        running = [subprocess.Popen([*under, folder / "witness", str(SEED), str(first + i * each), str(each), kind, folder, record])
-                   for i in range(actors)]
+        pipe = subprocess.PIPE if before_the_end else None
+        running = [subprocess.Popen([*under, folder / "witness", str(SEED), str(first + i * each), str(each), kind, folder, record],
+                                    stdin=pipe, stdout=pipe) for i in range(actors)]
+        if before_the_end:
+            assert [actor.stdout.readline() for actor in running] == [b"\n"] * actors
+            before_the_end()
+            for actor in running:
+                actor.stdin.close()
         assert [actor.wait(200) for actor in running] == [0] * actors
         self.actions, self.witnesses = {}, {}
         for line in record.read_text(errors="surrogateescape").splitlines():
@@ -636,11 +643,15 @@ def test_files(folder):
         fanotify = stack.enter_context(EventDriver("fanotify", "--kinds=file", watch))
         inotify = stack.enter_context(EventDriver("inotify", "--kinds=file", watch))
         audit = stack.enter_context(EventDriver("audit", "--kinds=process_file", watch))
-        truth = Truth(folder, "file", 1000)
-        (folder / "watched/1000000").touch()
-        (folder / "watched/1000000").unlink()
-        counts = {name: heard(driver, lambda event: event["path"] == f"{folder}/watched/1000000")
-                  for name, driver in (("fanotify", fanotify), ("inotify", inotify), ("audit", audit))}
+        counts = {}
+
+        def wait_for_all():
+            (folder / "watched/1000000").touch()
+            (folder / "watched/1000000").unlink()
+            for name, driver in (("fanotify", fanotify), ("inotify", inotify), ("audit", audit)):
+                counts[name] = heard(driver, lambda event: event["path"] == f"{folder}/watched/1000000")
+
+        truth = Truth(folder, "file", 1000, before_the_end=wait_for_all)
     files_by_watch(fanotify, truth, "fanotify", folder).settle(counts["fanotify"])
     files_by_watch(inotify, truth, "inotify", folder).settle(counts["inotify"])
     files_by_audit(audit, truth, folder).settle(counts["audit"])
