@@ -83,6 +83,11 @@ class TableBuilder {
     add(name, deduced_type<Value>(), Accessor::of<Handle>(accessor), help, options);
     return std::move(*this);
   }
+  // Columns that several tables have: `add` appends them.
+  template <class Add>
+  TableBuilder&& columns(const Add& add) && {
+    return add(std::move(*this));
+  }
   // Another, hidden name for a column.
   TableBuilder&& column_alias(std::string_view alias, std::string_view target) && {
     Column column = *table_.column(target);

@@ -3,7 +3,8 @@
 
 #include <string_view>
 
-#include "events/kinds/process_event.h"
+#include "events/kinds/actor.h"
+#include "events/kinds/file_state.h"
 
 namespace osprey::events {
 

@@ -1,26 +1,26 @@
-// FileState of what statx(2) told.
+// FileState: what an event tells of a file.
 #pragma once
 
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <cstdint>
+#include <optional>
 
-#include "events/kinds/process_event.h"
+struct statx;
 
 namespace osprey::events {
 
-// `facts` has STATX_BASIC_STATS.
-inline FileState file_state_of(const struct statx& facts) noexcept {
-  FileState state;
-  state.mode = facts.stx_mode;
-  state.uid = facts.stx_uid;
-  state.gid = facts.stx_gid;
-  state.size = static_cast<std::int64_t>(facts.stx_size);
-  state.atime = facts.stx_atime.tv_sec;
-  state.mtime = facts.stx_mtime.tv_sec;
-  state.ctime = facts.stx_ctime.tv_sec;
-  state.inode = facts.stx_ino;
-  state.device = makedev(facts.stx_dev_major, facts.stx_dev_minor);
-  return state;
-}
+// A file as it was when the event happened: device and inode say which, times are Unix seconds.
+struct FileState {
+  std::optional<std::uint32_t> mode, uid, gid;
+  std::optional<std::int64_t> size, atime, mtime, ctime;
+  std::optional<std::uint64_t> inode, device;  // device: makedev(3)
+
+  template <class Archive>
+  void fields(Archive& field) {
+    field(mode)(uid)(gid)(size)(atime)(mtime)(ctime)(inode)(device);
+  }
+};
+
+// What statx(2) told; `facts` has STATX_BASIC_STATS.
+FileState file_state_of(const struct statx& facts) noexcept;
 
 }  // namespace osprey::events

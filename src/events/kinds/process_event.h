@@ -5,20 +5,9 @@
 #include <vector>
 
 #include "events/kinds/actor.h"
+#include "events/kinds/file_state.h"
 
 namespace osprey::events {
-
-// A file as it was when the event happened: device and inode say which, times are Unix seconds.
-struct FileState {
-  std::optional<std::uint32_t> mode, uid, gid;
-  std::optional<std::int64_t> size, atime, mtime, ctime;
-  std::optional<std::uint64_t> inode, device;  // device: makedev(3)
-
-  template <class Archive>
-  void fields(Archive& field) {
-    field(mode)(uid)(gid)(size)(atime)(mtime)(ctime)(inode)(device);
-  }
-};
 
 // One of the descriptors 0, 1, 2 at an exec.
 struct StandardStream {

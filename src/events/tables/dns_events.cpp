@@ -13,33 +13,24 @@ std::optional<std::uint64_t> latency(const Row& row) {
 }  // namespace
 
 Table dns_events() {
-  return with_attribution(
-             with_time(event_table<DnsEvent>("dns_events", "Names that processes asked for, and what they were told."))
-                 .column("pid", row::pid, "Process id.")
-                 .column("uid", row::uid, "User id.")
-                 .column("path", row::path, "Executable.")
-                 .column(
-                     "query", [](const Row& row) { return row.event.query; }, "The name.")
-                 .column(
-                     "type", [](const Row& row) { return row.event.type; }, "Type of record: A, AAAA, TXT…")
-                 .column(
-                     "server_address", [](const Row& row) { return row.event.server_address; }, "Who was asked.")
-                 .column(
-                     "server_port", [](const Row& row) { return row.event.server_port; }, "On which port.")
-                 .column(
-                     "local_port", [](const Row& row) { return row.event.local_port; }, "From which port.")
-                 .column(
-                     "protocol", [](const Row& row) { return row.event.protocol; }, "udp or tcp.")
-                 .column(
-                     "response_code", [](const Row& row) { return row.event.response_code; },
-                     "NOERROR, NXDOMAIN…; empty where only the question was seen.")
-                 .column(
-                     "answers", [](const Row& row) { return json_of(row.event.answers); },
-                     "What it was told, as a JSON array.")
-                 .column(
-                     "ttl", [](const Row& row) { return row.event.ttl; },
-                     "Seconds that the answers hold, the least of them.")
-                 .column("latency_us", latency, "Microseconds from question to answer."))
+  return event_table<DnsEvent>("dns_events", "Names that processes asked for, and what they were told.")
+      .columns(columns::when)
+      .column("pid", row::pid, "Process id.")
+      .column("uid", row::uid, "User id.")
+      .column("path", row::path, "Executable.")
+      .column("query", row::field<&DnsEvent::query>, "The name.")
+      .column("type", row::field<&DnsEvent::type>, "Type of record: A, AAAA, TXT…")
+      .column("server_address", row::field<&DnsEvent::server_address>, "Who was asked.")
+      .column("server_port", row::field<&DnsEvent::server_port>, "On which port.")
+      .column("local_port", row::field<&DnsEvent::local_port>, "From which port.")
+      .column("protocol", row::field<&DnsEvent::protocol>, "udp or tcp.")
+      .column("response_code", row::field<&DnsEvent::response_code>,
+              "NOERROR, NXDOMAIN…; empty where only the question was seen.")
+      .column(
+          "answers", [](const Row& row) { return json_of(row.event.answers); }, "What it was told, as a JSON array.")
+      .column("ttl", row::field<&DnsEvent::ttl>, "Seconds that the answers hold, the least of them.")
+      .column("latency_us", latency, "Microseconds from question to answer.")
+      .columns(columns::attribution)
       .example("SELECT path, query, answers FROM dns_events WHERE response_code = 'NXDOMAIN'")
       .note("What goes over TLS or HTTPS is not seen: the connection is, in socket_events.");
 }

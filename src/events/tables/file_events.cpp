@@ -13,10 +13,8 @@ bool is_osquerys(const FileEvent& event) { return event.action != FileAction::op
 Table file_events() {
   return event_table<FileEvent, is_osquerys>("file_events",
                                              "What happened to files below the paths that file_paths names.")
-      .column(
-          "target_path", TEXT, [](const Row& row) { return row.event.path; }, "Path of the file.")
-      .column(
-          "category", TEXT, [](const Row& row) { return row.event.category; }, "Category of file_paths that has it.")
+      .column("target_path", TEXT, row::field<&FileEvent::path>, "Path of the file.")
+      .column("category", TEXT, row::field<&FileEvent::category>, "Category of file_paths that has it.")
       .column("action", TEXT, file_row::action, file_row::kActionHelp)
       .column(
           "transaction_id", BIGINT, [](const Row& row) { return static_cast<std::int64_t>(row.event.transaction); },
@@ -35,21 +33,17 @@ Table file_events() {
       .column(
           "ctime", BIGINT, [](const Row& row) { return row.event.file.ctime; },
           "When its attributes changed last, in Unix seconds.")
-      .column(
-          "md5", TEXT, [](const Row& row) { return row.event.md5; }, "MD5 of the content.", NOCASE)
-      .column(
-          "sha1", TEXT, [](const Row& row) { return row.event.sha1; }, "SHA-1 of the content.", NOCASE)
-      .column("sha256", TEXT, file_row::sha256, "SHA-256 of the content.", NOCASE)
-      .column("hashed", INTEGER, file_row::hashed, "1 if it was read for its digests, 0 if not, -1 if that failed.")
+      .column("md5", TEXT, row::field<&FileEvent::md5>, "MD5 of the content.", NOCASE)
+      .column("sha1", TEXT, row::field<&FileEvent::sha1>, "SHA-1 of the content.", NOCASE)
+      .column("sha256", TEXT, row::field<&FileEvent::sha256>, "SHA-256 of the content.", NOCASE)
+      .column("hashed", INTEGER, row::field<&FileEvent::hashed>,
+              "1 if it was read for its digests, 0 if not, -1 if that failed.")
       .column("time", BIGINT, &Row::time, "When it happened, in Unix seconds.", ADDITIONAL)
       .column("eid", TEXT, &Row::eid, "Number of the event in its table.", HIDDEN)
-      .column("pid", BIGINT, file_row::pid, "Process that did it; empty where the source does not tell.", HIDDEN)
+      .column("pid", BIGINT, row::known_pid, "Process that did it; empty where the source does not tell.", HIDDEN)
       .column("exe", TEXT, row::path, "Its executable.", HIDDEN)
-      .column("container_id", TEXT, row::container_id, "Its container.", HIDDEN)
-      .column("container_name", TEXT, row::container_name, "Name of the container, as its engine has it.", HIDDEN)
-      .column("container_image", TEXT, row::container_image, "Image of the container, likewise.", HIDDEN)
-      .column(
-          "sha512", TEXT, [](const Row& row) { return row.event.sha512; }, "SHA-512 of the content.", HIDDEN)
+      .columns(columns::container)
+      .column("sha512", TEXT, row::field<&FileEvent::sha512>, "SHA-512 of the content.", HIDDEN)
       .example("SELECT target_path, action, sha256 FROM file_events WHERE category = 'etc'")
       .note("GAP rows say that events were lost; what changed meanwhile is told as far as it can be seen.");
 }

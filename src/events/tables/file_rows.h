@@ -20,15 +20,9 @@ inline constexpr auto action = [](const EventRow<FileEvent>& row) { return actio
 inline constexpr auto mode = [](const EventRow<FileEvent>& row) { return mode_text(row.event.file); };
 inline constexpr auto size = [](const EventRow<FileEvent>& row) { return row.event.file.size; };
 inline constexpr auto mtime = [](const EventRow<FileEvent>& row) { return row.event.file.mtime; };
-inline constexpr auto sha256 = [](const EventRow<FileEvent>& row) { return row.event.sha256; };
-inline constexpr auto hashed = [](const EventRow<FileEvent>& row) { return row.event.hashed; };
 inline constexpr auto inode = [](const EventRow<FileEvent>& row) -> std::optional<std::int64_t> {
   if (!row.event.file.inode) return std::nullopt;
   return static_cast<std::int64_t>(*row.event.file.inode);
-};
-inline constexpr auto pid = [](const EventRow<FileEvent>& row) -> std::optional<std::int64_t> {
-  if (row.event.actor.process.pid == 0) return std::nullopt;
-  return row.event.actor.process.pid;
 };
 
 }  // namespace osprey::events::tables::file_row

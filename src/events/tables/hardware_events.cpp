@@ -5,25 +5,20 @@ namespace {
 
 using Row = EventRow<HardwareEvent>;
 
-template <std::string_view HardwareEvent::* field>
-std::string_view text(const Row& row) {
-  return row.event.*field;
-}
-
 }  // namespace
 
 Table hardware_events() {
   return event_table<HardwareEvent>("hardware_events", "Devices that came, went and changed.")
-      .column("action", TEXT, text<&HardwareEvent::action>, "add, remove, change, bind…")
-      .column("path", TEXT, text<&HardwareEvent::path>, "Its node below /dev.")
-      .column("type", TEXT, text<&HardwareEvent::type>, "Kind of device: disk, partition, usb_device…")
-      .column("driver", TEXT, text<&HardwareEvent::driver>, "Driver that has it.")
-      .column("vendor", TEXT, text<&HardwareEvent::vendor>, "Name of the vendor.")
-      .column("vendor_id", TEXT, text<&HardwareEvent::vendor_id>, "Number of the vendor, in hexadecimal.", NOCASE)
-      .column("model", TEXT, text<&HardwareEvent::model>, "Name of the model.")
-      .column("model_id", TEXT, text<&HardwareEvent::model_id>, "Number of the model, in hexadecimal.", NOCASE)
-      .column("serial", TEXT, text<&HardwareEvent::serial>, "Serial number.")
-      .column("revision", TEXT, text<&HardwareEvent::revision>, "Revision.")
+      .column("action", TEXT, row::field<&HardwareEvent::action>, "add, remove, change, bind…")
+      .column("path", TEXT, row::field<&HardwareEvent::path>, "Its node below /dev.")
+      .column("type", TEXT, row::field<&HardwareEvent::type>, "Kind of device: disk, partition, usb_device…")
+      .column("driver", TEXT, row::field<&HardwareEvent::driver>, "Driver that has it.")
+      .column("vendor", TEXT, row::field<&HardwareEvent::vendor>, "Name of the vendor.")
+      .column("vendor_id", TEXT, row::field<&HardwareEvent::vendor_id>, "Number of the vendor, in hexadecimal.", NOCASE)
+      .column("model", TEXT, row::field<&HardwareEvent::model>, "Name of the model.")
+      .column("model_id", TEXT, row::field<&HardwareEvent::model_id>, "Number of the model, in hexadecimal.", NOCASE)
+      .column("serial", TEXT, row::field<&HardwareEvent::serial>, "Serial number.")
+      .column("revision", TEXT, row::field<&HardwareEvent::revision>, "Revision.")
       .column("time", BIGINT, &Row::time, "When it happened, in Unix seconds.", ADDITIONAL)
       .column("eid", TEXT, &Row::eid, "Number of the event.", HIDDEN)
       .example("SELECT action, path, vendor, model, serial FROM hardware_events WHERE type = 'usb_device'")

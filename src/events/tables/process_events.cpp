@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "events/tables/table.h"
+#include "events/tables/process_columns.h"
 
 namespace osprey::events::tables {
 namespace {
@@ -24,6 +24,14 @@ std::string cmdline(const Row& row) {
   return row.event.arguments.empty() ? std::string(row.event.actor.cmdline) : joined(row.event.arguments);
 }
 
+// "socket 10.0.0.1:443", "pipe"; empty where nobody knew.
+template <std::size_t descriptor>
+std::string stream(const Row& row) {
+  if (descriptor >= row.event.streams.size()) return {};
+  const auto& stream = row.event.streams[descriptor];
+  return stream.peer.empty() ? std::string(stream.kind) : fmt::format("{} {}", stream.kind, stream.peer);
+}
+
 std::string_view overflows(const Row& row) { return row.event.arguments_truncated ? "cmdline" : ""; }
 
 }  // namespace
@@ -36,22 +44,18 @@ Table process_events() {
       .column("path", TEXT, row::path, "Executable.")
       .column("mode", TEXT, mode, "Its file mode, octal.")
       .column("cmdline", TEXT, cmdline, "Arguments, with a space between.")
-      .column(
-          "cmdline_size", BIGINT, [](const Row& row) { return row.event.arguments_size; },
-          "Bytes of the arguments, what was cut off included.", HIDDEN)
+      .column("cmdline_size", BIGINT, row::field<&ProcessEvent::arguments_size>,
+              "Bytes of the arguments, what was cut off included.", HIDDEN)
       .column(
           "env", TEXT, [](const Row& row) { return joined(row.event.environment); },
           "Environment variables that the configuration asks for.", HIDDEN)
       .column_alias("environment", "env")
-      .column(
-          "env_count", BIGINT, [](const Row& row) { return row.event.environment_count; },
-          "How many variables there are.", HIDDEN)
+      .column("env_count", BIGINT, row::field<&ProcessEvent::environment_count>, "How many variables there are.",
+              HIDDEN)
       .column_alias("environment_count", "env_count")
-      .column(
-          "env_size", BIGINT, [](const Row& row) { return row.event.environment_size; }, "Their bytes.", HIDDEN)
+      .column("env_size", BIGINT, row::field<&ProcessEvent::environment_size>, "Their bytes.", HIDDEN)
       .column_alias("environment_size", "env_size")
-      .column(
-          "cwd", TEXT, [](const Row& row) { return row.event.cwd; }, "Working directory.")
+      .columns(columns::working_directory)
       .column("auid", BIGINT, row::login_uid, "User that logged in; 4294967295 where nobody did.")
       .column("uid", BIGINT, row::uid, "User id.")
       .column("euid", BIGINT, row::euid, "Effective user id.")
@@ -78,9 +82,7 @@ Table process_events() {
       .column_alias("create_time", "btime")
       .column("overflows", TEXT, overflows, "Columns that were cut off.", HIDDEN)
       .column("parent", BIGINT, parent, "Pid of the parent.")
-      .column("time", BIGINT, &Row::time, "When it happened, in Unix seconds.", ADDITIONAL)
-      .column("uptime", BIGINT, row::uptime, "The same, in seconds since the machine was started.")
-      .column("eid", TEXT, &Row::eid, "Number of the event.", HIDDEN)
+      .columns(columns::when)
       .column(
           "fsuid", BIGINT, [](const Row& row) { return row.event.actor.ids.fsuid; }, "User id for file access.")
       .column(
@@ -89,36 +91,23 @@ Table process_events() {
           "fsgid", BIGINT, [](const Row& row) { return row.event.actor.ids.fsgid; }, "Group id for file access.")
       .column(
           "sgid", BIGINT, [](const Row& row) { return row.event.actor.ids.sgid; }, "Saved group id.")
-      .column(
-          "syscall", TEXT, [](const Row& row) { return row.event.syscall; },
-          "The system call: execve, execveat, fork, clone, kill…")
-      .column("container_id", row::container_id, "Container of the process.", HIDDEN)
-      .column("container_name", row::container_name, "Name of the container, as its engine has it.", HIDDEN)
-      .column("container_image", row::container_image, "Image of the container, likewise.", HIDDEN)
-      .column("unit", row::unit, "systemd unit of the process.", HIDDEN)
-      .column("ancestors", row::ancestors, "Pids from the parent to 1, as a JSON array.", HIDDEN)
-      .column(
-          "arch", [](const Row& row) { return row.event.arch; }, "Instruction set of the call: x86_64, i386…", HIDDEN)
-      .column(
-          "exe_state", [](const Row& row) { return row.event.executable_state; },
-          "deleted, memfd, upper (written in its container), or empty.", HIDDEN)
-      .column(
-          "args_truncated", [](const Row& row) { return row.event.arguments_truncated; },
-          "1 if the arguments were cut off.", HIDDEN)
-      .column(
-          "sha256", [](const Row& row) { return row.event.executable_sha256; },
-          "Of the executable, with --events_hash_executables; empty where it was gone or the budget was spent.", HIDDEN)
+      .column("syscall", TEXT, row::field<&ProcessEvent::syscall>,
+              "The system call: execve, execveat, fork, clone, kill…")
+      .columns(columns::container_and_unit)
+      .columns(columns::ancestors)
+      .columns(columns::arch)
+      .columns(columns::executable_state)
+      .column("sha256", row::field<&ProcessEvent::executable_sha256>,
+              "Of the executable, with --events_hash_executables; empty where it was gone or the budget was spent.",
+              HIDDEN)
       .column("source", row::origin, "Who said so: bpf, audit, connector.", HIDDEN)
-      .column("process_key", row::process_key, "The process, told from others with its pid: pid and start.", HIDDEN)
+      .columns(columns::process_key)
       .column(
           "target_pid", [](const Row& row) { return row.event.target.pid; }, "Of a signal: who was to get it.", HIDDEN)
-      .column(
-          "signal", [](const Row& row) { return row.event.signal; }, "The signal's number.", HIDDEN)
-      .column(
-          "stdin", [](const Row& row) { return stream_text(row.event, 0); },
-          "What standard input is: file, pipe, tty, or socket and who is at its other end.", HIDDEN)
-      .column(
-          "stdout", [](const Row& row) { return stream_text(row.event, 1); }, "The same of standard output.", HIDDEN)
+      .column("signal", row::field<&ProcessEvent::signal>, "The signal's number.", HIDDEN)
+      .column("stdin", stream<0>, "What standard input is: file, pipe, tty, or socket and who is at its other end.",
+              HIDDEN)
+      .column("stdout", stream<1>, "The same of standard output.", HIDDEN)
       .example("SELECT time, pid, path, cmdline FROM process_events WHERE time > unixepoch() - 600")
       .note("Rows are what the agent has kept. Calls that failed are in bpf_process_events.");
 }

@@ -82,14 +82,11 @@ Table seccomp_events() {
           [](const Row& row) { return static_cast<std::uint64_t>(row.event.actor.process.pid); }, "Process id.")
       .column("comm", TEXT, row::name, "Name of the process.")
       .column("exe", TEXT, row::path, "Executable.")
-      .column(
-          "sig", BIGINT, [](const Row& row) { return row.event.signal; }, "Signal that the process got.")
+      .column("sig", BIGINT, row::field<&SeccompEvent::signal>, "Signal that the process got.")
       .column("arch", TEXT, arch, "Architecture of the call: x86_64, i386…")
       .column("syscall", TEXT, syscall, "The system call.")
-      .column(
-          "compat", BIGINT, [](const Row& row) { return row.event.compat; }, "1 if it was made as a 32-bit one.")
-      .column(
-          "ip", TEXT, [](const Row& row) { return row.event.ip; }, "Where in the program it was made.")
+      .column("compat", BIGINT, row::field<&SeccompEvent::compat>, "1 if it was made as a 32-bit one.")
+      .column("ip", TEXT, row::field<&SeccompEvent::ip>, "Where in the program it was made.")
       .column("code", TEXT, code, "What the filter did: KILL_PROCESS, ERRNO, LOG…")
       .example("SELECT time, exe, syscall FROM seccomp_events WHERE code LIKE 'KILL%'");
 }

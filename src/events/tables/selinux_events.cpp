@@ -1,21 +1,12 @@
 #include "events/tables/table.h"
 
 namespace osprey::events::tables {
-namespace {
-
-using Row = EventRow<MacEvent>;
-
-}  // namespace
 
 Table selinux_events() {
   return event_table<MacEvent>("selinux_events", "What SELinux told the audit system.")
-      .column(
-          "type", TEXT, [](const Row& row) { return row.event.type; }, "Type of the record: AVC, MAC_STATUS…")
-      .column(
-          "message", TEXT, [](const Row& row) { return row.event.message; }, "The record as it stands.")
-      .column("time", BIGINT, &Row::time, "When it happened, in Unix seconds.", ADDITIONAL)
-      .column("uptime", BIGINT, row::uptime, "The same, in seconds since the machine was started.")
-      .column("eid", TEXT, &Row::eid, "Number of the event.", HIDDEN)
+      .column("type", TEXT, row::field<&MacEvent::type>, "Type of the record: AVC, MAC_STATUS…")
+      .column("message", TEXT, row::field<&MacEvent::message>, "The record as it stands.")
+      .columns(columns::when)
       .example("SELECT time, message FROM selinux_events WHERE type = 'AVC'");
 }
 

@@ -5,39 +5,29 @@ namespace {
 
 using Row = EventRow<SyslogEvent>;
 
-template <std::string_view SyslogEvent::* field>
-std::string_view text(const Row& row) {
-  return row.event.*field;
-}
-
-std::optional<std::int64_t> pid(const Row& row) {
-  const auto pid = row.event.actor.process.pid;
-  return pid > 0 ? std::optional(pid) : std::nullopt;
-}
-
 }  // namespace
 
 Table syslog_events() {
   return event_table<SyslogEvent>("syslog_events", "What programs told the system's log.")
       .alias("syslog")
       .column("time", BIGINT, &Row::time, "When it was received, in Unix seconds.", ADDITIONAL)
-      .column("datetime", TEXT, text<&SyslogEvent::datetime>, "Time that the message names.")
-      .column("host", TEXT, text<&SyslogEvent::host>, "Host that the message names.")
-      .column(
-          "severity", INTEGER, [](const Row& row) { return row.event.severity; }, "0, emergency, to 7, debug.")
-      .column("facility", TEXT, text<&SyslogEvent::facility>, "kern, user, auth, daemon…")
-      .column("tag", TEXT, text<&SyslogEvent::tag>, "Program, with its pid in brackets.")
-      .column("message", TEXT, text<&SyslogEvent::message>, "What it said.")
+      .column("datetime", TEXT, row::field<&SyslogEvent::datetime>, "Time that the message names.")
+      .column("host", TEXT, row::field<&SyslogEvent::host>, "Host that the message names.")
+      .column("severity", INTEGER, row::field<&SyslogEvent::severity>, "0, emergency, to 7, debug.")
+      .column("facility", TEXT, row::field<&SyslogEvent::facility>, "kern, user, auth, daemon…")
+      .column("tag", TEXT, row::field<&SyslogEvent::tag>, "Program, with its pid in brackets.")
+      .column("message", TEXT, row::field<&SyslogEvent::message>, "What it said.")
       .column("eid", TEXT, &Row::eid, "Number of the event.", HIDDEN)
-      .column("source", TEXT, text<&SyslogEvent::source>, "pipe, journal or socket.", HIDDEN)
-      .column("pid", BIGINT, pid, "The sender, as the kernel knows it; NULL from the pipe.", HIDDEN)
+      .column("source", TEXT, row::field<&SyslogEvent::source>, "pipe, journal or socket.", HIDDEN)
+      .column("pid", BIGINT, row::known_pid, "The sender, as the kernel knows it; NULL from the pipe.", HIDDEN)
       .column("uid", BIGINT, row::uid, "Its user.", HIDDEN)
       .column("exe", TEXT, row::path, "Its executable.", HIDDEN)
       .column("unit", TEXT, row::unit, "Its systemd unit.", HIDDEN)
       .column("container_id", TEXT, row::container_id, "Its container.", HIDDEN)
-      .column("msgid", TEXT, text<&SyslogEvent::msgid>, "Kind of message (RFC 5424), or the journal's MESSAGE_ID.",
+      .column("msgid", TEXT, row::field<&SyslogEvent::msgid>,
+              "Kind of message (RFC 5424), or the journal's MESSAGE_ID.", HIDDEN)
+      .column("structured_data", TEXT, row::field<&SyslogEvent::structured_data>, "As it is written (RFC 5424).",
               HIDDEN)
-      .column("structured_data", TEXT, text<&SyslogEvent::structured_data>, "As it is written (RFC 5424).", HIDDEN)
       .example("SELECT datetime, tag, message FROM syslog_events WHERE severity <= 3")
       .note(
           "Lines of the pipe that cannot be read are counted and left out, however many there are; osquery gives up "

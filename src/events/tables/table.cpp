@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "base/json.h"
-#include "sql/functions/network.h"
 
 namespace osprey::events::tables {
 
@@ -24,25 +23,6 @@ std::string json_of(const std::vector<std::string_view>& texts) {
 std::string joined(const std::vector<std::string_view>& texts) { return fmt::format("{}", fmt::join(texts, " ")); }
 
 std::string device_text(std::uint64_t device) { return fmt::format("{}:{}", major(device), minor(device)); }
-
-std::string stream_text(const ProcessEvent& event, std::size_t descriptor) {
-  if (descriptor >= event.streams.size()) return {};
-  const auto& stream = event.streams[descriptor];
-  return stream.peer.empty() ? std::string(stream.kind) : fmt::format("{} {}", stream.kind, stream.peer);
-}
-
-std::string community_id_of(const SocketEvent& event) {
-  const auto local = sql::IpAddress::parse(event.local_address);
-  const auto remote = sql::IpAddress::parse(event.remote_address);
-  if (!local || !remote || !event.local_port || !event.remote_port || event.protocol <= 0) return {};
-  return sql::community_id({.source = *local,
-                            .destination = *remote,
-                            .source_port = *event.local_port,
-                            .destination_port = *event.remote_port,
-                            .protocol = static_cast<std::uint8_t>(event.protocol)},
-                           0)
-      .value_or("");
-}
 
 std::string key_text(const ProcessKey& process) {
   return process.start == 0 ? std::string() : fmt::format("{}-{}", process.pid, process.start);

@@ -1,6 +1,7 @@
 // What a file that defines an event table includes: the table of a kind of event, and the accessors that most have.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,17 +31,24 @@ std::string joined(const std::vector<std::string_view>& texts);
 // "8:1" of makedev(3).
 std::string device_text(std::uint64_t device);
 
-// "socket 10.0.0.1:443", "pipe"; empty where nobody knew.
-std::string stream_text(const ProcessEvent& event, std::size_t descriptor);
-// Community ID version 1 of what has two sides; else empty.
-std::string community_id_of(const SocketEvent& event);
+// Of what osquery has as text; empty where it is not known.
+template <class Number>
+std::string number_text(const std::optional<Number>& number) {
+  return number ? std::to_string(*number) : std::string();
+}
 // "PID-START"; empty where the start is not known.
 std::string key_text(const ProcessKey& process);
 // "success", or the name of the error: "EPERM".
 std::string outcome_text(std::int64_t result);
 
-// Accessors of rows whose event has a header.
+// Accessors of rows.
 namespace row {
+
+// A member of the event, as it is.
+template <auto member>
+inline constexpr auto field = [](const auto& row) { return row.event.*member; };
+
+// Of rows whose event has a header.
 inline constexpr auto uptime = [](const auto& row) {
   return static_cast<std::int64_t>(row.event.header.moment / 1'000'000'000);
 };
@@ -48,6 +56,11 @@ inline constexpr auto origin = [](const auto& row) { return name_of(row.event.he
 
 // Of rows whose event has an actor.
 inline constexpr auto pid = [](const auto& row) { return row.event.actor.process.pid; };
+// Where it may be that nobody is known to have done it.
+inline constexpr auto known_pid = [](const auto& row) -> std::optional<std::int64_t> {
+  if (row.event.actor.process.pid <= 0) return std::nullopt;
+  return row.event.actor.process.pid;
+};
 inline constexpr auto tid = [](const auto& row) { return row.event.actor.tid; };
 inline constexpr auto parent = [](const auto& row) { return row.event.actor.parent.pid; };
 inline constexpr auto path = [](const auto& row) { return row.event.actor.path; };
@@ -72,25 +85,54 @@ inline constexpr auto process_key = [](const auto& row) { return key_text(row.ev
 inline constexpr auto outcome = [](const auto& row) { return outcome_text(row.event.result); };
 }  // namespace row
 
-// Columns that beyond.md's tables of attributed events begin ([E]) and end with ([C]).
-template <class Event>
-TableBuilder<EventRow<Event>>&& with_time(TableBuilder<EventRow<Event>>&& builder) {
-  return std::move(builder)
-      .column("time", BIGINT, &EventRow<Event>::time, "When it happened, in Unix seconds.", ADDITIONAL)
+// Columns that several tables have (TableBuilder::columns).
+namespace columns {
+
+inline constexpr auto when = []<class Row>(TableBuilder<Row>&& table) -> TableBuilder<Row>&& {
+  return std::move(table)
+      .column("time", BIGINT, &Row::time, "When it happened, in Unix seconds.", ADDITIONAL)
       .column("uptime", BIGINT, row::uptime, "The same, in seconds since the machine was started.")
-      .column("eid", TEXT, &EventRow<Event>::eid, "Number of the event in its table.", HIDDEN);
-}
-template <class Event>
-TableBuilder<EventRow<Event>>&& with_attribution(TableBuilder<EventRow<Event>>&& builder) {
-  return std::move(builder)
+      .column("eid", TEXT, &Row::eid, "Number of the event in its table.", HIDDEN);
+};
+
+inline constexpr auto ancestors = []<class Row>(TableBuilder<Row>&& table) -> TableBuilder<Row>&& {
+  return std::move(table).column("ancestors", TEXT, row::ancestors, "Pids from the parent to 1, as a JSON array.",
+                                 HIDDEN);
+};
+
+inline constexpr auto process_key = []<class Row>(TableBuilder<Row>&& table) -> TableBuilder<Row>&& {
+  return std::move(table).column("process_key", TEXT, row::process_key,
+                                 "The process, told from others with its pid: pid and start.", HIDDEN);
+};
+
+// Beside its id.
+inline constexpr auto container_names = []<class Row>(TableBuilder<Row>&& table) -> TableBuilder<Row>&& {
+  return std::move(table)
+      .column("container_name", TEXT, row::container_name, "Name of the container, as its engine has it.", HIDDEN)
+      .column("container_image", TEXT, row::container_image, "Image of the container, likewise.", HIDDEN);
+};
+
+// Beyond osquery's.
+inline constexpr auto container = []<class Row>(TableBuilder<Row>&& table) -> TableBuilder<Row>&& {
+  return std::move(table)
+      .column("container_id", TEXT, row::container_id, "Container of the process.", HIDDEN)
+      .columns(container_names);
+};
+inline constexpr auto container_and_unit = []<class Row>(TableBuilder<Row>&& table) -> TableBuilder<Row>&& {
+  return std::move(table).columns(container).column("unit", TEXT, row::unit, "systemd unit of the process.", HIDDEN);
+};
+
+// What our own tables of attributed events end with.
+inline constexpr auto attribution = []<class Row>(TableBuilder<Row>&& table) -> TableBuilder<Row>&& {
+  return std::move(table)
       .column("container_id", TEXT, row::container_id, "Container of the process.")
       .column("unit", TEXT, row::unit, "systemd unit of the process.")
-      .column("ancestors", TEXT, row::ancestors, "Pids from the parent to 1, as a JSON array.", HIDDEN)
-      .column("container_name", TEXT, row::container_name, "Name of the container, as its engine has it.", HIDDEN)
-      .column("container_image", TEXT, row::container_image, "Image of the container, likewise.", HIDDEN)
-      .column("process_key", TEXT, row::process_key, "The process, told from others with its pid: pid and start.",
-              HIDDEN)
+      .columns(ancestors)
+      .columns(container_names)
+      .columns(process_key)
       .column("source", TEXT, row::origin, "Who said so: bpf, audit…", HIDDEN);
-}
+};
+
+}  // namespace columns
 
 }  // namespace osprey::events::tables
