@@ -120,16 +120,14 @@ class Capture::Intake final : public EventSink {
     }
   }
   void finish(AnyEvent event, bool wanted) {
+    // Of these no source tells: from what the process was before the tree is told of its exec.
+    const bool asks = capture_.wanted_.kinds.test(kKind<PrivilegeEvent>);
+    auto rights = asks ? capture_.enricher_.unexplained(event) : std::nullopt;
     if (wanted || may_be_about_containers(event))
       complete(event);
     else
       capture_.enricher_.feed(event);
-    tell_unexplained(event);
-  }
-  // Of which no source tells.
-  void tell_unexplained(AnyEvent event) {
-    if (!capture_.wanted_.kinds.test(kKind<PrivilegeEvent>)) return;
-    if (auto rights = capture_.enricher_.unexplained(event)) complete(&*rights);
+    if (rights) complete(&*rights);
   }
   bool is_asked(AnyEvent event) const { return capture_.wanted_.kinds.test(event.index()); }
   bool is_wanted(AnyEvent event) const { return is_asked(event) && !capture_.pressure_.drops(event); }

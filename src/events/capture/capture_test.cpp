@@ -25,6 +25,8 @@ struct Script {
   std::optional<Error> refuses, fails;
   std::vector<std::string> executed;  // programs, not told yet
   std::string_view system_call;       // by which
+  Actor actor;                        // who
+  FileState file;                     // what a program is
   std::vector<Demand> opened;
   std::size_t closed = 0;
   SourceCounts counts;
@@ -52,6 +54,8 @@ class ScriptedSource final : public Source {
       ProcessEvent event;
       event.filename = script_.executed[given];
       event.syscall = script_.system_call;
+      event.actor = script_.actor;
+      event.executable = script_.file;
       sink.take(&event);
       ++script_.counts.kept;
     }
@@ -260,6 +264,39 @@ TEST_F(CaptureTest, LossesAreToldOnceAsTheyGrow) {
   }
   capture_->stop();
   EXPECT_THAT(lost_, ElementsAre("bpf ring full 3"));
+}
+
+// Of whoever runs as root though nothing made it so privilege_events tell, where somebody reads them.
+TEST_F(CaptureTest, RightsThatNothingGaveAreTold) {
+  const auto run = [&](std::uint32_t user) {
+    {
+      const std::lock_guard lock(best_.mutex);
+      best_.system_call = "execve";
+      best_.file.mode = 0100755;
+      auto& ids = best_.actor.ids;
+      ids.uid = ids.euid = ids.suid = user;
+    }
+    execute(best_, "a");
+    capture_->flush();
+  };
+  start();
+  for (const bool asked : {false, true}) {
+    auto wanted = kinds({kKind<ProcessEvent>});
+    wanted.set(kKind<PrivilegeEvent>, asked);
+    demand(wanted);
+    best_.actor.process = {.pid = INT32_MAX - asked, .start = 1};
+    run(1000);
+    run(0);
+    EXPECT_EQ(capture_->journaled()[kKind<PrivilegeEvent>], asked ? 1 : 0);
+  }
+  const auto cursor = journal_->read(*journal_->family("privilege"));
+  ASSERT_TRUE(cursor.valid());
+  const auto rights = decode<PrivilegeEvent>(cursor.record());
+  ASSERT_TRUE(rights);
+  EXPECT_EQ(rights->kind, "exec");
+  EXPECT_EQ(rights->before.euid, 1000U);
+  EXPECT_EQ(rights->actor.ids.euid, 0U);
+  EXPECT_EQ(rights->expected, false);
 }
 
 // EVT-28, EVT-32: what a filter matches is counted, not kept; hot.

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <array>
@@ -230,32 +229,26 @@ void Enricher::tell_exec(ProcessEvent& event) {
     join(event.arguments, cmdline_);
     actor.cmdline = cmdline_;
   }
-  note_jump(event, actor.process);
   tree_.exec(actor, moment);
 }
 
-void Enricher::note_jump(const ProcessEvent& exec, const ProcessKey& process) {
-  jump_.reset();
-  if (exec.actor.ids.euid != 0U || !exec.executable.mode || (*exec.executable.mode & S_ISUID) != 0) return;
-  const auto known = tree_.find(process, exec.header.moment);
-  if (known && is_surely_not_root(known->ids)) jump_ = known->ids;
-}
-
-std::optional<PrivilegeEvent> Enricher::unexplained(AnyEvent event) {
-  auto* const* exec = std::get_if<ProcessEvent*>(&event);
-  if (!exec || !is_exec(**exec) || (*exec)->result < 0) return std::nullopt;
-  const auto before = std::exchange(jump_, std::nullopt);
-  if (!before) return std::nullopt;
+std::optional<PrivilegeEvent> Enricher::unexplained(AnyEvent event) const {
+  auto* const* process = std::get_if<ProcessEvent*>(&event);
+  if (!process || !is_exec(**process) || (*process)->result < 0) return std::nullopt;
+  const ProcessEvent& exec = **process;
+  if (exec.actor.ids.euid != 0U || !exec.executable.mode || (*exec.executable.mode & S_ISUID) != 0) return std::nullopt;
+  const auto known = tree_.find(exec.actor.process, exec.header.moment);
+  if (!known || !is_surely_not_root(known->ids)) return std::nullopt;
   PrivilegeEvent jump;
-  jump.header = (*exec)->header;
+  jump.header = exec.header;
   // The rest is the tree's to tell.
-  jump.actor.process = (*exec)->actor.process;
-  jump.actor.tid = (*exec)->actor.tid;
-  jump.actor.ids = (*exec)->actor.ids;
+  jump.actor.process = exec.actor.process;
+  jump.actor.tid = exec.actor.tid;
+  jump.actor.ids = exec.actor.ids;
   jump.kind = "exec";
-  jump.syscall = (*exec)->syscall;
-  jump.before = *before;
-  jump.new_capabilities = (*exec)->capabilities;
+  jump.syscall = exec.syscall;
+  jump.before = known->ids;
+  jump.new_capabilities = exec.capabilities;
   jump.expected = false;
   return jump;
 }

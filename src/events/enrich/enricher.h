@@ -42,9 +42,9 @@ class Enricher {
   std::optional<ContainerEvent> container_event(AnyEvent event);
   // A container was made: what runs in it is known by its name.
   void learn(const ContainerEvent& made) { containers_.learn(made.container_id, made.name, made.image); }
-  // What the exec that was told last shows: a process that was nobody's root by all that is known of it, and is root
-  // now without a setuid file or a call that made it so.
-  std::optional<PrivilegeEvent> unexplained(AnyEvent event);
+  // What an exec that the tree has not been told of yet shows: a process that was nobody's root by all that is known of
+  // it, and is root now without a setuid file or a call that made it so. To be completed after the exec.
+  std::optional<PrivilegeEvent> unexplained(AnyEvent event) const;
   // Tells the tree only: of an event that nobody reads.
   void feed(AnyEvent event);
   void forked(const ProcessKey& parent, const ProcessKey& child) { tree_.fork(parent, child); }
@@ -69,7 +69,6 @@ class Enricher {
   template <class Event>
   void tell(Event& event);
   void tell_exec(ProcessEvent& event);
-  void note_jump(const ProcessEvent& exec, const ProcessKey& process);
   bool may_look(std::uint64_t moment);
   bool look_at(const ProcessKey& process, std::uint64_t moment);
   std::optional<ProcessTree::Known> know(const ProcessKey& process, std::uint64_t moment);
@@ -93,7 +92,6 @@ class Enricher {
   std::uint64_t next_reap_ = 0, last_reap_ = 0;
   std::uint64_t refused_ = 0;  // by the tree, when it was last reaped
   std::string cgroup_, cmdline_, digest_;
-  std::optional<Credentials> jump_;  // what the process of the last exec was before, where it should still be that
 };
 
 }  // namespace osprey::events
