@@ -63,7 +63,7 @@ rocksdb::ColumnFamilyOptions family_options(std::uint64_t cap, const std::shared
   options.level0_file_num_compaction_trigger = kSmallFiles;
   options.level0_slowdown_writes_trigger = std::numeric_limits<int>::max();
   options.level0_stop_writes_trigger = std::numeric_limits<int>::max();
-  options.ttl = 0;  // by whoever knows what the keys say of time: drop_before()
+  options.ttl = 0;  // by whoever knows what the keys say of time: drop_while()
   return options;
 }
 
@@ -137,7 +137,7 @@ class RocksdbFifo final : public FifoStore {
     return key;
   }
 
-  Result<void> drop_before(std::size_t family, std::string_view key) override;
+  Result<void> drop_while(std::size_t family, const Goes& goes) override;
   Result<void> set_cap(std::size_t family, std::uint64_t bytes) override;
 
   std::uint64_t file_bytes(std::size_t family) const override {
@@ -209,7 +209,7 @@ bool RocksdbFifo::resume() {
   return status.ok();
 }
 
-Result<void> RocksdbFifo::drop_before(std::size_t family, std::string_view key) {
+Result<void> RocksdbFifo::drop_while(std::size_t family, const Goes& goes) {
   if (!place_) return std::unexpected(Error{EROFS, directory_, "is open for reading only"});
   // Only the oldest can go: what is left keeps its order.
   for (;;) {
@@ -219,7 +219,7 @@ Result<void> RocksdbFifo::drop_before(std::size_t family, std::string_view key) 
     for (const auto& level : facts.levels)
       for (const auto& file : level.files)
         if (oldest == nullptr || file.largest_seqno < oldest->largest_seqno) oldest = &file;
-    if (oldest == nullptr || oldest->being_compacted || std::string_view(oldest->largestkey) >= key) return {};
+    if (oldest == nullptr || oldest->being_compacted || !goes(oldest->largestkey)) return {};
     const auto status = db().DeleteFile(oldest->name);
     if (status.IsInvalidArgument()) return {};  // it has gone meanwhile
     note(status);

@@ -56,9 +56,10 @@ class FifoStore {
   // The last that was ever written, also where its row has gone.
   virtual std::optional<std::string> last_key(std::size_t family) const = 0;
 
-  // Files of the family whose keys are all before `key` go. Rows before it that share a file with later ones stay, and
-  // those in a file that is being joined with others stay until the next call.
-  virtual Result<void> drop_before(std::size_t family, std::string_view key) = 0;
+  // Files of the family go, the oldest first, while `goes` says so of their last key. One that is being joined with
+  // others stays until the next call.
+  using Goes = std::function<bool(std::string_view last_key)>;
+  virtual Result<void> drop_while(std::size_t family, const Goes& goes) = 0;
   // As FifoFamily::cap_bytes, from now on.
   virtual Result<void> set_cap(std::size_t family, std::uint64_t bytes) = 0;
 

@@ -143,7 +143,7 @@ TEST_F(FifoStoreTest, FilesOfOldRowsGoOnDemand) {
   for (std::uint64_t i = 0; i < 1500; ++i) append(*opened.store, 0, i, noise(2000, i));
   std::vector<std::uint64_t> left;
   EXPECT_TRUE(becomes([&] {
-    EXPECT_TRUE(opened.store->drop_before(0, ordered(1000)));
+    EXPECT_TRUE(opened.store->drop_while(0, [](std::string_view last) { return last < ordered(1000); }));
     left = numbers(*opened.store, 0);
     return left.front() > 500;
   }));

@@ -143,9 +143,17 @@ Place Journal::last(std::size_t family) const {
   return last_[family];
 }
 
-// Rows of earlier epochs are older, whatever their time says.
+// Rows of an earlier epoch may have a time that is yet to come: they are older than the first that came after it.
 Result<void> Journal::drop_before(std::size_t family, std::int64_t time) {
-  return store_.drop_before(family, Place{last(family).epoch, time, 0}.key());
+  return store_.drop_while(family, [&](std::string_view last_key) {
+    const auto place = Place::parse(last_key);
+    if (!place) return false;
+    if (place->time < time) return true;
+    if (place->epoch >= last(family).epoch) return false;
+    const auto next = store_.cursor(family, Place{place->epoch + 1, INT64_MIN, 0}.key(), {});
+    const auto after = next->valid() ? Place::parse(next->key()) : std::nullopt;
+    return after && after->time < time;
+  });
 }
 
 JournalCounts Journal::counts(std::size_t family) const {
