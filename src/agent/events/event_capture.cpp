@@ -92,12 +92,11 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
                                    opened.reason));
   made->store_ = std::move(opened.store);
   made->journal_.emplace(*made->store_, std::vector<std::string>(events::kFamilies.begin(), events::kFamilies.end()));
-  made->journal_cursor_ = TRY(parts.store.get(store::Family::events, kJournalCursor)).value_or("");
+  made->stored_cursor_ = made->told_cursor_ = TRY(parts.store.get(store::Family::events, kJournalCursor)).value_or("");
   auto sources = event_sources({.flags = parts.flags,
                                 .osquery_compatible = parts.program.osquery_compatible,
-                                .journal_cursor = made->journal_cursor_,
+                                .journal_cursor = made->stored_cursor_,
                                 .budget = parts.budget});
-  made->syslog_ = sources.syslog;
   made->yara_ = sources.yara;
   if (sources.audit) made->audit_role_.mode = [audit = sources.audit] { return audit->mode(); };
   made->own_log_.counts = [syslog = sources.syslog, path = std::string(parts.flags.text("syslog_socket"))] {
@@ -119,6 +118,11 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   capture.halted = [events = EventSwitch(parts.flags.text("database_path"))] { events.confirm_off(); };
   capture.tell = [&status = parts.status](const auto& text) { status.info(text); };
   capture.warn = [&status = parts.status](const auto& text) { status.warning(text); };
+  capture.committed = [self = made.get(), syslog = sources.syslog] {
+    auto cursor = syslog->cursor();
+    const std::lock_guard lock(self->mutex_);
+    self->told_cursor_ = std::move(cursor);
+  };
   capture.lost = [self = made.get()](std::string_view who, const events::SourceCounts::Drop& drop) {
     if (auto* losses = self->losses_.load())
       losses->add(std::string(who), drop.stage, drop.reason, drop.count, 0, drop.exact, drop.worst_cgroup);
@@ -150,11 +154,14 @@ void EventCapture::apply(const Configuration& configuration) {
 
 // The cursor after the events that it stands for: after a power cut some may be told again, none is left out.
 void EventCapture::sync() {
-  auto cursor = syslog_->cursor();
-  if (!store_->sync() || cursor == journal_cursor_) return;
+  auto cursor = [this] {
+    const std::lock_guard lock(mutex_);
+    return told_cursor_;
+  }();
+  if (!store_->sync() || cursor == stored_cursor_) return;
   store::Batch batch;
   batch.put(store::Family::events, kJournalCursor, cursor);
-  if (state_.write(batch)) journal_cursor_ = std::move(cursor);
+  if (state_.write(batch)) stored_cursor_ = std::move(cursor);
 }
 
 void EventCapture::stop() { capture_->stop(); }

@@ -79,18 +79,18 @@ class EventCapture {
   std::optional<ScratchJournal> scratch_;
   std::unique_ptr<store::FifoStore> store_;
   std::optional<events::Journal> journal_;
-  std::optional<events::Capture> capture_;
-  const events::SyslogSource* syslog_ = nullptr;  // of the sources that capture_ has, as the next
-  events::YaraSource* yara_ = nullptr;
+  events::YaraSource* yara_ = nullptr;  // of the sources that capture_ has
   linux::AuditRole audit_role_{.mode = [] { return "none"; }};
   linux::OwnLog own_log_{.counts = [] { return std::nullopt; }};
-  std::string journal_cursor_;  // as it is stored
+  std::string stored_cursor_;  // of the system's journal
   std::atomic<Losses*> losses_ = nullptr;
   mutable std::mutex mutex_;
+  std::string told_cursor_;  // what stands before it has been told
   std::set<std::string_view> active_;
   // Of the last apply(), whose thread has them.
   std::vector<events::Filter> configured_filters_;
   std::shared_ptr<const events::Filters> filters_;
+  std::optional<events::Capture> capture_;  // whose thread uses what is above
 };
 
 }  // namespace osprey::agent

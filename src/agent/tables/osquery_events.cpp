@@ -102,8 +102,8 @@ Table osquery_events() {
       .column("reason", &Row::reason, "Publishers: why it is used, or why not.", HIDDEN)
       .column(
           "seen", [](const Row& row) { return row.counts ? row.counts->seen : std::nullopt; },
-          "Publishers: events that the kernel had; NULL where it cannot be known. What is kept, filtered and dropped "
-          "adds up to it.",
+          "Publishers: events that the kernel had, and what was made of them; NULL where it cannot be known. What is "
+          "kept, filtered and dropped adds up to it.",
           HIDDEN)
       .column(
           "kept", [](const Row& row) { return row.counts ? std::optional(row.counts->kept) : std::nullopt; },

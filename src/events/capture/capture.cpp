@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 
 #include "base/clock_reading.h"
@@ -24,6 +25,7 @@ constexpr auto kGap = 10ms;                  // between two rounds, so that a tr
 constexpr auto kChores = 1s;
 constexpr int kMostQuiet = 4;  // rounds that a quiet one may be as long as
 constexpr int kLastRounds = 64;
+constexpr auto kLastHashes = 2s;
 constexpr int kTreeTurns = 16;  // of who tells of processes, before what the others told is taken
 
 Header& header_of(AnyEvent event) {
@@ -63,18 +65,23 @@ class Capture::Intake final : public EventSink {
     place_ = &place;
     hold_ = hold;
   }
-  void set_clock() { boot_ = wall_nanoseconds_at_boot(); }
+  void set_clock() {
+    boot_ = wall_nanoseconds_at_boot();
+    now_ = boot_nanoseconds();
+  }
 
   void take(AnyEvent event) override {
     auto& header = header_of(event);
     if (header.origin == Origin::unset) header.origin = place_->source->origin();
-    if (header.moment == 0) header.moment = boot_nanoseconds();
+    // What is yet to come is by a wall clock that was set back since.
+    if (header.moment == 0) header.moment = UINT64_MAX;
+    if (header.moment > now_) header.moment = std::min(header.moment, boot_nanoseconds());
     if (auto* const* container = std::get_if<ContainerEvent*>(&event)) capture_.enricher_.learn(**container);
     auto login = capture_.wanted_.kinds.test(kKind<AuthenticationEvent>) ? capture_.logins_.login(event) : std::nullopt;
     // What nobody wants but for the log-in that it tells of is that log-in.
     if (login && !is_asked(event)) return count_and_pass(&*login);
     count_and_pass(event);
-    if (login && is_wanted(&*login)) pass(&*login, true);
+    if (login && keeps_made(&*login)) pass(&*login, true);
   }
   void release() {
     std::size_t at = 0;
@@ -127,7 +134,14 @@ class Capture::Intake final : public EventSink {
       complete(event);
     else
       capture_.enricher_.feed(event);
-    if (rights) complete(&*rights);
+    if (rights && keeps_made(&*rights)) complete(&*rights);
+  }
+  // Of what is made of a source's events: counts as told by it, too.
+  bool keeps_made(AnyEvent event) {
+    ++place_->made;
+    const bool wanted = is_wanted(event);
+    if (!wanted) ++place_->shed[event.index()];
+    return wanted;
   }
   bool is_asked(AnyEvent event) const { return capture_.wanted_.kinds.test(event.index()); }
   bool is_wanted(AnyEvent event) const { return is_asked(event) && !capture_.pressure_.drops(event); }
@@ -138,7 +152,8 @@ class Capture::Intake final : public EventSink {
   void complete(AnyEvent event) {
     capture_.enricher_.complete(event);
     if (may_be_about_containers(event))
-      if (auto container = capture_.enricher_.container_event(event)) journal(&*container);
+      if (auto container = capture_.enricher_.container_event(event); container && keeps_made(&*container))
+        journal(&*container);
     if (!is_wanted(event)) return;
     if (auto* const* login = std::get_if<AuthenticationEvent*>(&event))
       if (!capture_.logins_.take(**login)) return;
@@ -160,6 +175,7 @@ class Capture::Intake final : public EventSink {
   Place* place_ = nullptr;
   bool hold_ = false;
   std::int64_t boot_ = 0;  // Unix nanoseconds
+  std::uint64_t now_ = 0;  // since boot, when they were asked for
 };
 
 Capture::Capture(CaptureParts parts)
@@ -167,7 +183,11 @@ Capture::Capture(CaptureParts parts)
       enricher_(parts_.root, processes_, parts_.enrichment),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       gauge_(parts_.root) {
-  for (auto& source : parts_.sources) places_.emplace_back().source = std::move(source);
+  for (auto& source : parts_.sources) {
+    auto& place = places_.emplace_back();
+    place.tells_log = source->offers().test(kKind<SyslogEvent>);
+    place.source = std::move(source);
+  }
   intake_ = std::make_unique<Intake>(*this);
   if (parts_.hashing) hasher_.emplace(*parts_.hashing);
   publish();
@@ -230,7 +250,10 @@ SourceCounts Capture::counts_of(const Place& place) const {
   const auto discarded = place.discarded.load();
   std::array<std::uint64_t, kKinds> shed{};
   for (std::size_t kind = 0; kind < kKinds; ++kind) shed[kind] = place.shed[kind];
+  const auto made = place.made.load();
   auto counts = place.source->counts();
+  counts.kept += made;
+  if (counts.seen) *counts.seen += made;
   counts.kept -= std::min(discarded, counts.kept);
   if (discarded > 0) counts.filtered = counts.filtered.value_or(0) + discarded;
   for (std::size_t kind = 0; kind < kKinds; ++kind) {
@@ -239,8 +262,7 @@ SourceCounts Capture::counts_of(const Place& place) const {
     const bool exact = (unasked_ >> kind & 1) == 0;
     counts.dropped.push_back({std::string(kFamilies[kind]), "shed", shed[kind], exact});
   }
-  if (place.source->offers().test(kKind<SyslogEvent>))
-    counts.partial.push_back({"log-ins", "not understood", logins_.not_understood(), true});
+  if (place.tells_log) counts.partial.push_back({"log-ins", "not understood", logins_.not_understood(), true});
   return counts;
 }
 
@@ -280,7 +302,7 @@ void Capture::run() {
     }
     more = drain();
     quiet = more || intake_->batch().rows() > 0 ? 1 : std::min(2 * quiet, kMostQuiet);
-    commit(intake_->batch());
+    commit_round();
     if (now >= next_chores_) {
       next_chores_ = now + kChores;
       feel_pressure();
@@ -293,10 +315,10 @@ void Capture::run() {
   }
   // What is there already is kept; what goes on happening would have no end.
   for (int i = 0; i < kLastRounds && drain(); ++i) commit(intake_->batch());
-  if (hasher_) hasher_->flush();
+  if (hasher_) hasher_->finish(kLastHashes);
   take_hashed();
   take_logins(UINT64_MAX);
-  commit(intake_->batch());
+  commit_round();
   for (auto& place : places_)
     if (place.open) place.source->close();
   tell_losses();
@@ -398,10 +420,12 @@ void Capture::fail(Place& place, const Error& error) {
 // What it has seen already is kept.
 void Capture::close(Place& place, const std::string& why) {
   place.reason = why;
+  place.retry.reset();
   if (!place.open) return;
   intake_->set_clock();
   intake_->begin(place, false);
-  static_cast<void>(place.source->next(*intake_, kMostEvents));
+  for (int i = 0; i < kLastRounds; ++i)
+    if (!place.source->next(*intake_, kMostEvents).value_or(false)) break;
   place.source->close();
   place.open.reset();
 }
@@ -445,13 +469,19 @@ void Capture::commit(Batch& batch) {
   const auto counts = batch.counts();
   if (const auto done = batch.append_to(parts_.journal); !done) {
     // What cannot be kept is counted: waiting would only lose it in the kernel instead, and hold up what comes.
-    parts_.lost("journal", {"append", done.error().text(), batch.rows(), true});
+    const auto* const reason = done.error().code == ENOSPC ? "filesystem full" : "cannot be written";
+    parts_.lost("journal", {"append", reason, batch.rows(), true});
     if (!std::exchange(journal_failed_, true)) parts_.warn(fmt::format("events are lost: {}", done.error().text()));
     return batch.clear();
   }
   journal_failed_ = false;
   const std::lock_guard lock(mutex_);
   for (std::size_t kind = 0; kind < kKinds; ++kind) journaled_[kind] += counts[kind];
+}
+
+void Capture::commit_round() {
+  commit(intake_->batch());
+  parts_.committed();
 }
 
 void Capture::feel_pressure() {

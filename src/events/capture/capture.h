@@ -58,6 +58,9 @@ struct CaptureParts {
   // On that thread: what an administrator should read.
   std::function<void(const std::string&)> tell = [](const auto&) {};
   std::function<void(const std::string&)> warn = [](const auto&) {};
+  // On that thread, every round: what the sources have told is in the journal, but for what waits for a digest or for
+  // the log to say more of it, or it has been counted as lost.
+  std::function<void()> committed = [] {};
   // On that thread: events of a source, or of the journal, that were lost since this was called last.
   std::function<void(std::string_view who, const SourceCounts::Drop& drop)> lost = [](auto, const auto&) {};
   // After which sources are read; where nothing happens, four times it.
@@ -97,10 +100,12 @@ class Capture {
   class Intake;
   struct Place {
     std::unique_ptr<Source> source;
+    bool tells_log = false;
     std::optional<Demand> open;  // with what it is open
     std::optional<std::chrono::steady_clock::time_point> retry;
     std::string reason;
     std::uint64_t openings = 0;
+    std::atomic<std::uint64_t> made = 0;                                // events, of those that it told
     std::atomic<std::uint64_t> discarded = 0;                           // events that no table wants
     std::array<std::atomic<std::uint64_t>, kKinds> shed{};              // events that were given up, by kind
     std::map<std::pair<std::string, std::string>, std::uint64_t> told;  // drops, by stage and reason
@@ -119,6 +124,7 @@ class Capture {
   void take_hashed();
   void take_logins(std::uint64_t now);
   void commit(Batch& batch);
+  void commit_round();
   SourceCounts counts_of(const Place& place) const;
   void feel_pressure();
   void tell_losses();

@@ -3,14 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+
+#include "base/clock_reading.h"
 #include "base/temporary_tree.h"
 #include "events/journal/record.h"
 
 namespace osprey::events {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using Clock = std::chrono::steady_clock;
 
 Kinds kinds(std::initializer_list<std::size_t> set) {
   Kinds kinds;
@@ -27,9 +32,11 @@ struct Script {
   std::string_view system_call;       // by which
   Actor actor;                        // who
   FileState file;                     // what a program is
+  std::uint64_t moment = 0;           // when
   std::vector<Demand> opened;
   std::size_t closed = 0;
   SourceCounts counts;
+  std::atomic<int> asked = 0;  // for what it offers
 };
 
 class ScriptedSource final : public Source {
@@ -37,7 +44,10 @@ class ScriptedSource final : public Source {
   ScriptedSource(Origin origin, Script& script) : origin_(origin), script_(script) {}
 
   Origin origin() const noexcept override { return origin_; }
-  Kinds offers() const override { return script_.offers; }
+  Kinds offers() const override {
+    ++script_.asked;
+    return script_.offers;
+  }
   Kinds adds() const override { return script_.adds; }
   Result<void> open(const Demand& demand) override {
     const std::lock_guard lock(script_.mutex);
@@ -55,6 +65,7 @@ class ScriptedSource final : public Source {
       event.filename = script_.executed[given];
       event.syscall = script_.system_call;
       event.actor = script_.actor;
+      event.header.moment = script_.moment;
       event.executable = script_.file;
       sink.take(&event);
       ++script_.counts.kept;
@@ -89,14 +100,16 @@ class CaptureTest : public TemporaryTree {
     other_.offers = kinds({kKind<ProcessEvent>, kKind<UserEvent>});
   }
 
-  void start() {
-    CaptureParts parts{.journal = *journal_};
+  void start() { start(*journal_); }
+  void start(Journal& journal) {
+    CaptureParts parts{.journal = journal};
     parts.sources.push_back(std::make_unique<ScriptedSource>(Origin::bpf, best_));
     parts.sources.push_back(std::make_unique<ScriptedSource>(Origin::audit, other_));
     parts.warn = [this](const auto& text) { warnings_.push_back(text); };
     parts.lost = [this](auto who, const auto& drop) {
       lost_.push_back(std::string(who) + " " + drop.reason + " " + std::to_string(drop.count));
     };
+    parts.committed = [this] { in_time_ &= journaled().size() == told(best_) + told(other_); };
     parts.halt = [this] { return halt_.load(); };
     parts.halted = [this] { ++halted_; };
     parts.retry = std::chrono::seconds(0);
@@ -106,9 +119,28 @@ class CaptureTest : public TemporaryTree {
     capture_->demand({.kinds = wanted, .environment = {}, .watched = {}});
     capture_->flush();
   }
+  static std::size_t told(Script& script) {
+    const std::lock_guard lock(script.mutex);
+    return script.counts.kept;
+  }
   void execute(Script& script, const std::string& program, std::size_t times = 1) {
     const std::lock_guard lock(script.mutex);
     script.executed.insert(script.executed.end(), times, program);
+  }
+  // A user's process runs a program, and another as root without a file that would make it so.
+  void become_root(int pid) {
+    for (const std::uint32_t user : {1000U, 0U}) {
+      {
+        const std::lock_guard lock(best_.mutex);
+        best_.actor.process = {.pid = pid, .start = 1};
+        best_.system_call = "execve";
+        best_.file.mode = 0100755;
+        auto& ids = best_.actor.ids;
+        ids.uid = ids.euid = ids.suid = user;
+      }
+      execute(best_, "a");
+      capture_->flush();
+    }
   }
   std::vector<std::string> journaled() const {
     std::vector<std::string> programs;
@@ -126,6 +158,7 @@ class CaptureTest : public TemporaryTree {
   std::vector<std::string> warnings_, lost_;
   std::atomic<bool> halt_ = false;
   std::atomic<int> halted_ = 0;
+  bool in_time_ = true;  // whenever it was said that all is in the journal it was
   std::optional<Capture> capture_;
 };
 
@@ -135,6 +168,7 @@ TEST_F(CaptureTest, AKindIsAskedOfTheBestSourceOnly) {
   execute(best_, "a");
   capture_->flush();
   EXPECT_THAT(journaled(), ElementsAre("bpf a"));
+  EXPECT_TRUE(in_time_);
   EXPECT_EQ(best_.opened.at(0).kinds, kinds({kKind<ProcessEvent>}));
   EXPECT_EQ(other_.opened.at(0).kinds, kinds({kKind<UserEvent>}));
   EXPECT_EQ(capture_->journaled()[kKind<ProcessEvent>], 1);
@@ -211,6 +245,16 @@ TEST_F(CaptureTest, OneThatFailsHandsOnAndIsTriedAgain) {
   EXPECT_EQ(other_.closed, 1);
 }
 
+TEST_F(CaptureTest, OneThatFailedIsLetBeWhereNothingAsksForItAnyMore) {
+  best_.refuses = Error{EPERM, "bpf", "not permitted"};
+  start();
+  demand(kinds({kKind<ProcessEvent>}));
+  demand({});
+  const int asked = best_.asked;
+  for (int i = 0; i < 3; ++i) capture_->flush();
+  EXPECT_EQ(best_.asked, asked);
+}
+
 // EVT-37.
 TEST_F(CaptureTest, WhatNothingAsksForIsClosed) {
   start();
@@ -245,6 +289,33 @@ TEST_F(CaptureTest, OneWordLetsGoOfEverythingAndAnotherTakesItUpAgain) {
   EXPECT_EQ(halted_, 1);
 }
 
+// A log's times are those of the clock as it was.
+TEST_F(CaptureTest, NothingHasHappenedInTheFuture) {
+  start();
+  demand(kinds({kKind<ProcessEvent>}));
+  constexpr std::uint64_t kYear = 365ULL * 86'400 * 1'000'000'000;
+  best_.moment = boot_nanoseconds() + kYear;
+  execute(best_, "a");
+  capture_->flush();
+  const auto cursor = journal_->read(*journal_->family("process"));
+  ASSERT_TRUE(cursor.valid());
+  EXPECT_LE(cursor.place().time, ::time(nullptr));
+  EXPECT_LE(decode<ProcessEvent>(cursor.record())->header.moment, boot_nanoseconds());
+}
+
+TEST_F(CaptureTest, WhatWasSeenBeforeASourceIsClosedIsKept) {
+  start();
+  demand(kinds({kKind<ProcessEvent>}));
+  {
+    const std::lock_guard lock(best_.mutex);  // no turn of it is between the two
+    best_.executed.assign(100'000, "a");
+    halt_ = true;
+  }
+  capture_->flush();
+  EXPECT_EQ(best_.closed, 1);
+  EXPECT_EQ(capture_->journaled()[kKind<ProcessEvent>], 100'000);
+}
+
 TEST_F(CaptureTest, AFloodIsTakenInTurnsAndNothingIsLeftBehindByAStop) {
   start();
   demand(kinds({kKind<ProcessEvent>}));
@@ -268,25 +339,12 @@ TEST_F(CaptureTest, LossesAreToldOnceAsTheyGrow) {
 
 // Of whoever runs as root though nothing made it so privilege_events tell, where somebody reads them.
 TEST_F(CaptureTest, RightsThatNothingGaveAreTold) {
-  const auto run = [&](std::uint32_t user) {
-    {
-      const std::lock_guard lock(best_.mutex);
-      best_.system_call = "execve";
-      best_.file.mode = 0100755;
-      auto& ids = best_.actor.ids;
-      ids.uid = ids.euid = ids.suid = user;
-    }
-    execute(best_, "a");
-    capture_->flush();
-  };
   start();
   for (const bool asked : {false, true}) {
     auto wanted = kinds({kKind<ProcessEvent>});
     wanted.set(kKind<PrivilegeEvent>, asked);
     demand(wanted);
-    best_.actor.process = {.pid = INT32_MAX - asked, .start = 1};
-    run(1000);
-    run(0);
+    become_root(INT32_MAX - asked);
     EXPECT_EQ(capture_->journaled()[kKind<PrivilegeEvent>], asked ? 1 : 0);
   }
   const auto cursor = journal_->read(*journal_->family("privilege"));
@@ -297,6 +355,69 @@ TEST_F(CaptureTest, RightsThatNothingGaveAreTold) {
   EXPECT_EQ(rights->before.euid, 1000U);
   EXPECT_EQ(rights->actor.ids.euid, 0U);
   EXPECT_EQ(rights->expected, false);
+}
+
+// EVT-25: what is made of a source's events adds up as well.
+TEST_F(CaptureTest, RightsThatAreNotKeptAreCounted) {
+  start();
+  Demand wanted{.kinds = kinds({kKind<ProcessEvent>, kKind<PrivilegeEvent>}), .environment = {}, .watched = {}};
+  auto filter = parse_filter("-a never,exit -F euid=0");
+  ASSERT_TRUE(filter) << filter.error().text();
+  filter->kinds = kinds({kKind<PrivilegeEvent>});
+  wanted.filters = std::make_shared<const Filters>(std::vector{*filter});
+  capture_->demand(wanted);
+  become_root(INT32_MAX);
+  auto counts = capture_->sources().at(0).counts;
+  EXPECT_EQ(counts.kept, 2);
+  EXPECT_EQ(counts.filtered, 1);
+
+  capture_->demand({.kinds = wanted.kinds, .environment = {}, .watched = {}});
+  capture_->limit({.cpu_percent = 1, .order = {{"privilege_events", kKind<PrivilegeEvent>}}});
+  const auto is_given_up = [&] {
+    return capture_->sources().at(0).reason.find("given up under pressure: privilege") != std::string::npos;
+  };
+  for (const auto end = Clock::now() + 60s; !is_given_up() && Clock::now() < end;) capture_->flush();
+  become_root(INT32_MAX - 1);
+  EXPECT_EQ(capture_->journaled()[kKind<PrivilegeEvent>], 0);
+  counts = capture_->sources().at(0).counts;
+  EXPECT_EQ(counts.kept, 4);
+  ASSERT_EQ(counts.dropped.size(), 1);
+  EXPECT_EQ(counts.dropped[0].reason, "shed");
+  EXPECT_EQ(counts.dropped[0].count, 1);
+}
+
+// Takes nothing, for a reason in ever other words.
+class FullStore final : public store::FifoStore {
+ public:
+  Result<void> write(std::span<const store::FifoRow>) override {
+    return system_failure(ENOSPC, "journal/00000" + std::to_string(++tries_) + ".log");
+  }
+  Result<void> sync() override { return {}; }
+  std::unique_ptr<store::Cursor> cursor(std::size_t, std::string_view, std::string_view) const override { return {}; }
+  std::optional<std::string> first_key(std::size_t) const override { return {}; }
+  std::optional<std::string> last_key(std::size_t) const override { return {}; }
+  Result<void> drop_while(std::size_t, const Goes&) override { return {}; }
+  Result<void> set_cap(std::size_t, std::uint64_t) override { return {}; }
+  std::uint64_t file_bytes(std::size_t) const override { return 0; }
+  std::uint64_t disk_bytes() const override { return 0; }
+  std::optional<std::string> damage() const override { return {}; }
+
+ private:
+  int tries_ = 0;
+};
+
+// Losses are kept by their reason, for good.
+TEST_F(CaptureTest, WhatTheJournalCannotTakeIsLostForOneReason) {
+  FullStore store;
+  Journal journal(store, std::vector<std::string>(kFamilies.begin(), kFamilies.end()));
+  start(journal);
+  demand(kinds({kKind<ProcessEvent>}));
+  for (int i = 0; i < 2; ++i) {
+    execute(best_, "a");
+    capture_->flush();
+  }
+  capture_.reset();
+  EXPECT_THAT(lost_, ElementsAre("journal filesystem full 1", "journal filesystem full 1"));
 }
 
 // EVT-28, EVT-32: what a filter matches is counted, not kept; hot.

@@ -33,7 +33,7 @@ struct PrivilegeEvent {
 
   Header header;
   Actor actor;            // with the new ids
-  std::string_view kind;  // "setuid", "setgid", "suid_exec", "capset", "user_namespace"
+  std::string_view kind;  // "setuid", "setgid", "suid_exec", "capset", "user_namespace", "exec"
   std::string_view syscall;
   Credentials before;
   std::optional<std::uint64_t> old_capabilities, new_capabilities;  // effective, as CAP_ bits

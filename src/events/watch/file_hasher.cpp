@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -21,14 +22,7 @@ FileHasher::FileHasher(Options options)
   if (options_.sha512) kinds_.add(sha512);
 }
 
-FileHasher::~FileHasher() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  waiting_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
+FileHasher::~FileHasher() { finish(std::chrono::milliseconds(0)); }
 
 bool FileHasher::take(FileEvent& event) {
   if (!event.to_hash || !event.file.inode) return false;
@@ -37,7 +31,7 @@ bool FileHasher::take(FileEvent& event) {
     ++counts_.too_large;
     return false;
   }
-  if (jobs_.size() + done_.size() >= options_.most) {
+  if (stop_ || jobs_.size() + done_.size() >= options_.most) {
     ++counts_.refused;
     return false;
   }
@@ -79,9 +73,19 @@ void FileHasher::finished(const std::function<void(FileEvent&)>& use) {
   }
 }
 
-void FileHasher::flush() {
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return jobs_.empty() && !busy_; });
+void FileHasher::finish(std::chrono::milliseconds time) {
+  {
+    std::unique_lock lock(mutex_);
+    idle_.wait_for(lock, time, [this] { return jobs_.empty() && !busy_; });
+    stop_ = true;
+  }
+  waiting_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  const std::lock_guard lock(mutex_);
+  counts_.refused += jobs_.size();
+  std::ranges::move(jobs_, std::back_inserter(done_));
+  jobs_.clear();
+  ::eventfd_write(done_event_.get(), 1);
 }
 
 FileHasher::Counts FileHasher::counts() const {
@@ -135,7 +139,10 @@ void FileHasher::hash(Job& job) {
   if (!file || ::fstat(file->get(), &opened) != 0 || opened.st_ino != info.st_ino || opened.st_dev != info.st_dev)
     return;
   auto made = linux::digest_file(file->get(), kinds_, stop_, job.path, options_.budget);
-  if (!made) return;
+  if (!made) {
+    if (stop_) job.hashed = 0;
+    return;
+  }
   // Of what was written meanwhile there will be another event.
   if (options_.digests && ::fstat(file->get(), &opened) == 0 && linux::version_of(opened) == version)
     options_.digests->insert(version, *made);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -44,8 +45,9 @@ class FileHasher {
   void finished(const std::function<void(FileEvent&)>& use);
   // Readable when there are some.
   int descriptor() const noexcept { return done_event_.get(); }
-  // Waits for all that were taken.
-  void flush();
+  // For good: waits for those that were taken, but no longer than `time`; what is not done by then comes back as it
+  // was.
+  void finish(std::chrono::milliseconds time);
 
   struct Counts {
     std::uint64_t hashed = 0;

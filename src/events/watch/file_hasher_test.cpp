@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -20,12 +21,14 @@ class FileHasherTest : public TemporaryTree {
  protected:
   // "NAME hashed sha256"
   std::vector<std::string> back(FileHasher& hasher) {
-    hasher.flush();
     std::vector<std::string> rows;
-    hasher.finished([&](FileEvent& event) {
-      rows.push_back(std::filesystem::path(event.path).filename().string() + ' ' + std::to_string(event.hashed) + ' ' +
-                     std::string(event.sha256));
-    });
+    while (rows.size() < taken_ && wait(hasher)) {
+      hasher.finished([&](FileEvent& event) {
+        rows.push_back(std::filesystem::path(event.path).filename().string() + ' ' + std::to_string(event.hashed) +
+                       ' ' + std::string(event.sha256));
+      });
+    }
+    taken_ = 0;
     return rows;
   }
   bool take(FileHasher& hasher, const std::string& name) {
@@ -35,8 +38,19 @@ class FileHasherTest : public TemporaryTree {
     event.category = "c";
     event.file = file_state(AT_FDCWD, path.c_str());
     event.to_hash = true;
-    return hasher.take(event);
+    return take(hasher, event);
   }
+  bool take(FileHasher& hasher, FileEvent& event) {
+    const bool taken = hasher.take(event);
+    taken_ += taken;
+    return taken;
+  }
+  static bool wait(const FileHasher& hasher) {
+    pollfd ready{hasher.descriptor(), POLLIN, 0};
+    return ::poll(&ready, 1, 30'000) == 1;
+  }
+
+  std::size_t taken_ = 0;  // and not back yet
 };
 
 constexpr std::string_view kOfAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -66,11 +80,11 @@ TEST_F(FileHasherTest, AnotherFileAtThePathIsNotTheOne) {
   event.file = file_state(AT_FDCWD, path.c_str());
   event.to_hash = true;
   std::filesystem::rename(top / "b", top / "a");
-  EXPECT_TRUE(hasher.take(event));
+  EXPECT_TRUE(take(hasher, event));
   EXPECT_THAT(back(hasher), ElementsAre("a -1 "));
   std::filesystem::remove(top / "a");
   std::filesystem::create_symlink("/etc/passwd", top / "a");
-  EXPECT_TRUE(hasher.take(event));
+  EXPECT_TRUE(take(hasher, event));
   EXPECT_THAT(back(hasher), ElementsAre("a -1 ")) << "a link is not followed";
 }
 
@@ -90,6 +104,20 @@ TEST_F(FileHasherTest, WhatIsTooMuchIsLeft) {
   EXPECT_FALSE(take(hasher, "a")) << "no room";
   const auto rows = back(hasher);
   EXPECT_THAT(rows, ElementsAre("a 0 ", "a 0 ")) << "no budget";
+}
+
+// Whoever stops does not wait for a budget that gives nothing.
+TEST_F(FileHasherTest, WhatIsNotDoneAtTheEndComesBackAsItWas) {
+  linux::IoBudget budget({.bytes = 1, .opens = 0});
+  EXPECT_TRUE(budget.read(1 << 30, [] { return true; })) << "to be paid off";
+  FileHasher hasher({.budget = &budget});
+  write("a", "abc");
+  write("b", "abc");
+  for (const auto* name : {"a", "b", "a"}) EXPECT_TRUE(take(hasher, name));
+  hasher.finish(std::chrono::milliseconds(1));
+  EXPECT_THAT(back(hasher), ElementsAre("a 0 ", "b 0 ", "a 0 "));
+  EXPECT_EQ(hasher.counts().refused, 3U);
+  EXPECT_FALSE(take(hasher, "a")) << "for good";
 }
 
 }  // namespace
