@@ -68,6 +68,7 @@ std::vector<store::FifoFamily> journal_families(const Flags& flags) {
   std::uint64_t shares = 0;
   for (std::size_t kind = 0; kind < events::kKinds; ++kind) shares += share_of(kind);
   std::vector<store::FifoFamily> families;
+  families.reserve(events::kKinds);
   for (std::size_t kind = 0; kind < events::kKinds; ++kind)
     families.push_back(
         {std::string(events::kFamilies[kind]), std::max(total / shares * share_of(kind), store::kLeastFamily)});

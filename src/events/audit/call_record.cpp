@@ -46,7 +46,7 @@ template <class Address>
 std::optional<Address> as(std::string_view bytes) noexcept {
   Address address{};
   if (bytes.size() < sizeof address) return std::nullopt;
-  std::memcpy(&address, bytes.data(), sizeof address);
+  bytes.copy(reinterpret_cast<char*>(&address), sizeof address);
   return address;
 }
 

@@ -26,15 +26,12 @@ bool take_text(std::string_view& text, std::string_view expected) noexcept {
   return true;
 }
 
-constexpr std::int8_t kNoDigit = -1;
+constexpr std::uint8_t kNoDigit = 0xFF;
 constexpr auto kDigits = [] {
-  std::array<std::int8_t, 256> digits{};
+  std::array<std::uint8_t, 256> digits{};
   digits.fill(kNoDigit);
-  for (int i = 0; i < 10; ++i) digits[static_cast<std::size_t>('0' + i)] = static_cast<std::int8_t>(i);
-  for (int i = 0; i < 6; ++i) {
-    digits[static_cast<std::size_t>('a' + i)] = static_cast<std::int8_t>(10 + i);
-    digits[static_cast<std::size_t>('A' + i)] = static_cast<std::int8_t>(10 + i);
-  }
+  for (std::uint8_t i = 0; i < 10; ++i) digits[std::size_t{'0'} + i] = i;
+  for (std::uint8_t i = 10; i < 16; ++i) digits[std::size_t{'a'} + i - 10] = digits[std::size_t{'A'} + i - 10] = i;
   return digits;
 }();
 
@@ -111,9 +108,9 @@ std::optional<std::string_view> bytes_value(std::string_view digits, TextArena& 
   if (digits.empty()) return std::string_view();
   char* place = arena.allocate(digits.size() / 2);
   for (std::size_t i = 0; i < digits.size(); i += 2) {
-    const int high = kDigits[static_cast<unsigned char>(digits[i])];
-    const int low = kDigits[static_cast<unsigned char>(digits[i + 1])];
-    if (high < 0 || low < 0) return std::nullopt;
+    const unsigned high = kDigits[static_cast<unsigned char>(digits[i])];
+    const unsigned low = kDigits[static_cast<unsigned char>(digits[i + 1])];
+    if (high == kNoDigit || low == kNoDigit) return std::nullopt;
     place[i / 2] = static_cast<char>(high << 4 | low);
   }
   return std::string_view(place, digits.size() / 2);

@@ -96,7 +96,6 @@ class Wishes {
       case Call::symlink:
       case Call::rename:
       case Call::unlink:
-        return when(files);
       case Call::close:
         return when(files);
       case Call::read:

@@ -13,12 +13,12 @@
 #include <bit>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <ctime>
 #include <map>
 #include <mutex>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -494,6 +494,14 @@ void Opened::look_up(SocketFilter& filter) const {
   filter.row.groups[1] = of_memory ? of_memory | WIRE_MEMORY_GROUP : 0;
 }
 
+bool has_same_files_and_groups(const wire_filter& a, const wire_filter& b) {
+  const auto parts = [](const wire_filter& one) {
+    const auto& file = one.executable;
+    return std::tuple(file.inode, file.device, file.ctime, file.ctime_nanoseconds, one.groups[0], one.groups[1]);
+  };
+  return parts(a) == parts(b);
+}
+
 // Files are replaced, groups come again. Between that and this the programs let pass what they do not know: it is the
 // agent's then.
 void Opened::renew() {
@@ -501,7 +509,7 @@ void Opened::renew() {
     auto& filter = rows_[i];
     const auto before = filter.row;
     look_up(filter);
-    if (std::memcmp(&before, &filter.row, sizeof(before)) == 0) continue;
+    if (has_same_files_and_groups(before, filter.row)) continue;
     // What cannot be written is what it was, and matches what is there no more.
     static_cast<void>(module_->set(map("filters"), static_cast<std::uint32_t>(i), &filter.row));
   }

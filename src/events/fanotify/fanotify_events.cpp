@@ -3,7 +3,6 @@
 #include <linux/fanotify.h>
 
 #include <cerrno>
-#include <cstring>
 
 namespace osprey::events {
 namespace {
@@ -14,7 +13,7 @@ constexpr std::size_t kHandleHead = kFilesystemId + 8;  // and the handle's leng
 template <class T>
 bool copy(std::string_view bytes, T& value) noexcept {
   if (bytes.size() < sizeof value) return false;
-  std::memcpy(&value, bytes.data(), sizeof value);
+  bytes.copy(reinterpret_cast<char*>(&value), sizeof value);
   return true;
 }
 

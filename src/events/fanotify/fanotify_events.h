@@ -17,7 +17,8 @@ std::uint64_t filesystem_of(FileHandle handle) noexcept;
 struct FanotifyEvent {
   struct Entry {
     FileHandle directory;
-    std::string_view name;  // empty: the directory itself
+    std::string_view name;  // empty: the directory itself; else with a NUL behind it
+    const char* c_name() const noexcept { return name.empty() ? "" : name.data(); }
   };
   std::uint64_t mask = 0;  // FAN_*
   std::int64_t pid = 0;

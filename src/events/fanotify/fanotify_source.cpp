@@ -527,7 +527,7 @@ void FanotifySource::process_entry(EventSink& sink, Pending& pending, Directory&
     return reporter_.filtered();
   }
   FileState state;
-  if (const int fd = directories_.open(directory); fd >= 0) state = file_state(fd, name.empty() ? "" : name.data());
+  if (const int fd = directories_.open(directory); fd >= 0) state = file_state(fd, event.entry->c_name());
   bool told = false;
   const auto tell_step = [&](FileAction action) {
     FileEvent row;
@@ -566,7 +566,7 @@ void FanotifySource::process_move(EventSink& sink, Pending& pending, Directory& 
   row.old_path = old_path;
   if (from && !directory.sights.empty()) moving_->second = entry_path(directory.sights.front().path, event.entry->name);
   if (!from) {
-    if (const int fd = directories_.open(directory); fd >= 0) row.file = file_state(fd, event.entry->name.data());
+    if (const int fd = directories_.open(directory); fd >= 0) row.file = file_state(fd, event.entry->c_name());
     moving_.reset();
   }
   if (!tell(sink, pending, directory, event.entry->name, row)) reporter_.filtered();
@@ -605,7 +605,7 @@ void FanotifySource::process_rename(EventSink& sink, Pending& pending) {
   row.transaction = transaction;
   row.old_path = old_path;
   if (!to->sights.empty())
-    if (const int fd = directories_.open(*to); fd >= 0) row.file = file_state(fd, event.to->name.data());
+    if (const int fd = directories_.open(*to); fd >= 0) row.file = file_state(fd, event.to->c_name());
   told = tell(sink, pending, *to, event.to->name, row) || told;
   if (!told) reporter_.filtered();
   if ((event.mask & FAN_ONDIR) != 0) follow_rename(event, *from, *to);

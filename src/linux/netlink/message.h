@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -29,7 +28,7 @@ struct NetlinkAttribute {
   template <class T>
   T as() const noexcept {
     T value{};
-    if (payload.size() >= sizeof value) std::memcpy(&value, payload.data(), sizeof value);
+    if (payload.size() >= sizeof value) payload.copy(reinterpret_cast<char*>(&value), sizeof value);
     return value;
   }
   // The payload as text, up to the zero that ends it.
@@ -44,7 +43,7 @@ std::optional<Header> take_header(std::string_view& rest) noexcept {
   constexpr std::size_t kPadded = (sizeof(Header) + 3) & ~std::size_t{3};
   if (rest.size() < sizeof(Header)) return std::nullopt;
   Header header;
-  std::memcpy(&header, rest.data(), sizeof header);
+  rest.copy(reinterpret_cast<char*>(&header), sizeof header);
   rest.remove_prefix(std::min(kPadded, rest.size()));
   return header;
 }
