@@ -333,9 +333,7 @@ def execs_by_connector(driver, truth, folder):
         lingered += action["mode"] == "l"
         whole += action["mode"] == "l" and bool(event["arguments"] and event["cwd"] and event["actor"]["path"])
         if event["arguments"]:
-            # One that ended while it was being read has the begin.
-            begin = "\0".join(event["arguments"])
-            findings.same(action, "arguments", begin, "\0".join(argv)[:len(begin)])
+            findings.same(action, "arguments", event["arguments"], argv)
         if event["cwd"] and one["path"] != "/bin/inside":
             findings.same(action, "cwd", event["cwd"], one["cwd"])
         if event["actor"]["path"] and one["path"] != "/bin/inside":

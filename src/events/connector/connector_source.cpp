@@ -65,10 +65,10 @@ bool read(const linux::Process& process, std::uint64_t moment, const std::vector
   reading.path = std::move(executable.path);
   if (const auto facts = process.stat_target("exe")) event.executable = file_state_of(*facts);
   reading.cwd = process.link("cwd").value_or("");
-  reading.arguments = process.read("cmdline", kArguments + 1).value_or("");
+  reading.arguments = process.read_at_once("cmdline", kArguments + 1).value_or("");
   take_arguments(reading.arguments, event);
   if (!environment.empty()) {
-    reading.environment = process.read("environ", kArguments).value_or("");
+    reading.environment = process.read_at_once("environ", kArguments).value_or("");
     take_environment(reading.environment, environment, event);
   }
   reading.cgroups = process.cgroups().value_or("");

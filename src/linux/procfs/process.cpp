@@ -236,6 +236,15 @@ Result<std::string> Process::read(const char* name, std::size_t cap) const {
   return text;
 }
 
+Result<std::string> Process::read_at_once(const char* name, std::size_t cap) const {
+  const auto file = TRY(open_file(name));
+  std::string text(cap, '\0');
+  const auto count = read_some(file.get(), text.data(), text.size());
+  if (count < 0) return error(name);
+  text.resize(static_cast<std::size_t>(count));
+  return text;
+}
+
 Result<std::string> Process::read_locked(const char* name, std::size_t cap) const {
   if (const auto& now = stat(); !now || now->state != 'D' || !proc_->is_kernels()) return read(name, cap);
   auto file = TRY(open_file(name));

@@ -83,6 +83,8 @@ class Process {
   Result<std::uint64_t> namespace_inode(const char* name) const;
   // A file below /proc/PID, "net/tcp" among them; at most `cap` bytes of it.
   Result<std::string> read(const char* name, std::size_t cap) const;
+  // The same by one call of the kernel: of arguments and environment all of it, or nothing where the process has ended.
+  Result<std::string> read_at_once(const char* name, std::size_t cap) const;
 
  private:
   static constexpr std::size_t kSmallCap = 64 << 10;
