@@ -3,7 +3,9 @@ engines have them: there the agent looks for their names."""
 
 import io
 import json
+import os
 import pathlib
+import pwd
 import shutil
 import subprocess
 import tarfile
@@ -80,6 +82,76 @@ class OverlayContainers(Containers):
         super().close()
         subprocess.run(["umount", self.roots], capture_output=True)
         shutil.rmtree(self.folder)
+
+
+class UsersContainers(Containers):
+    """podman's of a user who is not root, in the user's home: an account's that is there and has a folder."""
+
+    account = pwd.getpwnam("man")
+
+    def __init__(self):
+        self.storage = pathlib.Path(self.account.pw_dir, ".local/share/containers/storage")
+        self.kept = self.storage.parents[2]  # ".local", and what podman writes beside it
+        assert not self.kept.exists(), f"{self.kept} is somebody's"
+        self.runtime = tempfile.mkdtemp(prefix="boxes-")
+        os.chown(self.runtime, self.account.pw_uid, self.account.pw_gid)
+        self.kept.mkdir()
+        os.chown(self.kept, self.account.pw_uid, self.account.pw_gid)
+        self.podman = ["setpriv", f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups", "env", "-i",
+                       f"HOME={self.account.pw_dir}", f"XDG_RUNTIME_DIR={self.runtime}", f"XDG_CONFIG_HOME={self.runtime}",
+                       f"XDG_CACHE_HOME={self.runtime}", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "podman", "--storage-driver=vfs",
+                       "--cgroup-manager=cgroupfs", "--runtime=runc"]
+        super().__init__()
+
+    def create(self, name):
+        """The container's id."""
+        return self._run("create", "--network=none", "--ulimit=nofile=1024:1024", "--ulimit=nproc=512:512", f"--name={name}", self.image,
+                         "/bin/true").strip()
+
+    def close(self):
+        super().close()
+        for folder in (self.kept, self.runtime):
+            shutil.rmtree(folder)
+
+
+class ContainerdTasks:
+    """A containerd of our own, and an image in a namespace of it."""
+
+    namespace = "osprey-test"
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="boxes-"))
+        (self.folder / "config").write_text(f'version = 2\nroot = "{self.folder}/root"\nstate = "/run/containerd"\n'
+                                            f'[grpc]\naddress = "{self.folder}/socket"\n')
+        self.log = tempfile.TemporaryFile()
+        self.daemon = subprocess.Popen(["containerd", "-c", self.folder / "config"], stdin=subprocess.DEVNULL, stdout=self.log,
+                                       stderr=self.log)
+        self.image = "localhost/osprey-test:1"
+        maker = Containers()
+        try:
+            maker.do("save", "--format=oci-archive", "-o", str(self.folder / "image.tar"), maker.image)
+        finally:
+            maker.close()
+        until = time.monotonic() + 30
+        while self.do("version", check=False).returncode != 0:
+            assert time.monotonic() < until and self.daemon.poll() is None
+            time.sleep(0.1)
+        self.do("images", "import", "--snapshotter=native", f"--index-name={self.image}", self.folder / "image.tar")
+
+    def do(self, *arguments, check=True):
+        done = subprocess.run(["ctr", f"--address={self.folder}/socket", f"--namespace={self.namespace}", *arguments],
+                              capture_output=True, timeout=60)
+        assert not check or done.returncode == 0, (arguments, done.stderr)
+        return done
+
+    def run(self, name, *command):
+        self.do("run", "--rm", "--snapshotter=native", "--runc-binary=runc", self.image, name, *command)
+
+    def close(self):
+        self.daemon.terminate()
+        self.daemon.wait(30)
+        shutil.rmtree(self.folder)
+        shutil.rmtree(f"/run/containerd/io.containerd.runtime.v2.task/{self.namespace}", ignore_errors=True)
 
 
 class DockerContainers(Containers):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from containers import Containers, DockerContainers, OverlayContainers
+from containers import ContainerdTasks, Containers, DockerContainers, OverlayContainers, UsersContainers
 from test_agent_events import rows, schedule, wait_until_captured
 
 BOX = "container_id, container_name, container_image"
@@ -127,6 +127,51 @@ def test_no_short_life_in_a_container_is_without_it(make_agent, containers):
     agent.wait_for(lambda: all("destroy" in actions for actions in lives().values()))
     assert [sorted(actions) for actions in lives().values()] == [["create", "destroy", "die", "start"]] * len(boxes)
     assert agent.stop() == 0
+
+
+def engines_watched(make_agent):
+    """An agent that watches the folders of engines."""
+    agent = make_agent()
+    agent.configure(schedule(boxes="SELECT action, container_id, engine, name, image FROM container_events",
+                             engines="SELECT name FROM osquery_events WHERE name = 'engines' AND active = 1"))
+    agent.start()
+    agent.wait_for(lambda: rows(agent, "engines"), 60, "the source")
+    return agent
+
+
+# EVT-35, CTR-13
+def test_containers_of_a_user(make_agent):
+    containers = UsersContainers()
+    try:
+        agent = engines_watched(make_agent)
+        box = containers.create("of-a-user")
+        image = containers.inspect(box)["container_image"]
+        containers.do("rm", box)
+
+        def told():
+            return [row for row in rows(agent, "boxes") if row["container_id"] == box]
+        agent.wait_for(lambda: len(told()) == 2)
+        assert [(row["action"], row["engine"], row["name"], row["image"]) for row in told()] == [
+            ("create", "podman", "of-a-user", image), ("destroy", "podman", "of-a-user", image)]
+        assert agent.stop() == 0
+    finally:
+        containers.close()
+
+
+# EVT-35, CTR-13
+def test_containers_of_containerd_in_a_namespace(make_agent):
+    tasks = ContainerdTasks()
+    try:
+        agent = engines_watched(make_agent)
+        tasks.run("one-task", "/bin/sleep", "1")
+
+        def told():
+            return [(row["action"], row["engine"]) for row in rows(agent, "boxes") if row["container_id"] == "one-task"]
+        agent.wait_for(lambda: ("destroy", "containerd") in told())
+        assert [row for row in told() if row[0] in ("create", "destroy")] == [("create", "containerd"), ("destroy", "containerd")]
+        assert agent.stop() == 0
+    finally:
+        tasks.close()
 
 
 # FIL-09, EVT-35, EVT-47

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock_reading.h"
+#include "linux/files/passwd.h"
 
 namespace osprey::events {
 namespace {
@@ -17,8 +18,20 @@ constexpr std::uint64_t kPatience = 3 * kSecond;  // for names
 constexpr std::uint64_t kAgain = 5 * kSecond;     // between two looks for folders that are not there
 constexpr std::uint32_t kMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr std::size_t kIdSize = 64;  // of docker, containers/storage and CRI
+constexpr const char* kTasks = "/run/containerd/io.containerd.runtime.v2.task";  // a folder each of its namespaces
+constexpr std::string_view kKubernetes = "k8s.io";
+constexpr std::string_view kDocker = "moby";
 
 std::string parent_of(const std::string& path) { return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)); }
+
+// Of accounts, each once; not "/".
+std::set<std::string> homes(const Root& root) {
+  std::set<std::string> found;
+  if (const auto accounts = linux::read_passwd(root))
+    for (const auto& account : accounts->entries)
+      if (account.directory.starts_with('/') && account.directory.size() > 1) found.insert(account.directory);
+  return found;
+}
 
 }  // namespace
 
@@ -27,14 +40,26 @@ std::vector<EngineFolder> engine_folders(const Root& root) {
   using Names = EngineFolder::Names;
   std::vector<EngineFolder> folders;
   folders.push_back({docker_folder(root) + "/containers", "docker", Ids::hexadecimal, Names::docker});
-  const auto storage = storage_folder(root);
-  for (const auto* driver : {"overlay", "vfs", "btrfs", "zfs"})
-    folders.push_back({fmt::format("{}/{}-containers", storage, driver), "podman", Ids::hexadecimal, Names::storage});
-  // Of Kubernetes' containers the plugin's own folders tell from when they are made; of others the tasks that they are
-  // run as.
+  const auto add_storage = [&](const std::string& storage) {
+    for (const auto* driver : {"overlay", "vfs", "btrfs", "zfs"})
+      folders.push_back({fmt::format("{}/{}-containers", storage, driver), "podman", Ids::hexadecimal, Names::storage});
+  };
+  add_storage(storage_folder(root));
+  for (const auto& home : homes(root)) {
+    if (const auto own = user_docker_folder(home); root.exists(own))
+      folders.push_back({own + "/containers", "docker", Ids::hexadecimal, Names::docker});
+    if (const auto own = user_storage_folder(home); root.exists(own)) add_storage(own);
+  }
+  // Of Kubernetes' containers the plugin's own folders tell from when they are made, and Docker has its own as well; of
+  // others the tasks that they are run as.
   folders.push_back(
       {"/var/lib/containerd/io.containerd.grpc.v1.cri/containers", "containerd", Ids::hexadecimal, Names::bundle});
-  folders.push_back({"/run/containerd/io.containerd.runtime.v2.task/default", "containerd", Ids::names, Names::bundle});
+  std::set<std::string> namespaces{"default"};
+  if (const auto tasks = root.list(kTasks))
+    for (const auto& one : *tasks)
+      if (one.name != kKubernetes && one.name != kDocker) namespaces.insert(one.name);
+  for (const auto& name : namespaces)
+    folders.push_back({fmt::format("{}/{}", kTasks, name), "containerd", Ids::names, Names::bundle});
   folders.push_back({"/var/lib/lxc", "lxc", Ids::names, Names::none});
   return folders;
 }
@@ -43,12 +68,27 @@ Result<void> EngineSource::open(const Demand&) {
   if (watches_.descriptor() >= 0) return {};
   TRY(watches_.open());
   folders_.clear();
-  for (auto& what : engine_folders(root_)) {
-    folders_.emplace_back().what = std::move(what);
-    settle(folders_.back(), nullptr);
-  }
+  look_for_folders(nullptr);
   next_settle_ = boot_nanoseconds() + kAgain;
   return {};
+}
+
+bool EngineSource::watch_namespaces() {
+  const auto tasks = root_.open_path(kTasks);
+  namespaces_ = tasks ? watches_.add(tasks->get(), kMask | IN_ONLYDIR) : -1;
+  return namespaces_ >= 0;
+}
+
+// Those that are not known yet; without a sink all that is in them was there before us.
+void EngineSource::look_for_folders(EventSink* sink) {
+  next_look_ = boot_nanoseconds() + static_cast<std::uint64_t>(between_looks_.count());
+  has_new_ = false;
+  watch_namespaces();
+  for (auto& what : engine_folders(root_)) {
+    if (std::ranges::any_of(folders_, [&](const Folder& folder) { return folder.what.path == what.path; })) continue;
+    folders_.emplace_back().what = std::move(what);
+    settle(folders_.back(), sink);
+  }
 }
 
 void EngineSource::close() noexcept {
@@ -136,11 +176,10 @@ void EngineSource::name(Folder& folder) const {
       if (const auto text = root_.read(fmt::format("{}/{}/config.v2.json", folder.what.path, id)))
         found = parse_docker_config(text->bytes);
     } else {
-      for (const auto* name : {"default", "k8s.io"})
-        if (!found)
-          if (const auto text =
-                  root_.read(fmt::format("/run/containerd/io.containerd.runtime.v2.task/{}/{}/config.json", name, id)))
-            found = parse_oci_annotations(text->bytes);
+      const auto tasks =
+          folder.what.ids == EngineFolder::Ids::names ? folder.what.path : fmt::format("{}/{}", kTasks, kKubernetes);
+      if (const auto text = root_.read(fmt::format("{}/{}/config.json", tasks, id)))
+        found = parse_oci_annotations(text->bytes);
     }
     if (found) known.name = std::move(*found);
   }
@@ -178,6 +217,7 @@ void EngineSource::take(const DirectoryEvent& event, EventSink& sink) {
       if (folder.is_there) list(folder, &sink);
     return;
   }
+  has_new_ = has_new_ || event.watch == namespaces_;
   for (auto& folder : folders_) {
     if (folder.watch != event.watch) continue;
     if (!folder.is_there || event.name.empty()) {
@@ -201,6 +241,7 @@ Result<bool> EngineSource::next(EventSink& sink, std::size_t) {
   const auto moment = boot_nanoseconds();
   const bool is_due = moment >= next_settle_;
   if (is_due) next_settle_ = moment + kAgain;
+  if (has_new_ || moment >= next_look_ || (is_due && namespaces_ < 0 && watch_namespaces())) look_for_folders(&sink);
   for (auto& folder : folders_)
     if (folder.is_stale || (is_due && !folder.is_there)) settle(folder, &sink);
   if (unnamed_ > 0)

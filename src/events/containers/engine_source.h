@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <set>
 #include <string>
@@ -29,19 +30,20 @@ struct EngineFolder {
   Names names = Names::none;
 };
 
-// Of the engines that there may be: docker, podman and CRI-O (containers/storage), containerd's own and Kubernetes',
-// LXC.
+// Of the engines that there may be: docker, podman and CRI-O (containers/storage), also as users run them for
+// themselves, containerd's by namespace and Kubernetes', LXC.
 std::vector<EngineFolder> engine_folders(const Root& root);
 
 // ContainerEvent with "create" and "destroy". Watches each folder, or while it is not there whatever is above it, by
 // inotify(7). A container is told once its files say its name and image, or when they have not for three seconds.
 // Needs to read what engines keep for root: CAP_DAC_READ_SEARCH unless it is root's. Bounded: of more containers at a
-// time than kMost nothing is told.
+// time than kMost nothing is told. Users who run an engine for the first time are found after `users` seconds.
 class EngineSource final : public Source {
  public:
   static constexpr std::size_t kMost = 16'384;
 
-  explicit EngineSource(Root root) : root_(std::move(root)) {}
+  explicit EngineSource(Root root, std::chrono::seconds users = std::chrono::minutes(1))
+      : root_(std::move(root)), between_looks_(users) {}
 
   Origin origin() const noexcept override { return Origin::engines; }
   Kinds offers() const override { return Kinds().set(kKind<ContainerEvent>); }
@@ -64,6 +66,8 @@ class EngineSource final : public Source {
     std::map<std::string, Known, std::less<>> containers;
   };
 
+  void look_for_folders(EventSink* sink);
+  bool watch_namespaces();
   void take(const DirectoryEvent& event, EventSink& sink);
   void settle(Folder& folder, EventSink* sink);
   void list(Folder& folder, EventSink* sink);
@@ -76,11 +80,14 @@ class EngineSource final : public Source {
             std::uint64_t moment, EventSink& sink);
 
   const Root root_;
+  const std::chrono::nanoseconds between_looks_;
   InotifyWatches watches_;
   std::vector<Folder> folders_;
   std::size_t containers_ = 0;
   std::size_t unnamed_ = 0;  // that are not told yet
-  std::uint64_t next_settle_ = 0;
+  int namespaces_ = -1;      // watch of the folder that has one for each of containerd's
+  bool has_new_ = false;     // there
+  std::uint64_t next_settle_ = 0, next_look_ = 0;
   std::atomic<std::uint64_t> kept_ = 0, filtered_ = 0, overflowed_ = 0, too_many_ = 0;
 };
 

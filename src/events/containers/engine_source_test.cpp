@@ -13,8 +13,9 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
-// EVT-35, CTR-13: what engines leave on disk, as docker 20.10 and podman 4.3 did.
+// EVT-35, CTR-13: what engines leave on disk, as docker 20.10, podman 4.3 and containerd 1.6 did.
 class Engines : public testing::Test, public EventSink {
  protected:
   Engines() {
@@ -39,8 +40,8 @@ class Engines : public testing::Test, public EventSink {
   void forked(const ProcessKey&, const ProcessKey&) override {}
   void exited(const ProcessKey&) override {}
 
-  void open() {
-    source.emplace(Root::at(top).value());
+  void open(std::chrono::seconds users = std::chrono::minutes(1)) {
+    source.emplace(Root::at(top).value(), users);
     ASSERT_TRUE(source->open({}));
   }
   std::vector<std::string> told() {
@@ -107,6 +108,45 @@ TEST_F(Engines, AnEngineMayComeAndGo) {
   EXPECT_THAT(told(), ElementsAre("create gues lxc  "));
   source->close();
   EXPECT_EQ(source->descriptor(), -1);
+}
+
+TEST_F(Engines, UsersHaveTheirOwn) {
+  write("/etc/passwd",
+        "root:x:0:0::/root:/bin/sh\njoe:x:1000:1000::/home/joe:/bin/sh\nann:x:1001:1001::/home/ann:/bin/sh\n");
+  const std::string joes = "/home/joe/.local/share/containers/storage/overlay-containers/";
+  fs::create_directories(top + joes + one);
+  open(std::chrono::seconds(0));
+  EXPECT_THAT(told(), IsEmpty());
+  write(joes + "containers.json",
+        R"([{"id":")" + two + R"(","names":["box"],"metadata":"{\"image-name\":\"tool:2\"}"}])");
+  fs::create_directories(top + joes + two);
+  EXPECT_THAT(told(), ElementsAre("create 2aaa podman box tool:2"));
+  // One that ran none yet.
+  write("/home/ann/.local/share/docker/containers/" + one + "/config.v2.json",
+        R"({"ID":")" + one + R"(","Config":{"Image":"shop:1"},"Name":"/web"})");
+  EXPECT_THAT(told(), ElementsAre("create 0000 docker web shop:1"));
+  fs::remove_all(top + "/home");
+  EXPECT_THAT(told(), UnorderedElementsAre("destroy 0000 podman  ", "destroy 2aaa podman box tool:2",
+                                           "destroy 0000 docker web shop:1"));
+}
+
+TEST_F(Engines, ContainerdsHaveNamespaces) {
+  const std::string tasks = "/run/containerd/io.containerd.runtime.v2.task/";
+  fs::create_directories(top + tasks + "default");
+  open();
+  const auto bundle = [&](const std::string& place, const std::string& name) {
+    write(tasks + place + "/config.json", R"({"annotations":{"nerdctl/name":")" + name + R"("}})");
+  };
+  bundle("default/a", "first");
+  EXPECT_THAT(told(), ElementsAre("create a containerd first "));
+  bundle("work/b", "second");
+  EXPECT_THAT(told(), ElementsAre("create b containerd second "));
+  // Told by Docker's folder and by that of Kubernetes.
+  bundle("moby/c", "third");
+  bundle("k8s.io/d", "fourth");
+  EXPECT_THAT(told(), IsEmpty());
+  fs::remove_all(top + tasks + "work");
+  EXPECT_THAT(told(), ElementsAre("destroy b containerd second "));
 }
 
 TEST_F(Engines, FoldersAreWhereTheyAreConfigured) {

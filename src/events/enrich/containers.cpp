@@ -54,14 +54,18 @@ std::optional<std::string> home_in(const Root& root, std::string_view cgroup_pat
   return std::nullopt;
 }
 
-std::optional<ContainerName> in_docker(const Root& root, const std::string& id) {
-  const auto text = root.read(fmt::format("{}/containers/{}/config.v2.json", docker_folder(root), id));
-  return text ? parse_docker_config(text->bytes) : std::nullopt;
+std::optional<ContainerName> in_docker(const Root& root, const std::string& id, std::string_view cgroup_path) {
+  std::vector<std::string> folders{docker_folder(root)};
+  if (const auto home = home_in(root, cgroup_path)) folders.push_back(user_docker_folder(*home));
+  for (const auto& folder : folders)
+    if (const auto text = root.read(fmt::format("{}/containers/{}/config.v2.json", folder, id)))
+      return parse_docker_config(text->bytes);
+  return std::nullopt;
 }
 
 std::optional<ContainerName> in_storage(const Root& root, const std::string& id, std::string_view cgroup_path) {
   std::vector<std::string> folders{storage_folder(root)};
-  if (const auto home = home_in(root, cgroup_path)) folders.push_back(*home + "/.local/share/containers/storage");
+  if (const auto home = home_in(root, cgroup_path)) folders.push_back(user_storage_folder(*home));
   for (const auto& folder : folders) {
     for (const auto* driver : {"overlay", "vfs", "btrfs", "zfs"}) {
       for (const auto* file : {"containers.json", "volatile-containers.json"}) {
@@ -130,6 +134,11 @@ std::string storage_folder(const Root& root) {
     }
   }
   return "/var/lib/containers/storage";
+}
+
+std::string user_docker_folder(std::string_view home) { return fmt::format("{}/.local/share/docker", home); }
+std::string user_storage_folder(std::string_view home) {
+  return fmt::format("{}/.local/share/containers/storage", home);
 }
 
 std::optional<ContainerName> parse_docker_config(std::string_view text) {
@@ -203,7 +212,7 @@ void Containers::look(std::string_view cgroup_path, Entry& entry, std::uint64_t 
   if (const auto known = learned_.find(id); known != learned_.end() && entry.wait == 0)
     found = {known->second.first, known->second.second};
   if (!found && is_plain(id)) {
-    found = in_docker(root_, id);
+    found = in_docker(root_, id, cgroup_path);
     if (!found) found = in_bundles(root_, id);
     if (!found) found = in_storage(root_, id, cgroup_path);
   }

@@ -75,5 +75,8 @@ std::optional<ContainerName> parse_oci_annotations(std::string_view text);
 std::string docker_folder(const Root& root);
 // Where containers/storage does: "graphroot" of its configuration (containers-storage.conf(5)), system wide.
 std::string storage_folder(const Root& root);
+// Where they do for a user who runs them without root's rights, unless configured otherwise.
+std::string user_docker_folder(std::string_view home);
+std::string user_storage_folder(std::string_view home);
 
 }  // namespace osprey::events
