@@ -129,6 +129,7 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
       losses->add(std::string(who), drop.stage, drop.reason, drop.count, 0, drop.exact, drop.worst_cgroup);
   };
   made->capture_.emplace(std::move(capture));
+  made->audit_role_.with_rights = [to = &*made->capture_](const auto& job) { to->run_there(job); };
   return made;
 }
 

@@ -80,7 +80,7 @@ class EventCapture {
   std::unique_ptr<store::FifoStore> store_;
   std::optional<events::Journal> journal_;
   events::YaraSource* yara_ = nullptr;  // of the sources that capture_ has
-  linux::AuditRole audit_role_{.mode = [] { return "none"; }};
+  linux::AuditRole audit_role_{.mode = [] { return "none"; }, .with_rights = {}};
   linux::OwnLog own_log_{.counts = [] { return std::nullopt; }};
   std::string stored_cursor_;  // of the system's journal
   std::atomic<Losses*> losses_ = nullptr;

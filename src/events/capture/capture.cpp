@@ -232,6 +232,28 @@ void Capture::flush() {
   flushed_.wait(lock, [&] { return rounds_ >= wanted || stopping_; });
 }
 
+void Capture::run_there(const std::function<void()>& job) {
+  std::unique_lock lock(mutex_);
+  if (ended_) return;
+  Errand errand{job};
+  errands_.push_back(&errand);
+  ::eventfd_write(wake_.get(), 1);
+  flushed_.wait(lock, [&] { return errand.over; });
+}
+
+void Capture::run_errands() {
+  std::vector<Errand*> errands;
+  {
+    const std::lock_guard lock(mutex_);
+    errands.swap(errands_);
+  }
+  for (const auto* errand : errands) errand->job();
+  if (errands.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (auto* errand : errands) errand->over = true;
+  flushed_.notify_all();
+}
+
 std::vector<SourceReport> Capture::sources() const {
   auto reports = [this] {
     const std::lock_guard lock(mutex_);
@@ -300,6 +322,7 @@ void Capture::run() {
       parts_.warn("events are turned off: nothing is captured");
       parts_.halted();
     }
+    run_errands();
     more = drain();
     quiet = more || intake_->batch().rows() > 0 ? 1 : std::min(2 * quiet, kMostQuiet);
     commit_round();
@@ -311,6 +334,13 @@ void Capture::run() {
     }
     const std::lock_guard lock(mutex_);
     asked = ++rounds_ < asked_rounds_;
+    flushed_.notify_all();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    for (auto* errand : errands_) errand->over = true;
+    errands_.clear();
     flushed_.notify_all();
   }
   // What is there already is kept; what goes on happening would have no end.

@@ -87,6 +87,9 @@ class Capture {
   void stop();
   // Waits until what the sources had when it was called is in the journal.
   void flush();
+  // Runs a job between two rounds on the thread of the sources, which has their capabilities, and waits for it; not at
+  // all once it has stopped.
+  void run_there(const std::function<void()>& job);
 
   std::vector<SourceReport> sources() const;
   // Those in force; null: none.
@@ -113,6 +116,7 @@ class Capture {
 
   void run();
   void wait(std::chrono::milliseconds time);
+  void run_errands();
   // Opens, changes and closes sources so that `wanted_` is captured.
   void assign();
   bool try_open(Place& place, const Demand& demand);
@@ -159,6 +163,12 @@ class Capture {
   std::vector<SourceReport> reports_;  // without counts
   std::shared_ptr<const Filters> filters_;
   std::array<std::uint64_t, kKinds> journaled_{};
+  struct Errand {
+    const std::function<void()>& job;
+    bool over = false;
+  };
+  std::vector<Errand*> errands_;    // of those who wait for them
+  bool ended_ = false;              // the thread takes no more of them
   std::uint64_t rounds_ = 0;        // done
   std::uint64_t asked_rounds_ = 0;  // that somebody waits for
   bool stopping_ = false;

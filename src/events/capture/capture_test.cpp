@@ -325,6 +325,19 @@ TEST_F(CaptureTest, AFloodIsTakenInTurnsAndNothingIsLeftBehindByAStop) {
   EXPECT_TRUE(lost_.empty());
 }
 
+// EVT-02: what only this thread may ask.
+TEST_F(CaptureTest, AJobIsRunOnTheThreadOfTheSources) {
+  start();
+  std::thread::id there;
+  capture_->run_there([&] { there = std::this_thread::get_id(); });
+  EXPECT_NE(there, std::thread::id());
+  EXPECT_NE(there, std::this_thread::get_id());
+  bool ran = false;
+  capture_->stop();
+  capture_->run_there([&] { ran = true; });
+  EXPECT_FALSE(ran);
+}
+
 // EVT-15.
 TEST_F(CaptureTest, LossesAreToldOnceAsTheyGrow) {
   start();

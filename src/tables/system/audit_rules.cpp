@@ -79,9 +79,9 @@ Sources read_sources(const Root& root) {
 }
 
 Rows<Handle> scan(const Scan& scan) {
-  const auto rules = scan.take(ask());
-  if (!rules) co_return;
   const auto* role = scan.service<linux::AuditRole>();
+  const auto rules = scan.take(linux::ask_audit<std::vector<linux::AuditRule>>(role, ask));
+  if (!rules) co_return;
   const auto key = role ? role->key : std::string(linux::kOurAuditKey);
   const auto sources = read_sources(scan.root());
   std::map<std::uint32_t, std::int64_t> positions;

@@ -41,10 +41,10 @@ Result<linux::AuditStatus> ask() {
 }
 
 Rows<Handle> scan(const Scan& scan) {
-  const auto status = scan.take(ask());
+  const auto* role = scan.service<linux::AuditRole>();
+  const auto status = scan.take(linux::ask_audit<linux::AuditStatus>(role, ask));
   if (!status) co_return;
-  Handle handle{.status = *status, .root = &scan.root(), .our_mode = "none"};
-  if (const auto* role = scan.service<linux::AuditRole>()) handle.our_mode = role->mode();
+  Handle handle{.status = *status, .root = &scan.root(), .our_mode = role ? role->mode() : "none"};
   co_yield handle;
 }
 
