@@ -114,6 +114,7 @@ def of(told, family, **values):
 
 
 def test_every_program_is_accepted_and_the_counters_add_up(told):
+    """EVT-12, EVT-14: by other kernels than the build machine's; what they lack is named."""
     lacking = [[why.split(":")[0] for why in counts["missing"]] for counts in told.counts]
     # 5.12 is the first that lets a connection be known by a cookie, 6.7 the first that has Unix sockets.
     assert lacking == [[] if told.version == "6.1" else ["bpf program close"], ["bpf program unix"]]
@@ -139,6 +140,7 @@ def test_processes(told):
 
 
 def test_overlays_and_groups(told):
+    """EVT-35: the group by its path of cgroup v2."""
     lower, = [event for event in of(told, "process") if event["arguments"][1:] == ["lower"]]
     upper, = [event for event in of(told, "process") if event["arguments"][1:] == ["upper"]]
     assert (lower["actor"]["path"], lower["executable_state"]) == ("/tmp/merged/true", "")

@@ -1,5 +1,7 @@
 """Events through the whole agent: captured, journaled, told once by scheduled queries, and let go of."""
 
+import base64
+import ctypes
 import hashlib
 import json
 import os
@@ -8,11 +10,13 @@ import random
 import re
 import signal
 import socket
+import struct
 import subprocess
 import time
 
 from audit_machine import audit_seat, rule_lines
 from containers import Containers
+from event_source import control_groups, in_group
 from process_costs import disk_bytes
 
 EXECS = "SELECT pid, path, cmdline FROM process_events WHERE cmdline LIKE '%{mark}%'"
@@ -136,6 +140,63 @@ def test_a_storm_is_told_whole_and_the_counters_add_up(make_agent, osprey):
     assert agent.stop() == 0
 
 
+# EVT-15, EVT-38
+def test_losses_name_the_group_that_caused_them(make_agent):
+    """As the monitoring pack asks for them, over a restart too."""
+    query = "SELECT source, stage, reason, lost, exact, worst_cgroup FROM osprey_losses"
+    agent = make_agent()
+    agent.configure(schedule(execs=EXECS.format(mark="flood-")) | {"packs": {"losses": {"queries": {
+        "all": {"query": query, "interval": 1, "snapshot": True}}}}})
+    agent.start("--events_source=bpf", "--events_cpu_percent=0")
+    wait_until_captured(agent, "execs", "flood-0")
+
+    def spawn():
+        for _ in range(1500):
+            os.waitpid(os.posix_spawn("/bin/true", ["true", "x" * 30_000], {}), 0)
+
+    def told():
+        return [row for row in agent.last_snapshot("pack_losses_all")
+                if (row["source"], row["stage"], row["reason"]) == ("bpf", "sched_process_exec", "ring full: its group's share")]
+    with control_groups("flood") as (flood,):
+        # Nobody reads: 8 MiB of the ring hold fewer than 300 of these.
+        worker = agent.worker()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            in_group(flood, spawn)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        row, = agent.wait_for(told, 30, "the loss")
+        assert row["worst_cgroup"] == flood
+        assert (int(row["lost"]) > 1000, row["exact"]) == (True, "1")
+    assert agent.stop() == 0
+    before = len(agent.lines("snapshots"))
+    agent.start("--events_source=none")
+    agent.wait_for(lambda: len(agent.lines("snapshots")) > before)
+    assert told() == [row]
+    assert agent.stop() == 0
+
+
+# EVT-12
+def test_what_the_kernel_refuses_is_told(make_agent):
+    """Without CAP_NET_ADMIN and what includes it no program for name look-ups is taken; the rest goes on."""
+    net_admin, sys_admin, drop_from_bounding_set = 12, 21, 24  # of capabilities(7) and prctl(2)
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def give_away():
+        for capability in (net_admin, sys_admin):
+            libc.prctl(drop_from_bounding_set, capability, 0, 0, 0)
+    agent = make_agent()
+    agent.configure(schedule(execs=EXECS.format(mark="refused-"), names="SELECT query FROM dns_events") | {
+        "packs": {"sources": {"queries": {"all": {"query": "SELECT name, active, missing FROM osquery_events WHERE name = 'bpf'",
+                                                  "interval": 1, "snapshot": True}}}}})
+    agent.start("--events_source=bpf", preexec_fn=give_away)
+    wait_until_captured(agent, "execs", "refused-1")
+    row, = agent.wait_for(lambda: agent.last_snapshot("pack_sources_all"))
+    told = [one for one in json.loads(row["missing"]) if one.startswith("bpf program dns: ")]
+    assert row["active"] == "1" and len(told) == 1, row
+    assert agent.stop() == 0
+
+
 # EVT-37
 def test_what_no_query_reads_attaches_nothing_and_a_reload_does(make_agent, tmp_path):
     agent = make_agent()
@@ -159,6 +220,22 @@ def test_what_no_query_reads_attaches_nothing_and_a_reload_does(make_agent, tmp_
     agent.configure(schedule(host="SELECT 1 AS one FROM system_info"))
     agent.process.send_signal(signal.SIGHUP)
     agent.wait_for(lambda: held(agent) == {"prog_id": set(), "fanotify": set()})
+    assert agent.stop() == 0
+
+
+# EVT-23
+def test_threads_that_capture_have_more_capabilities_than_those_of_queries(make_agent):
+    agent = make_agent()
+    agent.configure(schedule(execs=EXECS.format(mark="rights-")))
+    agent.start()
+    wait_until_captured(agent, "execs", "rights-1")
+    few, sys_admin, bpf = 7, 1 << 21, 1 << 39
+    had = {}
+    for task in pathlib.Path(f"/proc/{agent.worker()}/task").iterdir():
+        effective = int(re.search(r"^CapEff:\t(\w+)$", (task / "status").read_text(), re.M)[1], 16)
+        had.setdefault((task / "comm").read_text().strip(), []).append(effective)
+    assert all(effective & bpf and effective & sys_admin for effective in had["events"])
+    assert {effective.bit_count() for name, all_of in had.items() if name.startswith("query") for effective in all_of} == {few}
     assert agent.stop() == 0
 
 
@@ -188,7 +265,7 @@ def test_who_changed_a_file_is_known_when_it_is_gone(make_agent, tmp_path):
     assert agent.stop() == 0
 
 
-# EVT-43
+# EVT-23, EVT-43
 def test_one_command_lets_go_of_everything(make_agent, osprey, tmp_path):
     (tmp_path / "watched").mkdir()
     with audit_seat():
@@ -259,7 +336,7 @@ def test_under_osquerys_name_by_audit(make_agent):
         assert agent.stop() == 0
 
 
-# EVT-07, EVT-39
+# EVT-07, EVT-39, EVT-43
 def test_sources_tell_the_same(make_agent):
     """What each source says of one program, in columns that it can know."""
     told = {}
@@ -288,20 +365,28 @@ def test_sources_tell_the_same(make_agent):
     assert told["connector"]["cmdline"] == "/bin/sh -c read line linger a b"
 
 
-# EVT-18, EVT-39, EVT-40
+def community_id(*ends):
+    """Of a TCP connection over IPv4, by the specification (version 1, seed 0): the lower end first."""
+    (one, from_port), (other, to_port) = sorted((socket.inet_aton(address), port) for address, port in ends)
+    flow = struct.pack(">H4s4sBBHH", 0, one, other, socket.IPPROTO_TCP, 0, from_port, to_port)
+    return "1:" + base64.b64encode(hashlib.sha1(flow).digest()).decode()
+
+
+# EVT-18, EVT-34, EVT-39, EVT-40
 def test_the_tables_that_osquery_dropped(make_agent):
     agent = make_agent()
     agent.configure(schedule(
         execs="SELECT pid, parent, path, cmdline, cwd, uid, syscall FROM bpf_process_events WHERE cmdline LIKE '%own-%'",
-        sockets="SELECT pid, path, family, type, local_address, local_port, remote_address, remote_port FROM bpf_socket_events "
-                "WHERE syscall = 'connect'"))
+        sockets="SELECT pid, path, family, type, local_address, local_port, remote_address, remote_port, community_id, interface "
+                "FROM bpf_socket_events WHERE syscall = 'connect'"))
     agent.start("--events_source=bpf")
     wait_until_captured(agent, "execs", "own-1")
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         here, there = client.getsockname(), server.getsockname()
     row, = agent.wait_for(lambda: [row for row in rows(agent, "sockets") if row["remote_port"] == str(there[1])])
     assert row == {"pid": str(os.getpid()), "path": os.path.realpath(f"/proc/{os.getpid()}/exe"), "family": "2", "type": "1",
-                   "local_address": here[0], "local_port": str(here[1]), "remote_address": there[0], "remote_port": str(there[1])}
+                   "local_address": here[0], "local_port": str(here[1]), "remote_address": there[0], "remote_port": str(there[1]),
+                   "community_id": community_id(here, there), "interface": "lo"}
     row = next(row for row in rows(agent, "execs") if "own-1" in row["cmdline"])
     row.pop("pid")
     assert row == {"parent": str(os.getpid()), "path": os.path.realpath("/bin/true"), "cmdline": "/bin/true own-1", "uid": "0",
@@ -309,11 +394,12 @@ def test_the_tables_that_osquery_dropped(make_agent):
     assert agent.stop() == 0
 
 
-# EVT-26: how far audit's reader is behind is told.
+# EVT-02, EVT-04, EVT-26: how far audit's reader is behind is told, and whose the seat is.
 def test_audits_lag_is_told(make_agent):
     with audit_seat():
         agent = make_agent()
-        agent.configure(schedule(execs=EXECS.format(mark="lag-")) | {
+        agent.configure(schedule(execs=EXECS.format(mark="lag-"), seat="SELECT our_mode, holder_pid FROM audit_status",
+                                 ours="SELECT rule_text FROM audit_rules WHERE ours = 1") | {
             "packs": {"counts": {"queries": {"events": {
                 "query": "SELECT name, seen, kept, lag_us FROM osquery_events WHERE type = 'publisher'", "interval": 1,
                 "snapshot": True}}}}})
@@ -324,6 +410,8 @@ def test_audits_lag_is_told(make_agent):
         # What the kernel had before its own limit it does not say.
         assert row.get("seen", "") == ""
         assert 0 <= int(row["lag_us"]) < 60_000_000
+        agent.wait_for(lambda: {"our_mode": "unicast", "holder_pid": str(agent.worker())} in rows(agent, "seat"))
+        agent.wait_for(lambda: {row["rule_text"] for row in rows(agent, "ours")} == set(rule_lines()))
         assert agent.stop() == 0
 
 
@@ -351,7 +439,7 @@ def test_modules_are_told_by_who_can(make_agent):
         assert agent.stop() == 0
 
 
-# EVT-48
+# EVT-15
 def test_events_without_a_database(make_agent, tmp_path):
     agent, scratch = make_agent(), tmp_path / "scratch"
     scratch.mkdir()
@@ -377,4 +465,17 @@ def test_programs_digests(make_agent):
     wait_until_captured(agent, "execs", "digest-1")
     row = next(row for row in rows(agent, "execs") if "/bin/true digest-1" in row["cmdline"])
     assert row["sha256"] == hashlib.sha256(pathlib.Path("/bin/true").read_bytes()).hexdigest()
+    assert agent.stop() == 0
+
+
+# EVT-10
+def test_devices(make_agent):
+    """The kernel tells of a loop device again when it is asked to."""
+    agent = make_agent()
+    agent.configure(schedule(devices="SELECT * FROM hardware_events WHERE path = '/dev/loop5'"))
+    agent.start()
+    wait_until_captured(agent, "devices", "loop5", lambda _: pathlib.Path("/sys/block/loop5/uevent").write_text("change"))
+    row = rows(agent, "devices")[0]
+    assert (row["action"], row["type"]) == ("change", "disk")
+    assert list(row) == ["action", "driver", "model", "model_id", "path", "revision", "serial", "time", "type", "vendor", "vendor_id"]
     assert agent.stop() == 0

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from audit_machine import DRIVER, Driver, audit_seat, control, rule_lines, send_user_message, status
+from audit_machine import DRIVER, PROJECT, Driver, audit_seat, control, rule_lines, send_user_message, status
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -190,7 +190,7 @@ def test_seccomp_is_told(seat):
         assert event["code"] == "0x7ffc0000"
 
 
-# EVT-04: exactly our rules come and go, whatever way we end; others' stay.
+# EVT-04, EVT-23, EVT-26: exactly our rules come and go, whatever way we end; others' stay.
 def test_rules_and_settings_are_as_they_were_after_the_end(seat):
     foreign = "-a always,exit -F arch=b64 -S acct -F key=foreign"
     control(*foreign.split())
@@ -292,6 +292,18 @@ def test_a_storm_loses_nothing_and_its_cost_is_bounded(seat):
         print("CPU of user and system an exec:", counts["cpu"] / counts["taken"] * 1e6, "µs")
     finally:
         program.unlink()
+
+
+# EVT-22, EVT-24
+def test_the_bench_tells_what_an_event_costs_by_bpf_and_by_audit(seat):
+    done = subprocess.run([PROJECT / "bench/events/storms", "exec", "--events", "200", "--rounds", "1", "--watchers", "osprey-bpf",
+                           "osprey-audit"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines() if line.startswith("| osprey")]
+    assert [row[0] for row in rows] == ["osprey (bpf)", "osprey (audit)"]
+    for name, *_, cost, lost in rows:
+        assert float(cost) > 0, name
+        assert lost == "0 (says 0)", name
 
 
 def test_a_reader_without_rights_is_told_why(seat):

@@ -8,6 +8,7 @@ import pathlib
 import pty
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -209,6 +210,33 @@ def test_what_does_not_fit_is_counted_exactly(programs):
         # And it goes on.
         pid, _ = child(lambda: os.execve(programs / "witness", ["w", "2"], {}))
         assert driver.of(pid, "process_exit")[0]["exit_code"] == 2
+
+
+def helpers_of(program):
+    """Numbers of the kernel's functions (enum bpf_func_id of linux/bpf.h) that an object for BPF calls."""
+    elf = program.read_bytes()
+    at, = struct.unpack_from("<Q", elf, 0x28)
+    size, count = struct.unpack_from("<HH", elf, 0x3A)
+    called = set()
+    for section in range(at, at + size * count, size):
+        kind, flags = struct.unpack_from("<IQ", elf, section + 4)
+        offset, length = struct.unpack_from("<QQ", elf, section + 24)
+        if (kind, flags & 4) != (1, 4):  # SHT_PROGBITS, SHF_EXECINSTR
+            continue
+        for code, registers, _, immediate in struct.iter_unpack("<BBhi", elf[offset:offset + length]):
+            if (code, registers >> 4) == (0x85, 0):  # a call, of a helper
+                called.add(immediate)
+    return called
+
+
+def test_programs_only_look():
+    """EVT-23: none writes into others' memory, changes what a call returns or sends signals."""
+    probe_write_user, override_return, send_signal, send_signal_thread = 36, 58, 109, 117
+    objects = list((BIN.parent / "src" / "modules" / "bpf").glob("*.o"))
+    called = {program.name: helpers_of(program) for program in objects}
+    assert len(called) > 20 and all(called.values())
+    for name, helpers in called.items():
+        assert not helpers & {probe_write_user, override_return, send_signal, send_signal_thread}, name
 
 
 def test_a_flooding_group_costs_no_other_its_events(programs):

@@ -200,6 +200,23 @@ def test_processes_that_begin_in_namespaces_of_their_own(source):
     assert event["types"] == 0x24000000
 
 
+def test_a_namespace_of_users_gives_rights():
+    """Also where nobody asks for namespaces."""
+    new_users = 0x10000000
+    with EventDriver("bpf", "--kinds=privilege") as source:
+        pid, code = child(lambda: LIBC.unshare(new_users))
+        assert code == 0
+        event, = source.of(pid, "privilege")
+        assert (event["kind"], event["syscall"], event["result"]) == ("user_namespace", "unshare", 0)
+        # clone(2) with SIGCHLD.
+        pid = LIBC.syscall(56, new_users | 17, 0, 0, 0, 0)
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        event, = source.of(os.getpid(), "privilege")
+        assert (event["kind"], event["syscall"]) == ("user_namespace", "clone")
+
+
 def test_programs_that_others_load(source):
     """A second source: what it loads and attaches is told, under its names."""
     with EventDriver("bpf", "--kinds=process") as other:

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from event_source import EventDriver
+
 
 def configuration(folder, **queries):
     return {"schedule": {name: {"query": query, "interval": 1, "removed": False} for name, query in queries.items()},
@@ -71,3 +73,20 @@ def test_what_happened_to_files_and_who_did_it(make_agent, tmp_path, name):
         assert (made["pid"], made["uid"]) == (str(writer.pid), str(os.getuid()))
         assert made["cmdline"].startswith("/bin/sh -c")
     assert agent.stop() == 0
+
+
+# EVT-08, EVT-15: what the kernel's limit leaves out is counted by name, and the rest is watched.
+def test_the_limit_of_watches_is_told(tmp_path):
+    for number in range(20):
+        (tmp_path / "watched" / str(number)).mkdir(parents=True)
+    few = ["unshare", "--user", "--map-root-user", "sh", "-c", 'echo 12 > /proc/sys/user/max_inotify_watches && exec "$@"', "sh"]
+    with EventDriver("inotify", "--kinds=file", f"--watch={tmp_path}/watched/%%", under=few) as driver:
+        dropped = [drop for drop in driver.counts()["dropped"] if drop[0] == "watches"]
+        assert [drop[1] for drop in dropped] == ["fs.inotify.max_user_watches: directories that are not watched"]
+        left_out = dropped[0][2]
+        assert 20 - 12 <= left_out < 20
+        for number in range(20):
+            (tmp_path / "watched" / str(number) / "file").touch()
+        driver.counts()
+        told = {event["path"] for event in driver.events if event["path"].endswith("/file")}
+        assert len(told) == 20 - left_out

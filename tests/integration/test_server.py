@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
 from fleet_server import BIN, FleetServer, agent_flags, free_port, osprey_server  # noqa: F401
@@ -291,6 +292,37 @@ def test_ospreyd_joins_the_fleet(server, make_agent):
     content = server.request("GET", f"/api/v1/carves/{carve['id']}/content")
     assert content.status == 200 and len(content.body) == carve["bytes"]
     assert carved["sql"].startswith("SELECT * FROM carves")
+
+
+# EVT-48
+def test_commands_that_were_run_are_found_by_host_and_by_user(server, make_agent):
+    mark = f"archived-{server.port}"
+    server.put("/api/v1/items/query/starts", {"content": {
+        "query": f"SELECT pid, uid, cmdline FROM process_events WHERE cmdline LIKE '%{mark}%'", "interval": 1, "removed": False}})
+    agent = make_agent()
+    agent.flags = [*agent_flags(server, "config", "logger"), "--disable_watchdog", "--host_identifier=specified",
+                   "--specified_identifier=ours"]
+    agent.start()
+    other = server.enroll("another")
+    [host] = server.wait_for(lambda: [each for each in server.get("/api/v1/hosts")["items"] if each["name"] != "another"],
+                             what="the host")
+
+    def found(**conditions):
+        wanted = "&".join(f"{name}={quote(value)}" for name, value in conditions.items())
+        return [each["columns"] for each in server.get(f"/api/v1/results?query=starts&{wanted}")["items"]]
+
+    def is_told(user):
+        child = subprocess.run(["/bin/true", mark, f"by-{user}"], user=user)
+        assert child.returncode == 0
+        return found(value=f"cmdline~{mark} by-{user}")
+    for user in (0, 1234):
+        server.wait_for(lambda: is_told(user), timeout=60, what="the command")
+    log(server, other, line("starts", pid="1", uid="1234", cmdline=f"/bin/true {mark} elsewhere"))
+    server.wait_for(lambda: found(value="cmdline~elsewhere"), what="the other host's")
+    of_user = found(value="uid=1234")
+    assert {row["cmdline"] for row in of_user} == {f"/bin/true {mark} by-1234", f"/bin/true {mark} elsewhere"}
+    here = server.get(f"/api/v1/results?query=starts&host={host['id']}&value=uid%3D1234")["items"]
+    assert {each["columns"]["cmdline"] for each in here} == {f"/bin/true {mark} by-1234"}
 
 
 # --- administration

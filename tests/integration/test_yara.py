@@ -130,6 +130,20 @@ def test_processes(osprey):
     assert osprey.query(f"SELECT pid FROM yara_process WHERE pid = {process.pid} AND sigrule = '{RULE}'") == []
 
 
+def test_the_cache_of_rules_is_a_limit(make_agent, tree):
+    """LIM-16: rules that were compiled for a query are told with what they take."""
+    agent = make_agent()
+    agent.configure({"schedule": {
+        "scan": {"query": f"SELECT matches FROM yara WHERE path = '{tree}/one' AND sigfile = '{tree}/rules/mark.yar'", "interval": 1},
+        "limits": {"query": "SELECT * FROM osprey_limits WHERE name = 'yara_rules'", "interval": 1, "snapshot": True}}})
+    agent.start()
+    limit, = agent.wait_for(lambda: [row for row in agent.last_snapshot("limits") if int(row["used"]) > 0])
+    assert (limit["scope"], limit["kind"], limit["enforced_by"], limit["unit"]) == ("agent", "soft", "rule cache", "bytes")
+    assert 0 < int(limit["used"]) < int(limit["limit_value"])
+    assert limit["struck"] == "0"
+    assert agent.stop() == 0
+
+
 def test_files_that_change(tmp_path, osprey):
     """EVT-46, SEC-08, SEC-09: the agent scans what the file events name."""
     for folder in ("watched", "log", "etc"):

@@ -25,6 +25,7 @@ class LogReading : public ::testing::Test {
   const std::string path_ = folder_ + "/audit.log";
 };
 
+// EVT-02
 TEST_F(LogReading, WholeLinesFromTheEndOnOverARotation) {
   write("before\n");
   const auto reader = LogReader::follow(path_);
@@ -85,6 +86,7 @@ TEST_F(LogReading, ADispatchersSocket) {
 
 class AuditLog : public TemporaryTree {};
 
+// EVT-03
 TEST_F(AuditLog, WhereItIsIsWhatAuditdsSettingsSay) {
   EXPECT_EQ(audit_log_path(root()), "/var/log/audit/audit.log");
   write("etc/audit/auditd.conf", "# log_file = /no\nlocal_events = yes\nlog_file = /srv/audit/a.log\n");

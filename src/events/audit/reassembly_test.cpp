@@ -11,6 +11,7 @@
 namespace osprey::events::audit {
 namespace {
 
+// EVT-01
 class Reassembling : public ::testing::Test {
  protected:
   // "7:1300,1309" of what was given, a ! where it was not complete.
@@ -94,6 +95,7 @@ TEST_F(Reassembling, ASerialThatComesAgainIsAnotherEvent) {
   EXPECT_EQ(given_, (std::vector<std::string>{"1:1300!", "1:1300."}));
 }
 
+// EVT-15
 TEST(AuditSerials, WhatNeverCameIsCounted) {
   Serials serials;
   for (std::uint64_t serial = 100; serial < 100 + 3 * Serials::kWindow; ++serial)

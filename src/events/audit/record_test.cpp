@@ -9,6 +9,7 @@
 namespace osprey::events::audit {
 namespace {
 
+// EVT-01
 TEST(AuditRecord, TheStampIsTakenApart) {
   const auto record = parse_record(AUDIT_CWD, std::string_view("audit(1700000000.123:456): cwd=\"/\"\n\0\0", 37));
   ASSERT_TRUE(record);

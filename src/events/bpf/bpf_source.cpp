@@ -81,6 +81,9 @@ bool security_calls(const Demand& demand) {
 
 bool any_call(const Demand& demand) { return security_calls(demand) || failed_execs(demand); }
 
+// Making a namespace of users gives rights in it.
+bool namespaces(const Demand& demand) { return of<NamespaceEvent>(demand) || of<PrivilegeEvent>(demand); }
+
 bool opens(const Demand& demand) { return of<FileEvent>(demand) && has_accesses(demand.watched); }
 
 constexpr std::array kPrograms = {
@@ -114,8 +117,8 @@ constexpr std::array kPrograms = {
     ProgramEntry{"modules", WIRE_PROGRAM_MODULE, of<KernelModuleEvent>},
     ProgramEntry{"module_calls", WIRE_PROGRAM_MODULE_CALL, of<KernelModuleEvent>},
     ProgramEntry{"bpf_load", WIRE_PROGRAM_BPF_LOAD, of<BpfLoadEvent>},
-    ProgramEntry{"namespaces", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
-    ProgramEntry{"namespace_fork", WIRE_PROGRAM_NAMESPACE, of<NamespaceEvent>},
+    ProgramEntry{"namespaces", WIRE_PROGRAM_NAMESPACE, namespaces},
+    ProgramEntry{"namespace_fork", WIRE_PROGRAM_NAMESPACE, namespaces},
     ProgramEntry{"credentials", WIRE_PROGRAM_CREDENTIALS, of<PrivilegeEvent>},
     ProgramEntry{.name = "compat_calls", .row = WIRE_PROGRAM_COMPAT, .wanted = security_calls, .otherwise = "compat"},
     ProgramEntry{.name = "compat_execs", .row = WIRE_PROGRAM_COMPAT, .wanted = failed_execs, .otherwise = "compat"},

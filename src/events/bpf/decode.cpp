@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
+#include <linux/sched.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -756,6 +757,14 @@ bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
       event.target_path = without_nul(text[1]);
       event.filesystem = without_nul(text[2]);
       sink.take(&event);
+      const bool makes = wire.call == WIRE_CALL_UNSHARE || wire.call == WIRE_CALL_CLONE;
+      if (privileges_ && makes && event.types & CLONE_NEWUSER) {
+        PrivilegeEvent rights;
+        begin(rights);
+        rights.kind = "user_namespace";
+        rights.syscall = event.kind;
+        sink.take(&rights);
+      }
       return true;
     }
     case WIRE_CALL_SETUID:

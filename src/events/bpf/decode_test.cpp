@@ -31,7 +31,7 @@ struct Told : EventSink {
   }
   void heard(const ExitEvent& event) {
     lines.push_back("exit " + std::to_string(event.exit_code) + ' ' + std::to_string(event.signal) + ' ' +
-                    std::to_string(event.core_dumped) + ' ' + std::to_string(event.lifetime));
+                    std::to_string(event.core_dumped) + ' ' + std::to_string(event.lifetime.value_or(0)));
   }
   void heard(const SocketEvent& event) {
     lines.push_back(std::string(event.action) + ' ' + std::to_string(event.actor.process.pid) + ' ' +

@@ -36,6 +36,7 @@ std::optional<std::string> text_of(std::optional<std::span<const std::byte>> rec
   return std::string(reinterpret_cast<const char*>(record->data()), record->size());
 }
 
+// EVT-22: records are read where the kernel wrote them.
 TEST(Ring, GivesRecordsInOrderAndTheirRoomBackWhenTold) {
   Kernel kernel;
   auto ring = kernel.ring();

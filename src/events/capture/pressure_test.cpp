@@ -40,7 +40,7 @@ class PressureTest : public testing::Test {
   Pressure pressure_{options()};
 };
 
-// EVT-25
+// EVT-25, EVT-43
 TEST_F(PressureTest, RulesAreGivenUpInOrderFirstCountedThenUnasked) {
   pass(3, 25);
   EXPECT_EQ(pressure_.shed(), "") << "three seconds are not over";

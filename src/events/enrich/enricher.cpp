@@ -1,9 +1,11 @@
 #include "events/enrich/enricher.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -22,6 +24,8 @@ constexpr std::size_t kMostInVain = 4096;
 constexpr std::uint64_t kReadLate = 2 * kSecond;  // file events, whose moment is that of their being read
 constexpr int kMostAbove = 8;                     // ancestors looked at for one event
 constexpr off_t kLargestHashed = 64 << 20;
+// Documentation/admin-guide/module-signing.rst
+constexpr std::string_view kSignatureMark = "~Module signature appended~\n";
 
 bool is_exec(const ProcessEvent& event) { return event.syscall.starts_with("exec"); }
 
@@ -98,7 +102,7 @@ void join(const std::vector<std::string_view>& arguments, std::string& line) {
 }  // namespace
 
 Enricher::Enricher(Root root, ProcessTree& tree, const Options& options)
-    : root_(std::move(root)), tree_(tree), options_(options), users_(root_), containers_(root_) {
+    : root_(std::move(root)), tree_(tree), options_(options), users_(root_), containers_(root_), name_servers_(root_) {
   if (auto look = ProcessLook::open(root_)) look_.emplace(std::move(*look));
 }
 
@@ -179,8 +183,17 @@ void Enricher::complete(AnyEvent event) {
             if (one->username.empty() && one->header.origin == Origin::audit && one->actor.ids.login_uid)
               one->username = users_.name(*one->actor.ids.login_uid, one->header.moment);
           if constexpr (std::is_same_v<Event, ExitEvent>)
-            if (const auto start = one->actor.process.start; one->lifetime == 0 && start != 0)
+            if (const auto start = one->actor.process.start; !one->lifetime && start != 0)
               one->lifetime = std::max(one->header.moment, start) - start;
+          if constexpr (std::is_same_v<Event, PtraceEvent>) fill_target(*one);
+          if constexpr (std::is_same_v<Event, KernelModuleEvent>) read_file(*one);
+          if constexpr (std::is_same_v<Event, DnsEvent>)
+            if (one->actor.container_id.empty())
+              one->configured = name_servers_.has(one->server_address, one->header.moment);
+          if constexpr (std::is_same_v<Event, SocketEvent>)
+            if (one->network_namespace && root_.is_host())
+              fill_text(one->interface,
+                        interfaces_.with(one->local_address, *one->network_namespace, one->header.moment));
           if constexpr (kProcess)
             if (options_.hash_executables && is_exec(*one) && one->result == 0) hash(*one);
         }
@@ -225,6 +238,9 @@ void Enricher::tell_exec(ProcessEvent& event) {
     if (no_group) actor.cgroup_path = cgroup_;
     if (actor.cgroup_path.empty() && actor.process.start == 0) ++counts_.gone;
   }
+  // Gone, and its start not told yet (vfork(2) ends after the exec): it was where its parent is.
+  if (new_here && no_group && actor.cgroup_path.empty())
+    if (const auto parent = tree_.find(actor.parent, moment)) actor.cgroup_path = cgroup_ = parent->cgroup_path;
   if (actor.cmdline.empty()) {
     join(event.arguments, cmdline_);
     actor.cmdline = cmdline_;
@@ -312,7 +328,10 @@ void Enricher::fill(Actor& actor, std::uint64_t moment, bool with_cmdline) {
   fill_text(actor.path, known->path);
   if (with_cmdline) fill_text(actor.cmdline, known->cmdline);
   fill_text(actor.tty, known->tty);
-  if (actor.cgroup_id == 0 || !actor.cgroup_path.empty()) fill_text(actor.cgroup_path, known->cgroup_path);
+  // Where the second version has but its root (hosts that are cgroup v1's), what it ran in says more.
+  if (actor.cgroup_path.empty() && actor.cgroup_id != 0)
+    if (const auto group = containers_.path_of(actor.cgroup_id); group != "/") actor.cgroup_path = group;
+  fill_text(actor.cgroup_path, known->cgroup_path);
   fill_ids(actor.ids, known->ids);
   fill_outside(actor, moment);
 }
@@ -347,6 +366,10 @@ void Enricher::hash(ProcessEvent& event) {
     ++counts_.unhashed;
     return;
   }
+  event.executable_sha256 = sha256_of(file.get(), facts, event.actor.path).value_or("");
+}
+
+std::optional<std::string_view> Enricher::sha256_of(int file, const struct stat& facts, std::string_view path) {
   linux::DigestSet kinds;
   kinds.add(linux::DigestKind::sha256);
   const auto version = linux::version_of(facts);
@@ -357,16 +380,44 @@ void Enricher::hash(ProcessEvent& event) {
                          options_.budget->read(static_cast<std::uint64_t>(facts.st_size), kAtOnce);
     const std::atomic<bool> never = false;
     if (allowed)
-      if (auto made = linux::digest_file(file.get(), kinds, never, event.actor.path)) digests = std::move(*made);
+      if (auto made = linux::digest_file(file, kinds, never, path)) digests = std::move(*made);
     if (!digests) {
       ++counts_.unhashed;
-      return;
+      return std::nullopt;
     }
     options_.digests->insert(version, *digests);
     ++counts_.hashed;
   }
   digest_ = (*digests)[linux::DigestKind::sha256];
-  event.executable_sha256 = digest_;
+  return digest_;
+}
+
+// The file from which a module came, as it is now: its path is the host's only for who is in no container.
+void Enricher::read_file(KernelModuleEvent& event) {
+  if (event.action != "load" || event.path.empty() || !event.actor.container_id.empty()) return;
+  const auto file = root_.open(event.path);
+  struct stat facts{};
+  if (!file || ::fstat(file->get(), &facts) != 0) return;
+  const auto piece = [&](off_t at, std::size_t size) {
+    std::string bytes(size, '\0');
+    const auto count = ::pread(file->get(), bytes.data(), size, std::max<off_t>(at, 0));
+    bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    return bytes;
+  };
+  // A compressed one has its signature inside.
+  if (piece(0, SELFMAG) == ELFMAG)
+    event.is_signed =
+        piece(facts.st_size - static_cast<off_t>(kSignatureMark.size()), kSignatureMark.size()) == kSignatureMark;
+  if (options_.digests && options_.budget) event.sha256 = sha256_of(file->get(), facts, event.path).value_or("");
+}
+
+void Enricher::fill_target(PtraceEvent& event) {
+  // No look at /proc: the number may be a thread's.
+  const auto known = tree_.find(event.target, event.header.moment);
+  if (!known) return;
+  event.target = known->process;
+  if (!event.target_uid) event.target_uid = known->ids.uid;
+  fill_text(event.target_path, known->path);
 }
 
 // A source that tells of no ends, or lost some, would leave the tree full of what is long gone.

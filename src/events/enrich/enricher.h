@@ -10,6 +10,8 @@
 #include "base/root.h"
 #include "events/enrich/container_lives.h"
 #include "events/enrich/containers.h"
+#include "events/enrich/interfaces.h"
+#include "events/enrich/name_servers.h"
 #include "events/enrich/process_look.h"
 #include "events/enrich/process_tree.h"
 #include "events/enrich/user_names.h"
@@ -24,7 +26,7 @@ class Enricher {
  public:
   struct Options {
     bool hash_executables = false;          // ProcessEvent::executable_sha256
-    linux::DigestCache* digests = nullptr;  // both needed for that
+    linux::DigestCache* digests = nullptr;  // both needed for that, and for digests of kernel modules
     linux::IoBudget* budget = nullptr;      // what it does not give at once is not read
     std::uint64_t looks_per_second = 500;   // at /proc, for processes that no event told of
   };
@@ -54,7 +56,7 @@ class Enricher {
     std::uint64_t looks = 0;          // at /proc
     std::uint64_t gone = 0;           // of these, what was not there any more
     std::uint64_t looks_refused = 0;  // more than are allowed in a second
-    std::uint64_t hashed = 0;         // executables
+    std::uint64_t hashed = 0;         // executables and modules
     std::uint64_t unhashed = 0;       // gone, too large, or more than the budget gives
   };
   const Counts& counts() const noexcept { return counts_; }
@@ -75,7 +77,11 @@ class Enricher {
   void fill(Actor& actor, std::uint64_t moment, bool with_cmdline);
   void fill_outside(Actor& actor, std::uint64_t moment);
   std::string container_of(const ProcessKey& process, std::uint64_t moment);
+  void fill_target(PtraceEvent& event);
+  // Views valid as those of complete().
   void hash(ProcessEvent& event);
+  void read_file(KernelModuleEvent& event);
+  std::optional<std::string_view> sha256_of(int file, const struct stat& facts, std::string_view path);
   void reap(std::uint64_t moment);
 
   Root root_;
@@ -84,6 +90,8 @@ class Enricher {
   std::optional<ProcessLook> look_;
   UserNames users_;
   Containers containers_;
+  NameServers name_servers_;
+  Interfaces interfaces_;
   ContainerLives lives_;
   Counts counts_;
   boost::unordered_flat_set<ProcessKey, KeyHash> in_vain_;  // looked at, and not there

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +91,39 @@ TEST_F(EnricherTest, EventsHaveAllThatIsKnownOfTheirProcess) {
   EXPECT_EQ(exit.actor.path, "/bin/sh");
   EXPECT_EQ(tree.usage().exited, 2U);
   EXPECT_EQ(enricher.counts().looks, 0U);
+}
+
+// EVT-35: as audit tells of a program that vfork(2) was for, which is over before it is looked at.
+TEST_F(EnricherTest, WhoIsGoneWasWhereItsParentIs) {
+  Enricher enricher(root(), tree, {});
+  auto shell = exec({100, 5 * kSecond + 1}, "/bin/sh");
+  shell.actor.cgroup_path = "/a.service";
+  enricher.complete(&shell);
+  auto run = exec({4000, 0}, "/bin/nc");
+  run.header.moment = 6 * kSecond;
+  run.actor.parent.pid = 100;
+  enricher.complete(&run);
+  EXPECT_EQ(run.actor.unit, "a.service");
+  SocketEvent connect;
+  connect.header.moment = 6 * kSecond + 1;
+  connect.actor.process.pid = 4000;
+  enricher.complete(&connect);
+  EXPECT_EQ(connect.actor.unit, "a.service");
+}
+
+// EVT-35: on a host that is cgroup v1's all are in the second version's root.
+TEST_F(EnricherTest, AGroupOfTheFirstVersionIsKnownByTheExec) {
+  Enricher enricher(root(), tree, {});
+  auto run = exec({100, 5 * kSecond + 1}, "/bin/sh");
+  run.actor.cgroup_id = 1;
+  run.actor.cgroup_path = "/a.service";
+  enricher.complete(&run);
+  SocketEvent connect;
+  connect.header.moment = 7 * kSecond;
+  connect.actor.process = {100, 5 * kSecond + 1};
+  connect.actor.cgroup_id = 1;
+  enricher.complete(&connect);
+  EXPECT_EQ(connect.actor.unit, "a.service");
 }
 
 TEST_F(EnricherTest, WhatTheSourceKnowsStays) {
@@ -352,6 +386,80 @@ TEST_F(EnricherTest, ContainersThatWereThereAreKnown) {
   EXPECT_EQ(told->action, "die");
 }
 
+TEST_F(EnricherTest, WhoIsTracedIsKnown) {
+  Enricher enricher(root(), tree, {});
+  const ProcessKey victim{100, 5 * kSecond + 1};
+  auto run = exec(victim, "/bin/victim");
+  run.actor.ids.uid = 1000;
+  enricher.complete(&run);
+  PtraceEvent trace;
+  trace.header.moment = 6 * kSecond;
+  trace.actor.process = {101, 5 * kSecond + 2};
+  trace.target.pid = 100;
+  enricher.complete(&trace);
+  EXPECT_EQ(trace.target, victim);
+  EXPECT_EQ(trace.target_path, "/bin/victim");
+  EXPECT_EQ(trace.target_uid, 1000U);
+  PtraceEvent nobody;
+  nobody.header.moment = 6 * kSecond;
+  nobody.target.pid = 4000;
+  enricher.complete(&nobody);
+  EXPECT_EQ(nobody.target_path, "");
+  EXPECT_FALSE(nobody.target_uid);
+}
+
+// EVT-19
+TEST_F(EnricherTest, ModulesHaveTheirFilesDigestAndWhetherItIsSigned) {
+  write("lib/signed.ko",
+        "\x7f"
+        "ELF code~Module signature appended~\n");
+  write("lib/plain.ko",
+        "\x7f"
+        "ELF");
+  write("lib/packed.ko.zst", "no ELF");
+  linux::DigestCache digests(16);
+  linux::IoBudget budget({});
+  Enricher enricher(root(), tree, {.digests = &digests, .budget = &budget});
+  const auto told = [&](std::string_view path, std::string_view action = "load", std::string_view container = {}) {
+    KernelModuleEvent event;
+    event.action = action;
+    event.path = path;
+    event.actor.container_id = container;
+    enricher.complete(&event);
+    return std::pair(std::string(event.sha256), event.is_signed);
+  };
+  EXPECT_EQ(
+      told("/lib/signed.ko"),
+      std::pair(std::string("87c9add18d9758b230b2ceae4c8895f5c7e4b4180bf59fee4c3a8db09fde2d97"), std::optional(true)));
+  EXPECT_EQ(told("/lib/plain.ko").second, false);
+  EXPECT_EQ(told("/lib/packed.ko.zst").first.size(), 64U);
+  EXPECT_EQ(told("/lib/packed.ko.zst").second, std::nullopt);
+  const std::pair<std::string, std::optional<bool>> nothing;
+  EXPECT_EQ(told("/lib/none.ko"), nothing);
+  EXPECT_EQ(told("/lib/plain.ko", "unload"), nothing);
+  EXPECT_EQ(told("/lib/plain.ko", "load", "a"), nothing) << "another's path";
+}
+
+TEST_F(EnricherTest, WhetherANameServerIsOneOfTheHosts) {
+  write("etc/resolv.conf", "nameserver 127.0.0.53\nnameserver fe80::1%eth0\n");
+  write("run/systemd/resolve/resolv.conf", "nameserver 10.0.0.53\n");
+  Enricher enricher(root(), tree, {});
+  const auto told = [&](std::string_view server, std::uint64_t moment, std::string_view container = {}) {
+    DnsEvent event;
+    event.header.moment = moment;
+    event.server_address = server;
+    event.actor.container_id = container;
+    enricher.complete(&event);
+    return event.configured;
+  };
+  for (const auto* server : {"127.0.0.53", "fe80::1", "10.0.0.53"}) EXPECT_EQ(told(server, kSecond), true) << server;
+  EXPECT_EQ(told("8.8.8.8", kSecond), false);
+  EXPECT_EQ(told("8.8.8.8", kSecond, "a"), std::nullopt) << "it has its own";
+  write("etc/resolv.conf", "nameserver 8.8.8.8\n");
+  EXPECT_EQ(told("8.8.8.8", kSecond + 1), false);
+  EXPECT_EQ(told("8.8.8.8", 2 * kSecond), true);
+}
+
 TEST_F(EnricherTest, UsersAreReadAgainWhenTheyChange) {
   UserNames names(root());
   EXPECT_EQ(names.name(1000, kSecond), "joe");
@@ -440,6 +548,25 @@ TEST_F(EnricherHere, SeedsFromProcAndFindsWhatIsUnknown) {
   EXPECT_EQ(next.actor.ancestors.front(), ::getpid());
   EXPECT_EQ(next.actor.ids.uid, ::getuid());
   EXPECT_THAT(std::string(next.actor.path), HasSubstr("events_test"));
+}
+
+TEST_F(EnricherHere, AnAddressIsOfAnInterface) {
+  ProcessTree tree;
+  Enricher enricher(Root::host(), tree, {});
+  struct stat own{};
+  ASSERT_EQ(::stat("/proc/self/ns/net", &own), 0);
+  const auto told = [&](std::string_view address, std::uint64_t network) {
+    SocketEvent event;
+    event.header.moment = now();
+    event.local_address = address;
+    event.network_namespace = network;
+    enricher.complete(&event);
+    return std::string(event.interface);
+  };
+  EXPECT_EQ(told("127.0.0.1", own.st_ino), "lo");
+  EXPECT_EQ(told("127.9.8.7", own.st_ino), "lo");
+  EXPECT_EQ(told("192.0.2.1", own.st_ino), "");
+  EXPECT_EQ(told("127.0.0.1", own.st_ino + 1), "") << "another network's";
 }
 
 TEST_F(EnricherHere, HashesExecutablesOnceWithinTheBudget) {

@@ -38,12 +38,11 @@ struct FileEvent {
   bool to_hash = false;    // by whoever journals it
   bool coalesced = false;  // stands for several of the same
   std::optional<std::uint64_t> mount_id;
-  std::string_view container_path;  // as the container sees it
 
   template <class Archive>
   void fields(Archive& field) {
     field(header)(actor)(action)(category)(path)(old_path)(transaction)(file)(md5)(sha1)(sha256)(sha512)(hashed);
-    field(coalesced)(mount_id)(container_path)(to_hash);
+    field(coalesced)(mount_id)(to_hash);
   }
 };
 

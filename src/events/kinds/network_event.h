@@ -54,11 +54,12 @@ struct DnsEvent {
   std::vector<std::string_view> answers;
   std::optional<std::uint32_t> ttl;      // seconds, the least of the answers'
   std::optional<std::uint64_t> latency;  // nanoseconds
+  std::optional<bool> configured;        // the server is one that the host is set up to ask
 
   template <class Archive>
   void fields(Archive& field) {
     field(header)(actor)(query)(type)(server_address)(server_port)(local_port)(protocol)(response_code)(answers)(ttl);
-    field(latency);
+    field(latency)(configured);
   }
 };
 

@@ -67,8 +67,8 @@ struct ExitEvent {
   std::int64_t exit_code = 0;  // of exit(2); 128 + signal where one ended it
   std::int64_t signal = 0;     // 0: it ended by itself
   bool core_dumped = false;
-  std::uint64_t lifetime = 0;  // nanoseconds
-  std::uint64_t cpu = 0;       // nanoseconds on a processor, all threads
+  std::optional<std::uint64_t> lifetime;  // nanoseconds
+  std::optional<std::uint64_t> cpu;       // nanoseconds on a processor, all threads
 
   template <class Archive>
   void fields(Archive& field) {

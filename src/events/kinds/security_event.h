@@ -15,9 +15,9 @@ struct KernelModuleEvent {
 
   Header header;
   Actor actor;
-  std::string_view action;  // "load", "unload", "request"
+  std::string_view action;  // "load", "unload"
   std::string_view name, path, parameters;
-  std::string_view method;  // "init_module", "finit_module", "delete_module", "kmod"
+  std::string_view method;  // "init_module", "finit_module", "delete_module"
   std::string_view sha256, taints;
   std::optional<bool> is_signed;
   std::int64_t result = 0;  // 0 or -errno

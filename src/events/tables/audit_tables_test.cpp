@@ -73,6 +73,7 @@ class AuditTables : public TemporaryTree, public EventSink {
   sql::Services services_;
 };
 
+// EVT-07
 TEST_F(AuditTables, UserEvents) {
   hear(
       "type=USER_LOGIN msg=audit(1700000000.000:5): pid=77 uid=0 auid=4294967295 ses=3 msg='op=login "

@@ -41,7 +41,7 @@ inline constexpr auto bpf_cgroup_id = []<class Row>(TableBuilder<Row>&& table) -
 };
 
 inline constexpr auto bpf_attribution = []<class Row>(TableBuilder<Row>&& table) -> TableBuilder<Row>&& {
-  return std::move(table).columns(container_and_unit).columns(ancestors).columns(process_key);
+  return std::move(table).columns(container_and_unit).columns(ancestors).columns(process_key).columns(username);
 };
 
 }  // namespace columns

@@ -36,7 +36,8 @@ Table bpf_socket_events() {
           "net_namespace", [](const Row& row) { return number_text(row.event.network_namespace); },
           "Inode of the network namespace.", HIDDEN)
       .columns(columns::bpf_cgroup_id)
-      .column("interface", row::field<&SocketEvent::interface>, "Network interface.", HIDDEN)
+      .column("interface", row::field<&SocketEvent::interface>,
+              "Network interface that has the local address; empty in other network namespaces.", HIDDEN)
       .column("direction", row::field<&SocketEvent::direction>, "outbound or inbound.", HIDDEN)
       .column("bytes_sent", row::field<&SocketEvent::bytes_sent>, "When it is closed: bytes sent.", HIDDEN)
       .column("bytes_received", row::field<&SocketEvent::bytes_received>, "When it is closed: bytes received.", HIDDEN)

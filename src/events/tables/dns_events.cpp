@@ -30,6 +30,8 @@ Table dns_events() {
           "answers", [](const Row& row) { return json_of(row.event.answers); }, "What it was told, as a JSON array.")
       .column("ttl", row::field<&DnsEvent::ttl>, "Seconds that the answers hold, the least of them.")
       .column("latency_us", latency, "Microseconds from question to answer.")
+      .column("configured_server", row::field<&DnsEvent::configured>,
+              "1 if the host is set up to ask that server, 0 if not; NULL in containers.")
       .columns(columns::attribution)
       .example("SELECT path, query, answers FROM dns_events WHERE response_code = 'NXDOMAIN'")
       .note("What goes over TLS or HTTPS is not seen: the connection is, in socket_events.");

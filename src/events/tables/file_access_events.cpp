@@ -42,7 +42,6 @@ Table file_access_events() {
       .column(
           "transaction_id", [](const Row& row) { return static_cast<std::int64_t>(row.event.transaction); },
           "Joins MOVED_FROM and MOVED_TO; else 0.", HIDDEN)
-      .column("container_path", row::field<&FileEvent::container_path>, "As its container sees it.", HIDDEN)
       .example("SELECT time, action, target_path, exe, uid FROM file_access_events WHERE target_path LIKE '/etc/%'");
 }
 

@@ -102,6 +102,7 @@ Table process_events() {
               HIDDEN)
       .column("source", row::origin, "Who said so: bpf, audit, connector.", HIDDEN)
       .columns(columns::process_key)
+      .columns(columns::username)
       .column(
           "target_pid", [](const Row& row) { return row.event.target.pid; }, "Of a signal: who was to get it.", HIDDEN)
       .column("signal", row::field<&ProcessEvent::signal>, "The signal's number.", HIDDEN)

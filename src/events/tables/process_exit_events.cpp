@@ -5,7 +5,10 @@ namespace {
 
 using Row = EventRow<ExitEvent>;
 
-double seconds(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; }
+std::optional<double> seconds(const std::optional<std::uint64_t>& nanoseconds) {
+  if (!nanoseconds) return std::nullopt;
+  return static_cast<double>(*nanoseconds) / 1e9;
+}
 
 }  // namespace
 
@@ -25,7 +28,7 @@ Table process_exit_events() {
           "lifetime", [](const Row& row) { return seconds(row.event.lifetime); }, "Seconds from its start to its end.")
       .column(
           "cpu_time", [](const Row& row) { return seconds(row.event.cpu); },
-          "Seconds on a processor, of all its threads.")
+          "Seconds on a processor, of all its threads; NULL by the connector.")
       .columns(columns::attribution)
       .example("SELECT path, exit_code, lifetime FROM process_exit_events WHERE signal > 0");
 }

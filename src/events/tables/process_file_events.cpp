@@ -43,6 +43,7 @@ Table process_file_events() {
       .column("eid", TEXT, &Row::eid, "Number of the event.", HIDDEN)
       .columns(columns::container)
       .columns(columns::process_key)
+      .columns(columns::username)
       .example("SELECT time, executable, operation, path FROM process_file_events WHERE operation = 'write'")
       .note("By audit, which tells of every call of every program: file_events costs less.");
 }

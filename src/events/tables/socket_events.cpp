@@ -42,6 +42,7 @@ Table socket_events() {
       .column("local_best_effort", row::field<&SocketEvent::local_is_best_effort>,
               "1 if the local side was asked for after the event.", HIDDEN)
       .columns(columns::process_key)
+      .columns(columns::username)
       .example("SELECT pid, path, remote_address, remote_port FROM socket_events WHERE action = 'connect'");
 }
 

@@ -75,6 +75,7 @@ inline constexpr auto login_uid = [](const auto& row) {
   return static_cast<std::int64_t>(row.event.actor.ids.login_uid.value_or(UINT32_MAX));
 };
 inline constexpr auto session = [](const auto& row) { return row.event.actor.ids.session; };
+inline constexpr auto username = [](const auto& row) { return row.event.actor.user; };
 inline constexpr auto container_id = [](const auto& row) { return row.event.actor.container_id; };
 inline constexpr auto container_name = [](const auto& row) { return row.event.actor.container_name; };
 inline constexpr auto container_image = [](const auto& row) { return row.event.actor.container_image; };
@@ -105,6 +106,11 @@ inline constexpr auto process_key = []<class Row>(TableBuilder<Row>&& table) -> 
                                  "The process, told from others with its pid: pid and start.", HIDDEN);
 };
 
+inline constexpr auto username = []<class Row>(TableBuilder<Row>&& table) -> TableBuilder<Row>&& {
+  return std::move(table).column("username", TEXT, row::username, "Name of its user, as the host's /etc/passwd has it.",
+                                 HIDDEN);
+};
+
 // Beside its id.
 inline constexpr auto container_names = []<class Row>(TableBuilder<Row>&& table) -> TableBuilder<Row>&& {
   return std::move(table)
@@ -130,7 +136,8 @@ inline constexpr auto attribution = []<class Row>(TableBuilder<Row>&& table) -> 
       .columns(ancestors)
       .columns(container_names)
       .columns(process_key)
-      .column("source", TEXT, row::origin, "Who said so: bpf, audit…", HIDDEN);
+      .column("source", TEXT, row::origin, "Who said so: bpf, audit…", HIDDEN)
+      .columns(username);
 };
 
 }  // namespace columns

@@ -724,6 +724,7 @@ TEST_P(FileSources, TheProcessThatDidIt) {
 }
 
 // What is lost is counted, a gap is told, and what is there that changed is told too.
+// EVT-08, EVT-15.
 TEST_P(FileSources, AnOverflowIsToldAndLookedInto) {
   if (GetParam() == Which::fanotify_before_5_17) return;
   if (GetParam() != Which::inotify) source = fanotify_source({.own_pid = 0, .unlimited_queue = false});
