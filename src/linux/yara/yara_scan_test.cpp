@@ -296,7 +296,7 @@ TEST_F(YaraTest, ProcessMemory) {
 
   const auto memory = ProcessMemory::open(Root::host(), subject.pid(), Interrupt::never());
   ASSERT_TRUE(memory);
-  EXPECT_LT(memory->bytes(), (kShadowed ? 1024u : 64u) << 20) << "what was reserved is not what is used";
+  EXPECT_LT(memory->bytes(), (kShadowed ? 1024u : 128u) << 20) << "what was reserved is not what is used";
   EXPECT_TRUE(memory->still_there());
 }
 
