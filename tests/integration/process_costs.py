@@ -19,11 +19,12 @@ def family(pid):
 
 
 def cpu_seconds(pids):
-    """User and system, of all their threads and of the children that they have waited for."""
+    """User and system, of all their threads and of the children that they have waited for; who ended meanwhile is left out."""
     total = 0
     for pid in pids:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += sum(int(ticks) for ticks in fields[11:15])
+        with contextlib.suppress(OSError):
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += sum(int(ticks) for ticks in fields[11:15])
     return total / TICKS
 
 
