@@ -41,7 +41,7 @@ std::vector<EngineFolder> engine_folders(const Root& root) {
   std::vector<EngineFolder> folders;
   folders.push_back({docker_folder(root) + "/containers", "docker", Ids::hexadecimal, Names::docker});
   const auto add_storage = [&](const std::string& storage) {
-    for (const auto* driver : {"overlay", "vfs", "btrfs", "zfs"})
+    for (const auto* driver : kStorageDrivers)
       folders.push_back({fmt::format("{}/{}-containers", storage, driver), "podman", Ids::hexadecimal, Names::storage});
   };
   add_storage(storage_folder(root));

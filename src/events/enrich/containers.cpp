@@ -67,7 +67,7 @@ std::optional<ContainerName> in_storage(const Root& root, const std::string& id,
   std::vector<std::string> folders{storage_folder(root)};
   if (const auto home = home_in(root, cgroup_path)) folders.push_back(user_storage_folder(*home));
   for (const auto& folder : folders) {
-    for (const auto* driver : {"overlay", "vfs", "btrfs", "zfs"}) {
+    for (const auto* driver : kStorageDrivers) {
       for (const auto* file : {"containers.json", "volatile-containers.json"}) {
         const auto text = root.read(fmt::format("{}/{}-containers/{}", folder, driver, file));
         if (!text) continue;

@@ -78,5 +78,7 @@ std::string storage_folder(const Root& root);
 // Where they do for a user who runs them without root's rights, unless configured otherwise.
 std::string user_docker_folder(std::string_view home);
 std::string user_storage_folder(std::string_view home);
+// The storage drivers that have files of containers in containers/storage, in folders named after them.
+inline constexpr auto kStorageDrivers = {"overlay", "vfs", "btrfs", "zfs"};
 
 }  // namespace osprey::events

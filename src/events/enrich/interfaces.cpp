@@ -1,29 +1,16 @@
 #include "events/enrich/interfaces.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
-#include <memory>
+
+#include "linux/netlink/rtnetlink.h"
 
 namespace osprey::events {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kAgain = 10 * kSecond;
-
-// Empty: of another family.
-std::string text_of(const sockaddr* address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (address->sa_family == AF_INET)
-    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, text.data(), text.size());
-  else if (address->sa_family == AF_INET6)
-    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, text.data(), text.size());
-  return text.data();
-}
 
 }  // namespace
 
@@ -46,14 +33,16 @@ std::string_view Interfaces::with(std::string_view address, std::uint64_t networ
 }
 
 void Interfaces::ask() {
-  ifaddrs* first = nullptr;
-  if (::getifaddrs(&first) != 0) return;  // those from before are better than none
-  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all(first, ::freeifaddrs);
+  const auto& never = Interrupt::never();
+  const auto links = linux::dump_links(linux::Counters::without, never);
+  const auto addresses = linux::dump_addresses(never);
+  if (!links || !addresses) return;  // those from before are better than none
+  std::map<int, std::string> by_index;
+  for (auto& link : linux::parse_messages(links->messages, linux::parse_link))
+    by_index[link.index] = std::move(link.name);
   names_.clear();
-  for (const auto* one = first; one != nullptr; one = one->ifa_next)
-    if (one->ifa_addr != nullptr)
-      if (auto address = text_of(one->ifa_addr); !address.empty())
-        names_.try_emplace(std::move(address), one->ifa_name);
+  for (auto& one : linux::parse_messages(addresses->messages, linux::parse_address))
+    names_.try_emplace(std::move(one.address), one.label.empty() ? by_index[one.index] : std::move(one.label));
 }
 
 }  // namespace osprey::events

@@ -9,23 +9,6 @@ static __always_inline int opened(const struct syscall_exit* context) {
   return memory_open_ended(&call);
 }
 
-SEC("tracepoint/syscalls/sys_exit_open")
-int sys_exit_open(const struct syscall_exit* context) {
-  const struct pt_regs* const registers = registers_here();
-  return REGISTER(registers, si) & O_ACCMODE ? opened(context) : 0;
-}
-
-SEC("tracepoint/syscalls/sys_exit_openat")
-int sys_exit_openat(const struct syscall_exit* context) {
-  const struct pt_regs* const registers = registers_here();
-  return REGISTER(registers, dx) & O_ACCMODE ? opened(context) : 0;
-}
-
-SEC("tracepoint/syscalls/sys_exit_creat")
-int sys_exit_creat(const struct syscall_exit* context) { return opened(context); }
-
-// Its flags lie in the caller's memory.
-SEC("tracepoint/syscalls/sys_exit_openat2")
-int sys_exit_openat2(const struct syscall_exit* context) { return opened(context); }
+#include "events/bpf/programs/open_ends.h"
 
 char LICENSE[] SEC("license") = "GPL";

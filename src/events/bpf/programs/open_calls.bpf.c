@@ -1,7 +1,6 @@
 // Files below watched paths that are opened for writing, by the ends of calls, for kernels that refuse opens.bpf.c:
 // opens of 32-bit programs and of io_uring do not come by here.
 #include "events/bpf/programs/opens.h"
-#include "events/bpf/programs/registers.h"
 
 static __always_inline int opened(const struct syscall_exit* context) {
   if (context->result < 0) return 0;
@@ -11,24 +10,7 @@ static __always_inline int opened(const struct syscall_exit* context) {
   return opened_for_writing(file, WIRE_PROGRAM_OPEN_CALL);
 }
 
-SEC("tracepoint/syscalls/sys_exit_open")
-int sys_exit_open(const struct syscall_exit* context) {
-  const struct pt_regs* const registers = registers_here();
-  return REGISTER(registers, si) & O_ACCMODE ? opened(context) : 0;
-}
-
-SEC("tracepoint/syscalls/sys_exit_openat")
-int sys_exit_openat(const struct syscall_exit* context) {
-  const struct pt_regs* const registers = registers_here();
-  return REGISTER(registers, dx) & O_ACCMODE ? opened(context) : 0;
-}
-
-SEC("tracepoint/syscalls/sys_exit_creat")
-int sys_exit_creat(const struct syscall_exit* context) { return opened(context); }
-
-// Their flags lie in the caller's memory, or are rare.
-SEC("tracepoint/syscalls/sys_exit_openat2")
-int sys_exit_openat2(const struct syscall_exit* context) { return opened(context); }
+#include "events/bpf/programs/open_ends.h"
 
 SEC("tracepoint/syscalls/sys_exit_open_by_handle_at")
 int sys_exit_open_by_handle_at(const struct syscall_exit* context) { return opened(context); }
