@@ -345,11 +345,12 @@ TEST_P(PostgresqlTests, DeadlocksAreRunAgain) {
 }
 
 TEST_P(PostgresqlTests, AListenerMayListenToMoreFromItsCallback) {
-  std::atomic<int> heard{0};
+  // Shared, as what was told last may be heard when this function has returned.
+  const auto heard = std::make_shared<std::atomic<int>>(0);
   database().listen("one",
-                    [&](const std::string&) {
-                      database().listen("two", [&](const std::string&) { ++heard; }, {});
-                      ++heard;
+                    [this, heard](const std::string&) {
+                      database().listen("two", [heard](const std::string&) { ++*heard; }, {});
+                      ++*heard;
                     },
                     {});
   const auto tell = [&](std::string channel) {
@@ -359,8 +360,8 @@ TEST_P(PostgresqlTests, AListenerMayListenToMoreFromItsCallback) {
     });
   };
   ASSERT_TRUE(tell("one"));
-  ASSERT_TRUE(within_seconds([&] { return heard == 1; }));
-  EXPECT_TRUE(within_seconds([&] { return tell("two") && heard > 1; }));
+  ASSERT_TRUE(within_seconds([&] { return *heard == 1; }));
+  EXPECT_TRUE(within_seconds([&] { return tell("two") && *heard > 1; }));
 }
 
 class SqliteTests : public DatabaseTest {};
