@@ -159,7 +159,7 @@ Result<bool> ConnectorSource::next(EventSink& sink, std::size_t most) {
                            .msg_flags = 0};
   }
   const auto monotonic = static_cast<std::uint64_t>(clock_nanoseconds(CLOCK_MONOTONIC));
-  asleep_ = boot_nanoseconds() - monotonic;
+  asleep_ = static_cast<std::uint64_t>(clock_difference(CLOCK_BOOTTIME, CLOCK_MONOTONIC));
   for (const auto enough = kept_ + most; kept_ < enough;) {
     const int count = ::recvmmsg(socket_.get(), messages.data(), kAtOnce, MSG_DONTWAIT, nullptr);
     if (count < 0 && errno == EINTR) continue;

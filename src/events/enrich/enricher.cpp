@@ -29,9 +29,10 @@ constexpr std::string_view kSignatureMark = "~Module signature appended~\n";
 
 bool is_exec(const ProcessEvent& event) { return event.syscall.starts_with("exec"); }
 
-// runc runs itself in the container's group, in three stages (libcontainer/nsenter), before it runs what it is to.
-bool is_runtime(const ProcessEvent& exec) {
-  if (exec.actor.name.starts_with("runc:[")) return true;
+// runc runs itself in the container's group, in three stages (libcontainer/nsenter), before it runs what it is to. So
+// may have done who had ended before its arguments could be read.
+bool may_be_runtime(const ProcessEvent& exec) {
+  if (exec.arguments.empty() || exec.actor.name.starts_with("runc:[")) return true;
   return exec.arguments.size() == 2 && exec.arguments[1] == "init" && exec.arguments[0].ends_with("runc");
 }
 
@@ -137,7 +138,8 @@ std::optional<ContainerEvent> Enricher::container_event(AnyEvent any) {
   std::string_view cmdline;
   if (auto* const* process = std::get_if<ProcessEvent*>(&any)) {
     const ProcessEvent& exec = **process;
-    if (!is_exec(exec) || exec.result < 0 || exec.actor.container_id.empty() || is_runtime(exec)) return std::nullopt;
+    if (!is_exec(exec) || exec.result < 0 || exec.actor.container_id.empty() || may_be_runtime(exec))
+      return std::nullopt;
     actor = &exec.actor;
     event.header = exec.header;
     const auto known = tree_.find(actor->process, event.header.moment);

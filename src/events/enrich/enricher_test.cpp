@@ -328,12 +328,16 @@ TEST_F(EnricherTest, ContainersStartAreEnteredAndEnd) {
   const auto run = [&](ProcessKey process, std::string_view path, std::string_view cgroup) {
     auto event = exec(process, path);
     event.actor.cgroup_path = cgroup;
-    event.arguments = {path};
+    if (!path.empty()) event.arguments = {path};
     enricher.complete(&event);
     const auto told = enricher.container_event(&event);
     return told ? std::string(told->action) + " " + std::string(told->name) + " " + std::string(told->engine) : "";
   };
   EXPECT_EQ(run(shim, "/usr/bin/containerd-shim", "/system.slice/docker.service"), "");
+  // A stage of runc's that has ended before it could be looked at.
+  const ProcessKey stage{150, 5 * kSecond + 2};
+  enricher.forked(shim, stage);
+  EXPECT_EQ(run(stage, "", group), "");
   enricher.forked(shim, first);
   EXPECT_EQ(run(first, "/bin/entry", group), "start web docker");
   EXPECT_EQ(run(first, "/usr/sbin/nginx", group), "");
@@ -374,6 +378,7 @@ TEST_F(EnricherTest, ContainersThatWereThereAreKnown) {
     auto event = exec(process, "/bin/x");
     event.header.moment = kSecond;
     event.actor.cgroup_path = path;
+    event.arguments = {"/bin/x"};
     enricher.complete(&event);
     EXPECT_FALSE(enricher.container_event(&event));
   }
