@@ -143,6 +143,7 @@ struct SocketFilter {
   std::size_t rule = 0;    // of the demand's filters
   std::string executable;  // empty: of any
   std::optional<std::string> group;
+  std::size_t conditions = 0;
   wire_filter row{};
 };
 
@@ -150,9 +151,8 @@ std::unexpected<Error> undecided(std::string why) { return failure("filter", std
 
 Result<void> add_condition(const linux::AuditField& field, SocketFilter& to) {
   constexpr std::array kFields = {AUDIT_UID, AUDIT_EUID, AUDIT_GID, AUDIT_LOGINUID};  // by wire_field
-  constexpr std::array kOperators = {AUDIT_EQUAL,        AUDIT_NOT_EQUAL,
-                                     AUDIT_LESS_THAN,    AUDIT_LESS_THAN_OR_EQUAL,
-                                     AUDIT_GREATER_THAN, AUDIT_GREATER_THAN_OR_EQUAL};  // by wire_operator
+  constexpr std::uint32_t kComparisons = AUDIT_LESS_THAN | AUDIT_GREATER_THAN | AUDIT_EQUAL;
+  static_assert(kComparisons / AUDIT_LESS_THAN == (WIRE_LESS | WIRE_GREATER | WIRE_EQUAL));
   if (field.field == AUDIT_FILTERKEY) return {};
   if (field.field == AUDIT_EXE) {
     // Of a file that is elsewhere, in a container, the programs cannot tell that its path is the same.
@@ -161,13 +161,12 @@ Result<void> add_condition(const linux::AuditField& field, SocketFilter& to) {
     return {};
   }
   const auto place = std::ranges::find(kFields, static_cast<int>(field.field));
-  const auto sign = std::ranges::find(kOperators, static_cast<int>(field.op));
-  if (place == kFields.end() || sign == kOperators.end())
+  if (place == kFields.end() || (field.op & ~kComparisons) != 0)
     return undecided(fmt::format("programs know no {}", linux::audit_field_name(field.field)));
-  if (to.row.count == WIRE_CONDITIONS) return undecided(fmt::format("programs decide {} conditions", WIRE_CONDITIONS));
-  to.row.conditions[to.row.count++] = {.field = static_cast<std::uint32_t>(place - kFields.begin()),
-                                       .op = static_cast<std::uint32_t>(sign - kOperators.begin()),
-                                       .value = field.value};
+  if (to.conditions == WIRE_CONDITIONS) return undecided(fmt::format("programs decide {} conditions", WIRE_CONDITIONS));
+  to.row.conditions[to.conditions++] = {.field = static_cast<std::uint32_t>(place - kFields.begin()),
+                                        .fails = (kComparisons & ~field.op) / AUDIT_LESS_THAN,
+                                        .value = field.value};
   return {};
 }
 

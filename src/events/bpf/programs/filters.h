@@ -18,29 +18,16 @@ struct {
   __type(value, __u64);
 } filter_hits SEC(".maps");
 
-static __always_inline bool condition_holds(const struct wire_condition* asked, __u32 uid, __u32 euid, __u32 gid,
-                                            __u32 login_uid) {
-  const __u32 has = asked->field == WIRE_UID    ? uid
-                    : asked->field == WIRE_EUID ? euid
-                    : asked->field == WIRE_GID  ? gid
-                                                : login_uid;
-  switch (asked->op) {
-    case WIRE_EQUAL:
-      return has == asked->value;
-    case WIRE_NOT_EQUAL:
-      return has != asked->value;
-    case WIRE_LESS:
-      return has < asked->value;
-    case WIRE_LESS_OR_EQUAL:
-      return has <= asked->value;
-    case WIRE_GREATER:
-      return has > asked->value;
-    case WIRE_GREATER_OR_EQUAL:
-      return has >= asked->value;
-    default:
-      return false;
-  }
+// Nothing below branches where it can calculate: the verifier walks every way through the loop over the rules.
+
+// An enum wire_comparison.
+static __always_inline __u32 compare(__u32 has, __u32 value) {
+  const __u32 less = ((__u64)has - value) >> 63;
+  const __u32 greater = ((__u64)value - has) >> 63;
+  return less * WIRE_LESS | greater * WIRE_GREATER | (less ^ greater ^ 1) * WIRE_EQUAL;
 }
+
+static __always_inline __u32 is_zero(__u64 number) { return ~(number | -number) >> 63; }
 
 // Which rules ask for the executable of the current task: a bit each.
 __noinline int rules_of_executable(void) {
@@ -65,9 +52,9 @@ __noinline int rules_of_executable(void) {
     const struct wire_filter* const filter = bpf_map_lookup_elem(&filters, &row);
     if (!filter) return rules;
     const struct wire_executable* const asked = &filter->executable;
-    const bool same = asked->inode == has.inode && asked->device == has.device && asked->ctime == has.ctime &&
-                      asked->ctime_nanoseconds == has.ctime_nanoseconds;
-    rules |= same << i;
+    const __u64 differs = (asked->inode ^ has.inode) | (asked->device ^ has.device) | (asked->ctime ^ has.ctime) |
+                          (asked->ctime_nanoseconds ^ has.ctime_nanoseconds);
+    rules |= is_zero(differs) << i;
   }
   return rules;
 }
@@ -79,7 +66,7 @@ __noinline int rules_of_group(__u64 number) {
     const __u32 row = i;
     const struct wire_filter* const filter = bpf_map_lookup_elem(&filters, &row);
     if (!filter) return rules;
-    rules |= (filter->groups[0] == number || filter->groups[1] == number) << i;
+    rules |= (is_zero(filter->groups[0] ^ number) | is_zero(filter->groups[1] ^ number)) << i;
   }
   return rules;
 }
@@ -103,6 +90,8 @@ __noinline int filter_of(__u32 uid, __u32 euid, __u32 gid, __u32 login_uid, bool
   const struct wire_settings* const wanted = our_settings();
   const __u32 count = wanted ? wanted->filters : 0;
   const __u32 asks = wanted && here ? wanted->filter_asks : 0;
+  const __u64 users = uid | (__u64)euid << 32;
+  const __u64 others = gid | (__u64)login_uid << 32;
   const __u32 of_executable = asks & WIRE_ASKS_EXECUTABLE ? rules_of_executable() : 0;
   const __u32 of_group = asks & WIRE_ASKS_GROUP ? rules_of_groups() : 0;
   for (__u32 i = 0; i < WIRE_FILTERS; ++i) {
@@ -110,11 +99,14 @@ __noinline int filter_of(__u32 uid, __u32 euid, __u32 gid, __u32 login_uid, bool
     const __u32 row = i;
     const struct wire_filter* const filter = bpf_map_lookup_elem(&filters, &row);
     if (!filter) return 0;
-    __u32 failed = 0;
-    if (filter->asks & WIRE_ASKS_EXECUTABLE) failed |= !(of_executable >> i & 1);
-    if (filter->asks & WIRE_ASKS_GROUP) failed |= !(of_group >> i & 1);
-    for (__u32 c = 0; c < WIRE_CONDITIONS; ++c)
-      failed |= c < filter->count && !condition_holds(&filter->conditions[c], uid, euid, gid, login_uid);
+    const __u32 meets = (of_executable >> i & 1) * WIRE_ASKS_EXECUTABLE | (of_group >> i & 1) * WIRE_ASKS_GROUP;
+    __u32 failed = filter->asks & ~meets;
+    for (__u32 c = 0; c < WIRE_CONDITIONS; ++c) {
+      const struct wire_condition* const condition = &filter->conditions[c];
+      const __u64 either = users ^ ((users ^ others) & -(__u64)(condition->field >> 1 & 1));
+      const __u32 has = either >> (condition->field & 1) * 32;
+      failed |= condition->fails & compare(has, condition->value);
+    }
     if (!failed) return i + 1;
   }
   return 0;

@@ -81,11 +81,13 @@ struct wire_settings {
 #define WIRE_CONDITIONS 4  // of a filter
 
 enum wire_field { WIRE_UID, WIRE_EUID, WIRE_GID, WIRE_LOGIN_UID };
-enum wire_operator { WIRE_EQUAL, WIRE_NOT_EQUAL, WIRE_LESS, WIRE_LESS_OR_EQUAL, WIRE_GREATER, WIRE_GREATER_OR_EQUAL };
+// What comparing two numbers comes to: the bits of AUDIT_OPERATORS (linux/audit.h), moved down.
+enum wire_comparison { WIRE_LESS = 1, WIRE_GREATER = 2, WIRE_EQUAL = 4 };
 
+// All zero, it always holds.
 struct wire_condition {
   __u32 field;
-  __u32 op;
+  __u32 fails;  // where comparing with the value comes to one of these
   __u32 value;
 };
 
@@ -103,7 +105,6 @@ struct wire_executable {
 
 // What it matches is not told: where all its conditions hold.
 struct wire_filter {
-  __u32 count;  // of conditions
   struct wire_condition conditions[WIRE_CONDITIONS];
   __u32 asks;
   __u32 reserved;
