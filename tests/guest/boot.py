@@ -112,5 +112,9 @@ def boot(files, folder, directory, arguments, timeout=400, command_line=""):
         "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-display", "none", "-no-reboot", "-nodefaults", "-serial", "stdio",
         "-kernel", next(folder.glob("boot/vmlinuz-*")), "-initrd", packed, "-append", f"console=ttyS0 quiet panic=-1 {command_line}", *arguments,
     ]
-    done = subprocess.run(command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL)
-    return done.stdout.decode(errors="replace").replace("\r", "")
+    try:
+        console = subprocess.run(command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL).stdout
+    except subprocess.TimeoutExpired as late:
+        said = (late.stdout or b"").decode(errors="replace")
+        raise AssertionError(f"the guest has not ended within {timeout} s; it said last:\n{said[-4000:]}") from late
+    return console.decode(errors="replace").replace("\r", "")
