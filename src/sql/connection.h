@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/interrupt.h"
@@ -39,6 +40,17 @@ struct QueryLimits {
 };
 
 enum class ValueType { null, integer, real, text, blob };
+
+// One of the ways in which SQLite weighed reading a table: in one of them it will be read. An OR makes one of each
+// side.
+struct PlannedRead {
+  const Table& table;
+  std::uint64_t columns = 0;  // in use (Table::in_use)
+  // What text columns must equal, byte by byte, where the statement says it.
+  std::vector<std::pair<std::string_view, std::string>> constants;
+
+  bool uses(std::string_view column) const noexcept { return table.in_use(columns, column); }
+};
 
 class Connection;
 
@@ -118,6 +130,9 @@ class Connection {
   // Called now and then while a query runs, on its thread.
   void on_progress(std::function<void()> callback) { progress_ = std::move(callback); }
 
+  // Called while statements are prepared, for each way in which they may read a table: all that they could ask of it.
+  void on_planned_read(std::function<void(const PlannedRead&)> callback) { planned_read_ = std::move(callback); }
+
   // Ends the running query soon. From any thread or a signal handler.
   void interrupt() noexcept { interrupt_.request(); }
 
@@ -146,6 +161,7 @@ class Connection {
   std::uint64_t rows_returned_ = 0;
   std::string_view scanning_;
   std::function<void()> progress_;
+  std::function<void(const PlannedRead&)> planned_read_;
   Asked asked_;
   FunctionOptions functions_;
 };

@@ -1,7 +1,9 @@
 #include "sql/connection.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <thread>
 
 #include "sql/virtual_table.h"
@@ -206,6 +208,40 @@ TEST_F(ConnectionTest, ScansKnowThatOnlyTheKeyIsRead) {
   EXPECT_FALSE(last_wanted_more_than_id);
   rows("SELECT id FROM told WHERE kinds_asked = 0");
   EXPECT_TRUE(last_wanted_more_than_id);
+}
+
+TEST_F(ConnectionTest, WhatAStatementMayReadIsKnownWithoutRunningIt) {
+  rows("CREATE VIEW both AS SELECT id, name AS called FROM numbers");
+  std::set<std::string> names;  // that the rows whose ids are read have; "": any
+  connection->on_planned_read([&](const PlannedRead& read) {
+    if (read.table.name != "numbers" || !read.uses("id")) return;
+    if (read.constants.empty()) names.emplace();
+    for (const auto& [column, value] : read.constants) names.insert(std::string(column) + value);
+  });
+  const auto reads = [&](std::string_view sql) {
+    names.clear();
+    EXPECT_TRUE(connection->prepare(sql));
+    return std::vector<std::string>(names.begin(), names.end());
+  };
+  using Names = std::vector<std::string>;
+  const Names nothing, all = {""}, nine = {"namen9"};
+  EXPECT_EQ(reads("SELECT name, half FROM numbers"), nothing);
+  EXPECT_EQ(reads("SELECT count(*) FROM numbers"), nothing);
+  EXPECT_EQ(reads("SELECT * FROM numbers"), all);
+  EXPECT_EQ(reads("SELECT name FROM numbers ORDER BY id"), all);
+  EXPECT_EQ(reads("SELECT half FROM numbers NATURAL JOIN told"), all);
+  EXPECT_EQ(reads("SELECT t.id FROM numbers n JOIN told t"), nothing);
+  EXPECT_EQ(reads("SELECT called FROM both"), nothing);
+  EXPECT_EQ(reads("SELECT id FROM both WHERE called = 'n9'"), nine);
+  EXPECT_EQ(reads("SELECT id FROM numbers WHERE name = 'n9' AND half > 3"), nine);
+  EXPECT_EQ(reads("SELECT id FROM numbers WHERE 'n9' = name AND half IN (1, 3)"), nine);
+  EXPECT_EQ(reads("SELECT (SELECT max(id) FROM numbers WHERE name = 'n9') FROM numbers"), nine);
+  EXPECT_EQ(reads("SELECT id FROM numbers WHERE name = 'n9' UNION SELECT id FROM numbers WHERE name = 'n7'"),
+            (Names{"namen7", "namen9"}));
+  for (const auto* any :
+       {"name = 'n9' OR half > 3", "name = 'n9' AND (half > 3 OR half < 1)", "name <> 'n9'", "NOT name = 'n9'",
+        "name = 'N9' COLLATE NOCASE", "name = lower('N' || half)", "name IS NULL", "name LIKE 'n9'"})
+    EXPECT_THAT(reads(std::string("SELECT id FROM numbers WHERE ") + any), testing::Contains("")) << any;
 }
 
 TEST_F(ConnectionTest, LimitStopsTheScan) { EXPECT_EQ(rows("SELECT id FROM endless LIMIT 3").size(), 3u); }

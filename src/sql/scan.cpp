@@ -35,15 +35,7 @@ void Scan::refuse(std::string why) const {
     refusal_ = std::move(why);
 }
 
-bool Scan::wants(std::string_view column) const {
-  for (std::size_t i = 0; i < table_->columns.size(); ++i) {
-    const auto& known = table_->columns[i];
-    if (known.name != column && known.alias_of != column) continue;
-    // The last bit stands for every column from the 64th on (sqlite3_index_info.colUsed).
-    if (columns_used_ & (std::uint64_t{1} << std::min<std::size_t>(i, 63))) return true;
-  }
-  return false;
-}
+bool Scan::wants(std::string_view column) const { return table_->in_use(columns_used_, column); }
 
 bool Scan::wants_other_than(std::string_view column) const {
   for (const auto& known : table_->columns)

@@ -40,6 +40,9 @@ class Table {
   std::shared_ptr<const void> subject;
 
   const Column* column(std::string_view name) const noexcept;
+  // Whether the column, or one of which it is another name, is among those in use, told as SQLite does
+  // (sqlite3_index_info.colUsed): a bit each, the last for every column from the 64th on.
+  bool in_use(std::uint64_t used, std::string_view name) const noexcept;
   // Runs the scan; `scan` must outlive the rows.
   AnyRows rows(const Scan& scan) const { return start_(scan, scan_); }
 

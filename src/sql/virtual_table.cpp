@@ -63,6 +63,24 @@ struct VirtualTable : sqlite3_vtab {
     return code;
   }
 
+  // To whoever listens (Connection::on_planned_read).
+  void tell_planned_read(sqlite3_index_info* info) const {
+    if (!connection.planned_read_) return;
+    PlannedRead read{.table = table, .columns = info->colUsed, .constants = {}};
+    for (int i = 0; i < info->nConstraint; ++i) {
+      const auto& constraint = info->aConstraint[i];
+      if (constraint.op != SQLITE_INDEX_CONSTRAINT_EQ || !constraint.usable || constraint.iColumn < 0) continue;
+      const auto& column = table.columns[static_cast<std::size_t>(constraint.iColumn)];
+      sqlite3_value* value = nullptr;
+      if (column.type != Type::text || std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY" ||
+          sqlite3_vtab_rhs_value(info, i, &value) != SQLITE_OK || sqlite3_value_type(value) != SQLITE_TEXT)
+        continue;
+      const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(value));
+      read.constants.emplace_back(column.name, std::string(text, static_cast<std::size_t>(sqlite3_value_bytes(value))));
+    }
+    connection.planned_read_(read);
+  }
+
   Connection& connection;
   const Table& table;
 };
@@ -367,6 +385,7 @@ int disconnect(sqlite3_vtab* table) noexcept {
 int best_index(sqlite3_vtab* base, sqlite3_index_info* info) noexcept {
   VirtualTable& virtual_table = self(base);
   return guarded(virtual_table, [&] {
+    virtual_table.tell_planned_read(info);
     const Table& table = virtual_table.table;
     constexpr double kFull = 1e6;
     constexpr double kImpossible = 1e15;
