@@ -34,6 +34,7 @@ struct WatchedCategory {
   std::vector<std::string> patterns;  // osquery's: % within a component, %% for all below
   std::vector<std::string> excluded;
   bool accesses = false;  // opens and reads too
+  bool digests = false;   // of what is created or written; not where there are accesses, as hashing is one
 
   bool operator==(const WatchedCategory&) const = default;
 };

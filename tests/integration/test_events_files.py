@@ -1,8 +1,11 @@
 """File events through the agent: what a program did to watched files is in the tables, with its process and digests."""
 
+import ctypes
 import hashlib
 import os
+import signal
 import stat
+import struct
 import subprocess
 
 import pytest
@@ -72,6 +75,68 @@ def test_what_happened_to_files_and_who_did_it(make_agent, tmp_path, name):
         made = seen("new", "CREATED", "access")[0]
         assert (made["pid"], made["uid"]) == (str(writer.pid), str(os.getuid()))
         assert made["cmdline"].startswith("/bin/sh -c")
+    assert agent.stop() == 0
+
+
+class Readers:
+    """The names of files of a folder that somebody reads from now on: this program does not."""
+
+    IN_ACCESS, HEAD = 1, struct.Struct("iIII")
+
+    def __init__(self, folder):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.file = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert libc.inotify_add_watch(self.file, os.fsencode(folder), self.IN_ACCESS) > 0
+        self.names = set()
+
+    def told(self):
+        try:
+            while True:
+                data = os.read(self.file, 1 << 16)
+                while data:
+                    length = self.HEAD.unpack_from(data)[3]
+                    self.names.add(data[self.HEAD.size:self.HEAD.size + length].rstrip(b"\0").decode())
+                    data = data[self.HEAD.size + length:]
+        except BlockingIOError:
+            return self.names
+
+
+# EVT-08
+def test_files_are_read_for_digests_only_where_a_query_asks_for_them(make_agent, osprey, tmp_path):
+    plain, digested = tmp_path / "plain", tmp_path / "digested"
+    plain.mkdir()
+    digested.mkdir()
+    agent = make_agent()
+    watched = {"file_paths": {"plain": [f"{plain}/%"], "digested": [f"{digested}/%"]}}
+
+    def schedule(plain_columns):
+        queries = {"plain": f"SELECT {plain_columns} FROM file_events WHERE category = 'plain'",
+                   "digested": "SELECT target_path, action, sha256, hashed FROM file_events WHERE category = 'digested'"}
+        return {"schedule": {name: {"query": query, "interval": 1, "removed": False} for name, query in queries.items()}} | watched
+
+    def written(folder, name):
+        (folder / name).write_text(name)
+        return [row for row in rows_of(agent, folder.name)
+                if row["target_path"] == f"{folder}/{name}" and row["action"] == "UPDATED" and row.get("hashed") != "0"]
+
+    agent.configure(schedule("target_path, action, size"))
+    agent.start()
+    readers = {folder: Readers(folder) for folder in (plain, digested)}
+    row = agent.wait_for(lambda: written(digested, "first"), 60)[-1]
+    assert (row["hashed"], row["sha256"]) == ("1", hashlib.sha256(b"first").hexdigest())
+    agent.wait_for(lambda: written(plain, "first"))
+    assert readers[digested].told() == {"first"}
+    assert readers[plain].told() == set()
+    # An interactive query says so.
+    kept = osprey.query("SELECT DISTINCT md5, sha1, sha256, sha512, hashed FROM file_events WHERE category = 'plain'",
+                        f"--database_path={agent.database}")
+    assert kept == [{"md5": "", "sha1": "", "sha256": "", "sha512": "", "hashed": "0"}]
+
+    agent.configure(schedule("*"))
+    agent.process.send_signal(signal.SIGHUP)
+    row = agent.wait_for(lambda: [row for row in written(plain, "second") if "md5" in row], 60)[-1]
+    assert (row["hashed"], row["md5"]) == ("1", hashlib.md5(b"second").hexdigest())
+    assert "second" in readers[plain].told()
     assert agent.stop() == 0
 
 

@@ -183,6 +183,7 @@ class Worker {
     if (!wants_events()) return {};
     events_ = TRY(EventCapture::open({.program = program_,
                                       .flags = flags_,
+                                      .registry = registry_,
                                       .status = status_,
                                       .store = *store_,
                                       .digests = &*digests_,

@@ -79,7 +79,7 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   const auto families = journal_families(parts.flags);
   std::uint64_t cap = store::kFifoOverhead;
   for (const auto& family : families) cap += family.cap_bytes;
-  std::unique_ptr<EventCapture> made(new EventCapture(parts.program, parts.status, parts.store, cap));
+  std::unique_ptr<EventCapture> made(new EventCapture(parts, cap));
   if (parts.ephemeral) {
     std::error_code ignored;
     auto scratch = TRY(ScratchJournal::make(std::filesystem::temp_directory_path(ignored).string()));
@@ -142,7 +142,8 @@ void EventCapture::apply(const Configuration& configuration) {
   std::vector<std::string> wrong;
   capture_->limit(event_pressure(configuration, tables, wrong));
   for (const auto& name : wrong) status_.warning(fmt::format("events_shed_order: {} is no table of events", name));
-  auto demand = event_demand(configuration, tables, program_.osquery_compatible);
+  const auto hashed = hashed_categories(configuration, tables, program_.osquery_compatible, registry_);
+  auto demand = event_demand(configuration, tables, hashed, program_.osquery_compatible);
   // The same filters go on counting.
   if (configuration.event_filters != configured_filters_) {
     configured_filters_ = configuration.event_filters;

@@ -21,6 +21,7 @@
 #include "events/journal/journal.h"
 #include "linux/audit/role.h"
 #include "linux/sockets/own_log.h"
+#include "sql/registry.h"
 #include "sql/scan.h"
 #include "store/fifo_store.h"
 #include "store/store.h"
@@ -42,6 +43,7 @@ class EventCapture {
   struct Parts {
     const Program& program;
     const Flags& flags;
+    const sql::Registry& registry;
     StatusLog& status;
     store::Store& store;                    // for what is to be known after a restart
     linux::DigestCache* digests = nullptr;  // both may be null
@@ -69,10 +71,15 @@ class EventCapture {
   Limit limit() const;
 
  private:
-  EventCapture(const Program& program, StatusLog& status, store::Store& state, std::uint64_t cap)
-      : program_(program), status_(status), state_(state), cap_bytes_(cap) {}
+  EventCapture(const Parts& parts, std::uint64_t cap)
+      : program_(parts.program),
+        registry_(parts.registry),
+        status_(parts.status),
+        state_(parts.store),
+        cap_bytes_(cap) {}
 
   const Program& program_;
+  const sql::Registry& registry_;
   StatusLog& status_;
   store::Store& state_;
   const std::uint64_t cap_bytes_;

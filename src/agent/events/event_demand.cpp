@@ -1,9 +1,13 @@
 #include "agent/events/event_demand.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 
+#include "agent/sql_setup.h"
 #include "base/text.h"
+#include "sql/connection.h"
 
 namespace osprey::agent {
 namespace {
@@ -83,30 +87,97 @@ void add_those_of_flags(const Configuration& configuration, std::set<std::string
   add_if(flags.boolean("enable_syslog"), {"syslog_events"});
 }
 
+// Those that somebody may read without a query of the configuration.
+std::set<std::string_view> tables_of_flags(const Configuration& configuration, bool osquery_compatible) {
+  std::set<std::string_view> tables;
+  add_those_of_flags(configuration, tables);
+  if (!osquery_compatible)
+    for_each_table_in(configuration.flags.text("events_tables"),
+                      [&](const EventTable& table) { tables.insert(table.name); });
+  for (const auto& name : configuration.enabled_subscribers)
+    if (const auto* table = table_named(name)) tables.insert(table->name);
+  return tables;
+}
+
+bool has_digests(std::string_view name) {
+  const auto* table = table_named(name);
+  return table && table->kind == kKind<FileEvent>;
+}
+
+bool names_digests(std::string_view sql) {
+  bool named = false;
+  for_each_table_in(sql, [&](const EventTable& table) { named = named || has_digests(table.name); });
+  return named;
+}
+
+bool reads_digests(const sql::PlannedRead& read) {
+  constexpr std::array<std::string_view, 5> kColumns = {"md5", "sha1", "sha256", "sha512", "hashed"};
+  return std::ranges::any_of(kColumns, [&](auto column) { return read.uses(column); });
+}
+
+// Whether all statements do.
+bool prepares(sql::Connection& connection, std::string_view sql) {
+  for (;;) {
+    const auto statement = connection.prepare(sql);
+    if (!statement) return false;
+    if (!*statement) return true;
+  }
+}
+
 }  // namespace
 
 std::span<const EventTable> event_tables() noexcept { return kTables; }
 
 std::set<std::string_view> active_event_tables(const Configuration& configuration, bool osquery_compatible) {
-  std::set<std::string_view> tables;
-  if (configuration.flags.boolean("disable_events")) return tables;
-  add_those_of_flags(configuration, tables);
+  if (configuration.flags.boolean("disable_events")) return {};
+  auto tables = tables_of_flags(configuration, osquery_compatible);
   if (osquery_compatible) {
     tables.insert("hardware_events");
   } else {
     const auto add = [&](const EventTable& table) { tables.insert(table.name); };
     for_each_query(configuration, [&](const protocol::Query& query) { for_each_table_in(query.sql, add); });
     for (const auto& [name, sql] : configuration.views) for_each_table_in(sql, add);
-    for_each_table_in(configuration.flags.text("events_tables"), add);
   }
-  for (const auto& name : configuration.enabled_subscribers)
-    if (const auto* table = table_named(name)) tables.insert(table->name);
   for (const auto& name : configuration.disabled_subscribers) tables.erase(name);
   return tables;
 }
 
+std::set<std::string, std::less<>> hashed_categories(const Configuration& configuration,
+                                                     const std::set<std::string_view>& tables, bool osquery_compatible,
+                                                     const sql::Registry& registry) {
+  std::set<std::string, std::less<>> all;
+  for (const auto& [category, patterns] : configuration.files.paths) all.insert(category);
+  if (std::ranges::none_of(tables, has_digests)) return {};
+  for (const auto name : tables_of_flags(configuration, osquery_compatible))
+    if (has_digests(name) && tables.contains(name)) return all;
+
+  sql::ConnectionOptions options;
+  options.registry = &registry;
+  options.osquery_compatible = osquery_compatible;
+  sql::Connection connection(options);
+  std::set<std::string, std::less<>> hashed;
+  connection.on_planned_read([&](const sql::PlannedRead& read) {
+    if (!tables.contains(read.table.name) || !has_digests(read.table.name) || !reads_digests(read)) return;
+    const auto of = std::ranges::find(read.constants, "category", &std::pair<std::string_view, std::string>::first);
+    if (of == read.constants.end())
+      hashed = all;
+    else
+      hashed.insert(of->second);
+  });
+  for (const auto& [name, sql] : configuration.views) create_view(connection, name, sql);
+  const auto look_at = [&](std::string_view sql) {
+    if (!prepares(connection, sql)) hashed = all;
+  };
+  for (const auto& [name, sql] : configuration.views)
+    if (names_digests(sql)) look_at(fmt::format("SELECT * FROM {}", sql::quoted_identifier(name)));
+  for_each_query(configuration, [&](const protocol::Query& query) {
+    if (names_digests(query.sql)) look_at(query.sql);
+  });
+  return hashed;
+}
+
 Demand event_demand(const Configuration& configuration, const std::set<std::string_view>& tables,
-                    bool osquery_compatible) {
+                    const std::set<std::string, std::less<>>& hashed, bool osquery_compatible) {
   Demand demand;
   for (const auto name : tables) demand.kinds.set(table_named(name)->kind);
   if (demand.kinds.test(kKind<YaraEvent>)) demand.kinds.set(kKind<FileEvent>);  // which files are scanned
@@ -123,7 +194,8 @@ Demand event_demand(const Configuration& configuration, const std::set<std::stri
     WatchedCategory watched{.name = category,
                             .patterns = patterns,
                             .excluded = {},
-                            .accesses = std::ranges::find(files.accesses, category) != files.accesses.end()};
+                            .accesses = std::ranges::find(files.accesses, category) != files.accesses.end(),
+                            .digests = hashed.contains(category)};
     // osquery's hold for all categories, whatever their own name.
     for (const auto& [of, excluded] : files.exclude_paths)
       if (osquery_compatible || of == category)

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "agent/config/configuration.h"
 #include "events/capture/pressure.h"
 #include "events/source.h"
+#include "sql/registry.h"
 
 namespace osprey::agent {
 
@@ -19,8 +21,15 @@ namespace osprey::agent {
 // it.
 std::set<std::string_view> active_event_tables(const Configuration& configuration, bool osquery_compatible);
 
+// The categories of file_paths whose files are hashed when they change. Of `tables`, those that are filled: where flags
+// ask for one of files, anybody may read it, and all are; else those whose rows a query of the schedule or a view reads
+// a digest of, or `hashed`, as SQLite plans it. What does not prepare is taken to read all.
+std::set<std::string, std::less<>> hashed_categories(const Configuration& configuration,
+                                                     const std::set<std::string_view>& tables, bool osquery_compatible,
+                                                     const sql::Registry& registry);
+
 events::Demand event_demand(const Configuration& configuration, const std::set<std::string_view>& tables,
-                            bool osquery_compatible);
+                            const std::set<std::string, std::less<>>& hashed, bool osquery_compatible);
 
 // Seconds that rows are kept, by kind: --events_expiry, or three times the longest interval of a query on them, so that
 // each sees all. 0: for as long as there is room.

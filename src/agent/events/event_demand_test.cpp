@@ -5,6 +5,9 @@
 
 #include <algorithm>
 
+#include "events/tables/tables.h"
+#include "tables/tables.h"
+
 namespace osprey::agent {
 namespace {
 
@@ -59,17 +62,17 @@ TEST(EventDemand, UnderOsquerysNameFlagsDecide) {
 
 TEST(EventDemand, ForksAndSignalsAreAskedForByTheirFlags) {
   auto configuration = scheduled({});
-  auto demand = event_demand(configuration, {"process_events"}, false);
+  auto demand = event_demand(configuration, {"process_events"}, {}, false);
   EXPECT_TRUE(demand.kinds.test(kKind<ProcessEvent>));
   EXPECT_TRUE(demand.execs);
   EXPECT_FALSE(demand.forks);
   configuration.flags.set("audit_allow_fork_process_events", "true");
   configuration.flags.set("events_environment", "LD_PRELOAD, PATH");
-  demand = event_demand(configuration, {"process_events"}, false);
+  demand = event_demand(configuration, {"process_events"}, {}, false);
   EXPECT_TRUE(demand.forks);
   EXPECT_FALSE(demand.kills);
   EXPECT_THAT(demand.environment, ElementsAre("LD_PRELOAD", "PATH"));
-  EXPECT_FALSE(event_demand(configuration, {"dns_events"}, false).forks);
+  EXPECT_FALSE(event_demand(configuration, {"dns_events"}, {}, false).forks);
 }
 
 TEST(EventDemand, ExcludedPathsAreTheirCategorysOrAsInOsqueryEverybodys) {
@@ -77,14 +80,73 @@ TEST(EventDemand, ExcludedPathsAreTheirCategorysOrAsInOsqueryEverybodys) {
   configuration.files.paths = {{"etc", {"/etc/%%"}}, {"home", {"/home/%%"}}};
   configuration.files.exclude_paths = {{"etc", {"/etc/mtab"}}};
   configuration.files.accesses = {"home"};
-  auto watched = event_demand(configuration, {"file_events"}, false).watched;
+  auto watched = event_demand(configuration, {"file_events"}, {"home"}, false).watched;
   ASSERT_EQ(watched.size(), 2);
   EXPECT_THAT(watched[0].excluded, ElementsAre("/etc/mtab"));
   EXPECT_THAT(watched[1].excluded, IsEmpty());
   EXPECT_FALSE(watched[0].accesses);
   EXPECT_TRUE(watched[1].accesses);
-  watched = event_demand(configuration, {"file_events"}, true).watched;
+  EXPECT_FALSE(watched[0].digests);
+  EXPECT_TRUE(watched[1].digests);
+  watched = event_demand(configuration, {"file_events"}, {}, true).watched;
   EXPECT_THAT(watched[1].excluded, ElementsAre("/etc/mtab"));
+}
+
+// Of three categories those that are hashed.
+std::set<std::string, std::less<>> hashed(Configuration configuration, bool osquery_compatible = false) {
+  sql::Registry registry;
+  registry.add(osprey::tables::entries());
+  registry.add(osprey::events::tables::entries());
+  configuration.files.paths = {{"etc", {"/etc/%%"}}, {"home", {"/home/%%"}}, {"tmp", {"/tmp/%%"}}};
+  return hashed_categories(configuration, active_event_tables(configuration, osquery_compatible), osquery_compatible,
+                           registry);
+}
+
+// EVT-08
+TEST(EventDemand, FilesAreHashedWhereAQueryReadsADigest) {
+  const auto all = testing::ElementsAre("etc", "home", "tmp");
+  EXPECT_THAT(hashed(scheduled({"SELECT sha256 FROM process_events"})), IsEmpty());
+  EXPECT_THAT(
+      hashed(scheduled({"SELECT target_path, size FROM file_events", "SELECT count(*) FROM file_access_events"})),
+      IsEmpty());
+  for (const auto* sql :
+       {"SELECT * FROM file_events", "SELECT f.* FROM file_events f", "SELECT SHA512 FROM file_events",
+        "SELECT target_path FROM file_events WHERE hashed = 1", "SELECT sha256 FROM file_access_events",
+        "SELECT target_path FROM file_events NATURAL JOIN hash", "SELECT 1; SELECT md5 FROM file_events",
+        "SELECT no_such_column FROM file_events"})
+    EXPECT_THAT(hashed(scheduled({sql})), all) << sql;
+  // Those of another table.
+  EXPECT_THAT(hashed(scheduled({"SELECT h.sha256 FROM file_events f JOIN hash h ON h.path = f.target_path"})),
+              IsEmpty());
+}
+
+TEST(EventDemand, OnlyFilesOfACategoryAreHashedWhereTheQueryReadsNoOther) {
+  EXPECT_THAT(hashed(scheduled({"SELECT target_path FROM file_events",
+                                "SELECT * FROM file_events f WHERE f.category = 'etc' AND f.action = 'UPDATED'",
+                                "SELECT sha256 FROM file_access_events WHERE category = 'home'"})),
+              ElementsAre("etc", "home"));
+  EXPECT_EQ(hashed(scheduled({"SELECT md5 FROM file_events WHERE category = 'etc' OR size = 0"})).size(), 3);
+  EXPECT_EQ(hashed(scheduled({"SELECT md5 FROM file_events WHERE category <> 'etc'"})).size(), 3);
+}
+
+TEST(EventDemand, FilesAreHashedWhereAnybodyMayReadTheirDigests) {
+  auto configuration = scheduled({});
+  configuration.views["sizes"] = "SELECT target_path, size FROM file_events";
+  EXPECT_THAT(hashed(configuration), IsEmpty());
+  configuration.views["of etc"] = "SELECT * FROM file_events WHERE category = 'etc'";
+  EXPECT_THAT(hashed(configuration), ElementsAre("etc"));
+  configuration.flags.set("events_tables", "yara_events");
+  EXPECT_THAT(hashed(configuration), ElementsAre("etc"));
+  configuration.flags.set("events_tables", "file_access_events");
+  EXPECT_EQ(hashed(configuration).size(), 3);
+
+  auto of_flags = scheduled({"SELECT target_path FROM file_events"});
+  EXPECT_THAT(hashed(of_flags, true), IsEmpty()) << "none are told";
+  of_flags.flags.set("enable_file_events", "true");
+  EXPECT_EQ(hashed(of_flags, true).size(), 3) << "as osquery does";
+  EXPECT_EQ(hashed(of_flags).size(), 3);
+  of_flags.disabled_subscribers = {"file_events"};
+  EXPECT_THAT(hashed(of_flags), IsEmpty());
 }
 
 // EVT-25: what nobody reads cannot be given up.

@@ -45,7 +45,10 @@ Table file_events() {
       .columns(columns::container)
       .column("sha512", TEXT, row::field<&FileEvent::sha512>, "SHA-512 of the content.", HIDDEN)
       .example("SELECT target_path, action, sha256 FROM file_events WHERE category = 'etc'")
-      .note("GAP rows say that events were lost; what changed meanwhile is told as far as it can be seen.");
+      .note(
+          "GAP rows say that events were lost; what changed meanwhile is told as far as it can be seen. Files are "
+          "hashed "
+          "only where a query of the schedule, a view or a flag asks for digests: else hashed is 0.");
 }
 
 }  // namespace osprey::events::tables

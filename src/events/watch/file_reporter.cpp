@@ -69,7 +69,8 @@ void FileReporter::tell(EventSink& sink, FileEvent& event, const WatchPatterns::
   for (const auto category : categories) {
     event.category = watched_[category].name;
     const bool is_content = event.action == FileAction::created || event.action == FileAction::updated;
-    event.to_hash = is_content && !watched_[category].accesses && event.file.mode && S_ISREG(*event.file.mode);
+    const bool hashes = watched_[category].digests && !watched_[category].accesses;
+    event.to_hash = hashes && is_content && event.file.mode && S_ISREG(*event.file.mode);
     kept_.fetch_add(1, std::memory_order_relaxed);
     sink.take(&event);
     event = before;

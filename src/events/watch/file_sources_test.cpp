@@ -275,6 +275,24 @@ TEST_P(FileSources, OverlappingCategoriesEachHaveTheirRow) {
   EXPECT_THAT(categories, UnorderedElementsAre("opened reads", "accessed reads"));
 }
 
+TEST_P(FileSources, ContentIsHashedWhereTheDemandSaysSo) {
+  fs::create_directory(watched + "/directory");
+  open({{.name = "digests", .patterns = {watched + "/%%"}, .excluded = {}, .digests = true},
+        {.name = "none", .patterns = {watched + "/%%"}, .excluded = {}},
+        {.name = "reads", .patterns = {watched + "/%%"}, .excluded = {}, .accesses = true, .digests = true}});
+  const auto hashed = [this] {
+    std::set<std::string> those;
+    for (const auto& row : take())
+      if (row.to_hash) those.insert(text_of(row.action, row.category));
+    return those;
+  };
+  write(watched + "/directory/file");
+  EXPECT_THAT(hashed(), UnorderedElementsAre("created digests", "updated digests"));
+  fs::create_directory(watched + "/directory/another");
+  fs::rename(watched + "/directory/file", watched + "/directory/moved");
+  EXPECT_THAT(hashed(), IsEmpty());
+}
+
 TEST_P(FileSources, WildcardsInTheMiddleFindWhatComesLater) {
   open({{"keys", {watched + "/home/%/.ssh/%"}, {}}});
   fs::create_directories(watched + "/home/ann/.ssh");

@@ -28,6 +28,7 @@ struct FileRow {
   FileState file;
   bool coalesced;
   Origin origin;
+  bool to_hash;
 };
 
 class FileSink : public EventSink {
@@ -36,7 +37,7 @@ class FileSink : public EventSink {
     if (const auto* file = std::get_if<FileEvent*>(&event)) {
       const auto& e = **file;
       rows.push_back({e.action, std::string(e.category), std::string(e.path), std::string(e.old_path), e.transaction,
-                      e.actor.process, e.file, e.coalesced, e.header.origin});
+                      e.actor.process, e.file, e.coalesced, e.header.origin, e.to_hash});
     }
   }
   void forked(const ProcessKey&, const ProcessKey&) override {}
