@@ -92,9 +92,9 @@ UniqueFd open_tracefs() {
   return UniqueFd(::fsmount(made.get(), FSMOUNT_CLOEXEC, 0));
 }
 
-// `tracepoint`: CATEGORY/NAME.
-Result<std::uint64_t> number_of(std::string_view tracepoint) {
-  const auto tracefs = open_tracefs();
+// `tracepoint`: CATEGORY/NAME. `tracefs` is opened with the first.
+Result<std::uint64_t> number_of(std::string_view tracepoint, UniqueFd& tracefs) {
+  if (!tracefs) tracefs = open_tracefs();
   if (!tracefs) return system_failure("tracefs is not mounted and cannot be");
   auto path = fmt::format("events/{}/id", tracepoint);
   const UniqueFd file(::openat(tracefs.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -107,10 +107,10 @@ Result<std::uint64_t> number_of(std::string_view tracepoint) {
 }
 
 // As bpf_program__attach(), which wants tracefs mounted.
-bpf_link* attach_tracepoint(const bpf_program* program) {
+bpf_link* attach_tracepoint(const bpf_program* program, UniqueFd& tracefs) {
   std::string_view tracepoint = bpf_program__section_name(program);
   take_until(tracepoint, '/');
-  const auto number = number_of(tracepoint);
+  const auto number = number_of(tracepoint, tracefs);
   if (!number) {
     said = number.error().subject;
     errno = number.error().code;
@@ -126,14 +126,14 @@ bpf_link* attach_tracepoint(const bpf_program* program) {
   return link;
 }
 
-bpf_link* attach(const bpf_program* program, int cgroup) {
+bpf_link* attach(const bpf_program* program, int cgroup, UniqueFd& tracefs) {
   switch (bpf_program__type(program)) {
     case BPF_PROG_TYPE_CGROUP_SKB:
     case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
     case BPF_PROG_TYPE_CGROUP_SOCK:
       return bpf_program__attach_cgroup(program, cgroup);
     case BPF_PROG_TYPE_TRACEPOINT:
-      return attach_tracepoint(program);
+      return attach_tracepoint(program, tracefs);
     default:
       return bpf_program__attach(program);
   }
@@ -204,9 +204,10 @@ class Loaded final : public BpfProgram {
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, self->object_.get()) name_type(program);
     if (const int code = bpf_object__load(self->object_.get())) return refused(load, "not accepted", code);
+    UniqueFd tracefs;
     bpf_object__for_each_program(program, self->object_.get()) {
       if (bpf_program__expected_attach_type(program) == BPF_TRACE_ITER) continue;
-      bpf_link* const link = attach(program, load.cgroup);
+      bpf_link* const link = attach(program, load.cgroup, tracefs);
       if (!link) return refused(load, "cannot be attached", -errno);
       self->links_.emplace_back(link);
     }
