@@ -14,6 +14,8 @@ import struct
 import subprocess
 import time
 
+import pytest
+
 from audit_machine import audit_seat, rule_lines
 from containers import Containers
 from event_source import control_groups, in_group
@@ -223,20 +225,39 @@ def test_what_no_query_reads_attaches_nothing_and_a_reload_does(make_agent, tmp_
     assert agent.stop() == 0
 
 
+# capabilities(7) by their numbers: of threads by name, and of all others.
+READ_SEARCH_AND_OWNER = 1 << 2 | 1 << 3
+THREADS_WITH_LESS = {"audit": 0, "events: mounts": 0, "events: digests": READ_SEARCH_AND_OWNER, "events: yara": READ_SEARCH_AND_OWNER}
+THREADS_HAVE = READ_SEARCH_AND_OWNER | sum(1 << number for number in (12, 15, 17, 19, 34))
+SOURCES_HAVE = sum(1 << number for number in (0, 1, 21, 39))  # among others: CAP_CHOWN, _DAC_OVERRIDE, _SYS_ADMIN, _BPF
+
+
 # EVT-23
-def test_threads_that_capture_have_more_capabilities_than_those_of_queries(make_agent):
+@pytest.mark.parametrize("kept", ["--ephemeral=false", "--ephemeral"])
+def test_only_the_thread_of_sources_has_their_capabilities(make_agent, tmp_path, kept):
+    folder = tmp_path / "watched"
+    folder.mkdir()
+    (tmp_path / "rules").write_text('rule here { strings: $a = "here" condition: $a }')
     agent = make_agent()
-    agent.configure(schedule(execs=EXECS.format(mark="rights-")))
-    agent.start()
-    wait_until_captured(agent, "execs", "rights-1")
-    few, sys_admin, bpf = 7, 1 << 21, 1 << 39
-    had = {}
-    for task in pathlib.Path(f"/proc/{agent.worker()}/task").iterdir():
-        effective = int(re.search(r"^CapEff:\t(\w+)$", (task / "status").read_text(), re.M)[1], 16)
-        had.setdefault((task / "comm").read_text().strip(), []).append(effective)
-    assert all(effective & bpf and effective & sys_admin for effective in had["events"])
-    assert {effective.bit_count() for name, all_of in had.items() if name.startswith("query") for effective in all_of} == {few}
-    assert agent.stop() == 0
+    agent.configure(schedule(execs=EXECS.format(mark="rights-"), files="SELECT target_path, sha256 FROM file_events WHERE hashed = 1",
+                             matches="SELECT target_path FROM yara_events WHERE count > 0", users="SELECT time FROM user_events") |
+                    {"file_paths": {"here": [f"{folder}/%%"]},
+                     "yara": {"signatures": {"group": [f"{tmp_path}/rules"]}, "file_paths": {"here": ["group"]}}})
+    with audit_seat():
+        agent.start(kept)
+        wait_until_captured(agent, "execs", "rights-1")
+        wait_until_captured(agent, "files", "here-", lambda mark: (folder / mark).write_text(mark))
+        agent.wait_for(lambda: rows(agent, "matches"))
+        sources, others = [], []
+        for task in pathlib.Path(f"/proc/{agent.worker()}/task").iterdir():
+            status = (task / "status").read_text()
+            has = tuple(int(re.search(rf"^{name}:\t(\w+)$", status, re.M)[1], 16) for name in ("CapEff", "CapPrm"))
+            name = (task / "comm").read_text().rstrip("\n")
+            (sources if name == "events" else others).append((name, has))
+        assert agent.stop() == 0
+    assert len(sources) == 1 and sources[0][1][0] & SOURCES_HAVE == SOURCES_HAVE
+    assert {name for name, _ in others} >= {*THREADS_WITH_LESS, "query 1", "rocksdb:low"}
+    assert others == [(name, (THREADS_WITH_LESS.get(name, THREADS_HAVE),) * 2) for name, _ in others]
 
 
 # EVT-08, EVT-47

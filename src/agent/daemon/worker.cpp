@@ -87,7 +87,8 @@ class Worker {
     ::prctl(PR_SET_NAME, program_.name.c_str());  // execve(2) of /proc/self/exe has called it "exe"
     // An arena a thread would keep what each has freed.
     ::mallopt(M_ARENA_MAX, 2);
-    // Before there are threads: they inherit the mask, the zygote has none of them, and all of them have few rights.
+    // Before there are threads: they inherit the mask, the zygote has none of them, and all but the one that captures
+    // events have few rights.
     block_signals();
     sql::account_for_memory();
     linux::magic_reader();
@@ -95,10 +96,12 @@ class Worker {
     if (const auto started = linux::start_zygote(); !started) status_.warning(started.error().text());
     if (const auto given = keep_capabilities(true); !given) status_.warning(given.error().text());
 
-    if (const auto opened = open_store(); !opened) return fail(opened.error().text());
+    Result<void> opened;
+    with_few_rights([&] { opened = open_store(); });
+    if (!opened) return fail(opened.error().text());
     digests_.emplace(static_cast<std::size_t>(std::max<std::int64_t>(flags_.number("hash_cache_max"), 0)));
     io_budget_.emplace(io_rates(flags_));
-    if (const auto opened = open_events(); !opened) status_.error(fmt::format("no events: {}", opened.error().text()));
+    if (opened = open_events(); !opened) status_.error(fmt::format("no events: {}", opened.error().text()));
     if (const auto given = keep_capabilities(false); !given) status_.warning(given.error().text());
     start_services();
     if (const auto ready = load_configuration(); !ready) return fail(ready.error().text());
@@ -132,9 +135,7 @@ class Worker {
   bool is_ephemeral() const { return flags_.boolean("disable_database") || flags_.boolean("ephemeral"); }
   bool wants_events() const { return !flags_.boolean("disable_events"); }
 
-  // Gives the others away; those of event sources are kept until their thread has them.
-  Result<void> keep_capabilities(bool events_too) const {
-    if (::geteuid() != 0) return {};
+  std::vector<int> capabilities(bool events_too) const {
     std::vector<int> kept(kCapabilities.begin(), kCapabilities.end());
     if (events_too && wants_events()) {
       const auto more = event_capabilities();
@@ -144,8 +145,20 @@ class Worker {
     const bool ours = belongs_to_us(std::string(flags_.text("database_path"))) &&
                       belongs_to_us(std::string(flags_.text("logger_path")));
     if (!ours) kept.push_back(CAP_DAC_OVERRIDE);
+    return kept;
+  }
+
+  // Gives the others away; those of event sources are kept until their thread has them.
+  Result<void> keep_capabilities(bool events_too) const {
+    if (::geteuid() != 0) return {};
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    return linux::keep_only_capabilities(kept);
+    return linux::keep_only_capabilities(capabilities(events_too));
+  }
+
+  // Does, while those of event sources are still kept, what starts threads that are to do without.
+  void with_few_rights(const std::function<void()>& job) const {
+    if (::geteuid() != 0) return job();
+    linux::thread_with_only(capabilities(false), "store", job).join();
   }
 
   Result<void> open_store() {
@@ -188,6 +201,7 @@ class Worker {
                                       .store = *store_,
                                       .digests = &*digests_,
                                       .budget = &*io_budget_,
+                                      .with_few_rights = [this](const auto& job) { with_few_rights(job); },
                                       .largest_hashed = flags_.number("read_max"),
                                       .ephemeral = is_ephemeral()}));
     limits_.add([this] { return std::vector<Limit>{events_->limit()}; });

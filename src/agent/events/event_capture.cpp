@@ -85,8 +85,10 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
     auto scratch = TRY(ScratchJournal::make(std::filesystem::temp_directory_path(ignored).string()));
     made->scratch_.emplace(std::move(scratch));
   }
-  auto directory = made->scratch_ ? made->scratch_->path() : journal_directory(parts.flags.text("database_path"));
-  auto opened = TRY(open_journal({std::move(directory), families}));
+  const auto directory = made->scratch_ ? made->scratch_->path() : journal_directory(parts.flags.text("database_path"));
+  Result<store::OpenedFifo> tried;
+  parts.with_few_rights([&] { tried = open_journal({directory, families}); });
+  auto opened = TRY(std::move(tried));
   if (!opened.reason.empty())
     parts.status.error(fmt::format("the event journal was damaged{}{}: {}",
                                    opened.set_aside.empty() ? "" : " and is set aside as ", opened.set_aside,

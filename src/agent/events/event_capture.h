@@ -29,7 +29,7 @@
 namespace osprey::agent {
 
 // The capabilities(7) that sources may need, where events are wanted at all. More than the rest of the agent needs: the
-// capture's thread alone keeps them.
+// thread on which sources run alone has them, none that it starts and none of the journal's.
 std::span<const int> event_capabilities() noexcept;
 
 // Where the journal lies: beside the store.
@@ -48,6 +48,8 @@ class EventCapture {
     store::Store& store;                    // for what is to be known after a restart
     linux::DigestCache* digests = nullptr;  // both may be null
     linux::IoBudget* budget = nullptr;
+    // Runs a job where threads start that are not to have the caller's capabilities, and waits for it.
+    std::function<void(const std::function<void()>&)> with_few_rights = [](const auto& job) { job(); };
     std::int64_t largest_hashed = 50 << 20;  // bytes
     bool ephemeral = false;                  // the journal goes when this does
   };

@@ -3,8 +3,6 @@
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -15,6 +13,8 @@
 #include <cstring>
 #include <memory>
 #include <vector>
+
+#include "linux/sandbox/capabilities.h"
 
 namespace osprey::events::audit {
 namespace {
@@ -71,14 +71,7 @@ Result<std::unique_ptr<RecordQueue>> RecordQueue::start(int socket, std::size_t 
   UniqueFd stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!ready || !stop) return system_failure("eventfd");
   std::unique_ptr<RecordQueue> queue(new RecordQueue(socket, room, std::move(ready), std::move(stop)));
-  queue->thread_ = std::thread([raw = queue.get()] {
-    ::pthread_setname_np(::pthread_self(), "audit");
-    // Signals are the main thread's.
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-    raw->read();
-  });
+  queue->thread_ = linux::thread_with_only({}, "audit", [raw = queue.get()] { raw->read(); });
   return queue;
 }
 

@@ -1,17 +1,19 @@
 #include "events/watch/file_hasher.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <csignal>
 #include <iterator>
 #include <optional>
 #include <utility>
 
 #include "events/journal/record.h"
+#include "linux/sandbox/capabilities.h"
 
 namespace osprey::events {
 
@@ -40,14 +42,9 @@ bool FileHasher::take(FileEvent& event) {
   job.path = event.path;
   job.inode = *event.file.inode;
   job.device = event.file.device.value_or(0);
-  if (!thread_.joinable()) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { work(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
+  if (!thread_.joinable())
+    thread_ =
+        linux::thread_with_only(std::array{CAP_DAC_READ_SEARCH, CAP_FOWNER}, "events: digests", [this] { work(); });
   waiting_.notify_one();
   return true;
 }

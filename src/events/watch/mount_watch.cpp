@@ -8,11 +8,11 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <map>
 #include <utility>
 
 #include "base/root.h"
+#include "linux/sandbox/capabilities.h"
 
 namespace osprey::events {
 namespace {
@@ -33,12 +33,7 @@ Result<void> MountWatch::open() {
   file_ = std::move(file);
   changed_ = std::move(changed);
   stop_ = std::move(stop);
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this, fd = waited.release()] { wait(fd); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = linux::thread_with_only({}, "events: mounts", [this, fd = waited.release()] { wait(fd); });
   return {};
 }
 

@@ -1,13 +1,16 @@
 #include "events/yara/yara_source.h"
 
+#include <linux/capability.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 #include "base/clock_reading.h"
+#include "linux/sandbox/capabilities.h"
 
 namespace osprey::events {
 namespace {
@@ -64,7 +67,7 @@ Result<void> YaraSource::open(const Demand&) {
     open_ = true;
   }
   stop_.reset(std::nullopt);
-  thread_ = std::thread([this] { run(); });
+  thread_ = linux::thread_with_only(std::array{CAP_DAC_READ_SEARCH, CAP_FOWNER}, "events: yara", [this] { run(); });
   return {};
 }
 

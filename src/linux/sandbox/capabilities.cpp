@@ -1,13 +1,17 @@
 #include "linux/sandbox/capabilities.h"
 
 #include <linux/capability.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace osprey::linux {
 
@@ -29,6 +33,21 @@ Result<void> keep_only_capabilities(std::span<const int> kept) {
   }
   if (::syscall(SYS_capset, &header, sets.data()) != 0) return system_failure("capset");
   return {};
+}
+
+std::thread thread_with_only(std::span<const int> kept, const char* name, std::function<void()> run) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread([kept = std::vector(kept.begin(), kept.end()), name, run = std::move(run)] {
+    ::prctl(PR_SET_NAME, name);
+    // The kernel refuses more than one has, never less.
+    static_cast<void>(keep_only_capabilities(kept));
+    run();
+  });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
 }
 
 }  // namespace osprey::linux

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <thread>
 
 #include "base/root.h"
@@ -35,6 +36,21 @@ TEST(Capabilities, OnlyWhatIsKeptIsLeft) {
     EXPECT_TRUE(keep_only_capabilities({}));
     EXPECT_EQ(set_of("CapEff:"), 0U);
   }).join();
+}
+
+TEST(Capabilities, AThreadBeginsWithWhatIsKept) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root has capabilities to give away";
+  const auto before = set_of("CapEff:");
+  const std::array kept = {CAP_DAC_READ_SEARCH};
+  const auto wanted = std::uint64_t{1} << CAP_DAC_READ_SEARCH;
+  thread_with_only(kept, "one of a long name", [&] {
+    EXPECT_EQ(set_of("CapEff:"), wanted);
+    EXPECT_EQ(set_of("CapPrm:"), wanted);
+    EXPECT_EQ(Root::host().read("/proc/thread-self/comm")->bytes, "one of a long n\n");
+    EXPECT_NE(set_of("SigBlk:") & std::uint64_t{1} << (SIGTERM - 1), 0U);
+    std::thread([&] { EXPECT_EQ(set_of("CapPrm:"), wanted); }).join();
+  }).join();
+  EXPECT_EQ(set_of("CapEff:"), before);
 }
 
 }  // namespace
