@@ -47,8 +47,7 @@ Table file_events() {
       .example("SELECT target_path, action, sha256 FROM file_events WHERE category = 'etc'")
       .note(
           "GAP rows say that events were lost; what changed meanwhile is told as far as it can be seen. Files are "
-          "hashed "
-          "only where a query of the schedule, a view or a flag asks for digests: else hashed is 0.");
+          "hashed only where a query of the schedule, a view or a flag asks for digests: else hashed is 0.");
 }
 
 }  // namespace osprey::events::tables
