@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 
 #include "base/clock_reading.h"
 #include "events/capture/held_events.h"
@@ -36,6 +35,16 @@ std::array<std::size_t, kKinds> families_of(const Journal& journal) {
   std::array<std::size_t, kKinds> families{};
   for (std::size_t kind = 0; kind < kKinds; ++kind) families[kind] = journal.family(kFamilies[kind]).value();
   return families;
+}
+
+std::int64_t clock_seconds(clockid_t clock) { return clock_nanoseconds(clock) / 1'000'000'000; }
+
+// When rows were written last; of an empty journal now.
+std::int64_t last_time(const Journal& journal, const std::array<std::size_t, kKinds>& families) {
+  std::optional<std::int64_t> latest;
+  for (const auto family : families)
+    if (const auto last = journal.last(family); last.eid != 0) latest = std::max(latest.value_or(last.time), last.time);
+  return latest.value_or(clock_seconds(CLOCK_REALTIME));
 }
 
 const Kinds kProcesses = [] {
@@ -182,7 +191,9 @@ Capture::Capture(CaptureParts parts)
     : parts_(std::move(parts)),
       enricher_(parts_.root, processes_, parts_.enrichment),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      gauge_(parts_.root) {
+      gauge_(parts_.root),
+      ages_(last_time(parts_.journal, families_of(parts_.journal)), clock_seconds(CLOCK_REALTIME),
+            clock_seconds(CLOCK_MONOTONIC)) {
   for (auto& source : parts_.sources) {
     auto& place = places_.emplace_back();
     place.tells_log = source->offers().test(kKind<SyslogEvent>);
@@ -550,12 +561,12 @@ void Capture::drop_old() {
     const std::lock_guard lock(mutex_);
     return expiry_;
   }();
-  const auto now = static_cast<std::int64_t>(::time(nullptr));
+  ages_.now(clock_seconds(CLOCK_REALTIME), clock_seconds(CLOCK_MONOTONIC));
   for (std::size_t kind = 0; kind < kKinds; ++kind) {
     if (expiry[kind] == 0) continue;
     const auto family = parts_.journal.family(kFamilies[kind]).value();
     // What cannot go now goes the next time.
-    static_cast<void>(parts_.journal.drop_before(family, now - static_cast<std::int64_t>(expiry[kind])));
+    static_cast<void>(parts_.journal.drop_before(family, ages_.before(static_cast<std::int64_t>(expiry[kind]))));
   }
 }
 

@@ -26,6 +26,7 @@
 #include "events/capture/pressure.h"
 #include "events/enrich/enricher.h"
 #include "events/enrich/process_tree.h"
+#include "events/journal/age_clock.h"
 #include "events/journal/journal.h"
 #include "events/source.h"
 #include "events/watch/file_hasher.h"
@@ -150,6 +151,7 @@ class Capture {
   Place* tree_ = nullptr;                   // who tells of starts and ends of processes; likewise
   Pressure pressure_{{}};                   // likewise
   PressureGauge gauge_;                     // likewise
+  AgeClock ages_;                           // likewise
   std::atomic<std::uint64_t> unasked_ = 0;  // kinds, a bit each, that were once given up without being counted
   std::unique_ptr<Intake> intake_;
   std::chrono::steady_clock::time_point next_chores_;

@@ -90,16 +90,21 @@ class ScriptedSource final : public Source {
 class CaptureTest : public TemporaryTree {
  protected:
   CaptureTest() {
+    open_journal();
+    best_.offers = kinds({kKind<ProcessEvent>, kKind<SocketEvent>});
+    other_.offers = kinds({kKind<ProcessEvent>, kKind<UserEvent>});
+  }
+
+  void open_journal() {
+    journal_.reset();
+    store_.reset();
     std::vector<store::FifoFamily> families;
     for (const auto family : kFamilies) families.push_back({std::string(family), 1 << 20});
     auto opened = store::open_fifo({top / "journal", families});
     EXPECT_TRUE(opened) << opened.error().text();
     store_ = std::move(opened->store);
     journal_.emplace(*store_, std::vector<std::string>(kFamilies.begin(), kFamilies.end()));
-    best_.offers = kinds({kKind<ProcessEvent>, kKind<SocketEvent>});
-    other_.offers = kinds({kKind<ProcessEvent>, kKind<UserEvent>});
   }
-
   void start() { start(*journal_); }
   void start(Journal& journal) {
     CaptureParts parts{.journal = journal};
@@ -301,6 +306,27 @@ TEST_F(CaptureTest, NothingHasHappenedInTheFuture) {
   ASSERT_TRUE(cursor.valid());
   EXPECT_LE(cursor.place().time, ::time(nullptr));
   EXPECT_LE(decode<ProcessEvent>(cursor.record())->header.moment, boot_nanoseconds());
+}
+
+// No query could read them meanwhile.
+TEST_F(CaptureTest, RowsDoNotAgeWhileNothingRuns) {
+  const auto long_ago = ::time(nullptr) - 36'000;
+  const auto family = *journal_->family("process");
+  const std::string name(1000, 'x');
+  ProcessEvent event;
+  event.filename = name;
+  std::string record;
+  encode(event, record);
+  const std::vector<Journal::Row> rows(1000, Journal::Row{family, long_ago, record});
+  ASSERT_TRUE(journal_->append(rows));
+  open_journal();
+  start();
+  std::array<std::uint64_t, kKinds> hour{};
+  hour.fill(3600);
+  capture_->expire_after(hour);
+  for (const auto end = Clock::now() + 2500ms; Clock::now() < end; capture_->flush()) std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(journal_->counts(family).kept, 1000);
+  EXPECT_EQ(journal_->counts(family).dropped, 0);
 }
 
 TEST_F(CaptureTest, WhatWasSeenBeforeASourceIsClosedIsKept) {
