@@ -425,6 +425,36 @@ def test_names_asked_for_over_tcp(source, own_network, address):
     assert counts["seen"] == counts["kept"] + counts["filtered"]
 
 
+def test_questions_that_share_a_segment(source, own_network):
+    """As glibc asks for both addresses of a name with `options use-vc`, and as Nagle joins what is written in pieces."""
+    def framed(message):
+        return struct.pack(">H", len(message)) + message
+
+    names = [f"pipelined{number}.example.org" for number in range(6)]
+    asked = [question(number, name) for number, name in enumerate(names)]
+    answers = [one[:2] + bytes([0x81, 0x80]) + struct.pack(">4H", 1, 1, 0, 0) + one[12:] + b"\xc0\x0c"
+               + struct.pack(">2HIH", 1, 1, 60, 4) + bytes([10, 0, 0, number]) for number, one in enumerate(asked)]
+    with socket.create_server(("127.0.0.1", 53)) as listener, socket.create_connection(("127.0.0.1", 53)) as client:
+        server, _ = listener.accept()
+        for end in (server, client):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.sendall(b"".join(map(framed, asked[:3])))
+        client.sendall(framed(asked[3])[:2])
+        client.sendall(asked[3] + b"".join(map(framed, asked[4:])))
+        server.sendall(b"".join(map(framed, reversed(answers))))
+        port = client.getsockname()[1]
+        until = time.monotonic() + 15
+        while len(told := source.of(os.getpid(), "dns", local_port=port, protocol="tcp")) < len(names):
+            assert time.monotonic() < until, told
+            time.sleep(0.2)
+        server.close()
+    assert {(event["query"], event["response_code"], *event["answers"]) for event in told} == {
+        (name, "NOERROR", f"10.0.0.{number}") for number, name in enumerate(names)}
+    counts = source.counts()
+    assert counts["dropped"] == []
+    assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
 def test_a_flooding_group_costs_no_other_its_connections(own_network):
     """EVT-38: connections too, which are told in nobody's name, and questions to name servers with their answers."""
     def connect(times):

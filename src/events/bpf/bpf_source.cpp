@@ -272,11 +272,10 @@ class Opened final : public BpfSource {
   std::map<std::string_view, std::uint64_t> misses_;  // of programs that have been unloaded since
   wire_counters past_[WIRE_PROGRAMS]{};               // of maps that are gone
   std::uint64_t kept_ = 0;
-  std::uint64_t unwatched_ = 0;  // records of files that no pattern matches
-  std::uint64_t repeated_ = 0;   // events more than records: of files that several categories have
-  std::uint64_t nobodys_ = 0;    // closes of connections that were not told of
-  std::uint64_t unknown_ = 0;    // records that the decoder refused
-  std::uint64_t left_ = 0;       // records that nobody had read when it was closed
+  Decoder::Counts decoded_;
+  std::uint64_t nobodys_ = 0;  // closes of connections that were not told of
+  std::uint64_t unknown_ = 0;  // records that the decoder refused
+  std::uint64_t left_ = 0;     // records that nobody had read when it was closed
   std::optional<std::uint64_t> lag_;
   struct Worst {
     std::uint64_t lost = 0;  // by the program, when it was looked for
@@ -604,7 +603,6 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
   }
   if (!more) given += decoder_.give_unanswered(time - std::min(time, kPatience), sink);
   const auto newest = decoder_.newest();
-  const auto& files = decoder_.files();
   const std::scoped_lock lock(mutex_);
   for (std::size_t i = 0; i < rings_.size(); ++i)
     if (rings_[i] && rings_[i]->ends && !more) {
@@ -614,8 +612,7 @@ Result<bool> Opened::next(EventSink& sink, std::size_t most) {
   kept_ += given;
   unknown_ += refused;
   nobodys_ = decoder_.unattributed();
-  unwatched_ = files.unwatched;
-  repeated_ = files.repeated;
+  decoded_ = decoder_.counts();
   if (read > 0) lag_ = time - std::min(time, newest);
   return more;
 }
@@ -659,15 +656,18 @@ SourceCounts Opened::counts() const {
     tell(all.partial, "path cut", row.path_cut);
     tell(all.partial, "answer lost", row.answers_lost);
   }
-  *all.filtered += unwatched_ + nobodys_;
-  *all.seen += repeated_;
+  if (decoded_.cut > 0)
+    all.partial.push_back(
+        {.stage = "dns", .reason = "segment cut", .count = decoded_.cut, .exact = true, .worst_cgroup = {}});
+  *all.filtered += decoded_.unwatched + nobodys_;
+  *all.seen += decoded_.repeated;
   if (unknown_ > 0)
     all.dropped.push_back(
         {.stage = "decoder", .reason = "malformed", .count = unknown_, .exact = true, .worst_cgroup = {}});
   if (left_ > 0)
     all.dropped.push_back({.stage = "ring", .reason = "closed", .count = left_, .exact = true, .worst_cgroup = {}});
   // What lies in the rings is not seen yet.
-  *all.seen -= sent - std::min(sent, kept_ - repeated_ + unwatched_ + nobodys_ + unknown_ + left_);
+  *all.seen -= sent - std::min(sent, kept_ - decoded_.repeated + decoded_.unwatched + nobodys_ + unknown_ + left_);
   return all;
 }
 
@@ -681,7 +681,7 @@ void Opened::close() noexcept {
     add(past_[row], fd >= 0 ? read_counters(fd, row) : wire_counters{});
     sent += past_[row].sent;
   }
-  left_ = sent - std::min(sent, kept_ - repeated_ + unwatched_ + nobodys_ + unknown_);
+  left_ = sent - std::min(sent, kept_ - decoded_.repeated + decoded_.unwatched + nobodys_ + unknown_);
   decoder_.forget();
   for (auto& ring : rings_) ring.reset();
   maps_.clear();

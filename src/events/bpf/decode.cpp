@@ -573,15 +573,29 @@ bool Decoder::unix_socket(std::span<const std::byte> record, EventSink& sink) {
 std::optional<std::size_t> Decoder::dns(std::span<const std::byte> record, EventSink& sink) {
   wire_dns wire;
   if (!read(record, wire)) return std::nullopt;
-  const auto message =
-      parse_dns(std::as_bytes(std::span(wire.message)).first(std::min<std::size_t>(wire.size, WIRE_DNS_MOST)));
+  const auto payload = std::as_bytes(std::span(wire.payload)).first(std::min<std::size_t>(wire.size, WIRE_DNS_MOST));
+  std::vector<DnsMessage> messages;
+  if (wire.protocol == IPPROTO_TCP)
+    messages = parse_dns_segment(payload, wire.bare);
+  else if (auto message = parse_dns(payload))
+    messages.push_back(std::move(*message));
+  std::erase_if(messages, [&](const DnsMessage& message) { return message.response != (wire.answer != 0); });
+  std::size_t given = 0;
   if (wire.answer) {
-    if (!message || !message->response) return 0;
-    const auto question = questions_.find({wire.cookie, message->id});
-    return question == questions_.end() ? 0 : told(question, &*message, wire.event.moment, sink);
+    for (const auto& message : messages) {
+      const auto question = questions_.find({wire.cookie, message.id});
+      if (question != questions_.end()) given += told(question, &message, wire.event.moment, sink);
+    }
+    return given;
   }
-  if (!message || message->response) return std::nullopt;
-  const Asked key{wire.cookie, message->id};
+  if (messages.empty()) return std::nullopt;
+  if (wire.protocol == IPPROTO_TCP && wire.size > WIRE_DNS_MOST) ++counts_.cut;
+  for (const auto& message : messages) given += asked(wire, message, &message == messages.data(), sink);
+  return given;
+}
+
+std::size_t Decoder::asked(const wire_dns& wire, const DnsMessage& message, bool first, EventSink& sink) {
+  const Asked key{wire.cookie, message.id};
   std::size_t given = 0;
   // Asked again: the first one was in vain. Too many: the oldest is not waited for.
   if (const auto again = questions_.find(key); again != questions_.end()) given += told(again, nullptr, 0, sink);
@@ -592,7 +606,7 @@ std::optional<std::size_t> Decoder::dns(std::span<const std::byte> record, Event
     asked_.pop_front();
   }
   asked_.emplace_back(wire.event.moment, key);
-  questions_.emplace(key, Question{.wire = wire, .query = message->query, .type = message->type});
+  questions_.emplace(key, Question{.wire = wire, .query = message.query, .type = message.type, .first = first});
   return given;
 }
 
@@ -626,6 +640,7 @@ std::size_t Decoder::told(std::map<Asked, Question>::iterator question, const Dn
     event.latency = moment - std::min<std::uint64_t>(moment, wire.event.moment);
   }
   sink.take(&event);
+  if (!question->second.first) ++counts_.repeated;
   questions_.erase(question);
   return 1;
 }
@@ -640,7 +655,7 @@ std::optional<std::size_t> Decoder::open(std::span<const std::byte> record, Even
   const auto directory = patterns_.at(slash == 0 ? "/" : path->substr(0, slash));
   patterns_.match(directory, path->substr(slash + 1), categories);
   if (categories.empty()) {
-    ++files_.unwatched;
+    ++counts_.unwatched;
     return 0;
   }
   for (const auto category : categories) {
@@ -658,7 +673,7 @@ std::optional<std::size_t> Decoder::open(std::span<const std::byte> record, Even
     event.file.size = wire.file_size;
     sink.take(&event);
   }
-  files_.repeated += categories.size() - 1;
+  counts_.repeated += categories.size() - 1;
   return categories.size();
 }
 

@@ -30,11 +30,12 @@ class Decoder {
   bool set(const Demand& demand);
   // What the paths begin with that are watched for accesses.
   std::vector<std::string> watched() const { return patterns_.bases(); }
-  struct Files {
+  struct Counts {
     std::uint64_t unwatched = 0;  // records of files that no pattern matches
-    std::uint64_t repeated = 0;   // events more than records: a category each
+    std::uint64_t repeated = 0;   // events more than records: a category of a file, a question of a segment each
+    std::uint64_t cut = 0;        // segments that had more questions than are looked at
   };
-  const Files& files() const noexcept { return files_; }
+  const Counts& counts() const noexcept { return counts_; }
   // What is under way: questions to name servers, connections.
   void forget();
 
@@ -58,11 +59,13 @@ class Decoder {
   struct Question {
     wire_dns wire{};
     std::string query, type;
+    bool first = true;  // of its segment
   };
 
   std::size_t told(std::map<Asked, Question>::iterator question, const DnsMessage* answer, std::uint64_t moment,
                    EventSink& sink);
   std::optional<std::size_t> dns(std::span<const std::byte> record, EventSink& sink);
+  std::size_t asked(const wire_dns& wire, const DnsMessage& message, bool first, EventSink& sink);
   bool socket(std::span<const std::byte> record, EventSink& sink);
   void remember(const wire_socket& wire);
   std::optional<std::size_t> closed(std::span<const std::byte> record, EventSink& sink);
@@ -82,7 +85,7 @@ class Decoder {
   WatchPatterns::Meaning meaning_;
   std::vector<WatchedCategory> categories_;  // with accesses
   WatchPatterns patterns_;                   // of these
-  Files files_;
+  Counts counts_;
   std::uint64_t newest_ = 0;
   wire_task task_{};
   std::map<Asked, Question> questions_;

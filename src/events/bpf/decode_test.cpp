@@ -42,6 +42,10 @@ struct Told : EventSink {
     lines.push_back(std::string(event.method) + ' ' + std::string(event.request) + ' ' +
                     std::to_string(event.target.pid) + ' ' + std::to_string(event.result));
   }
+  void heard(const DnsEvent& event) {
+    auto& line = lines.emplace_back(event.query);
+    for (const auto answer : event.answers) line.append(" ").append(answer);
+  }
   template <class Event>
   void heard(const Event&) {
     ADD_FAILURE() << Event::kFamily;
@@ -284,6 +288,43 @@ TEST(BpfDecoder, OpenConnectionsAreBoundedTheOldestOutFirst) {
     decoder.give(bytes_of(connected(cookie, 2, 1)), told);
   EXPECT_EQ(decoder.give(bytes_of(closed(1, 2)), told), 0u);
   EXPECT_EQ(decoder.give(bytes_of(closed(2 * kMany - 1, 2)), told), 1u);
+}
+
+// A message to or from a name server, behind its length.
+std::string message(char id, std::string_view flags) {
+  const auto text = "\0"s + id + std::string(flags) + "\0\1\0\0\0\0\0\0\1"s + id + "\0\0\1\0\1"s;
+  return "\0"s + static_cast<char>(text.size()) + text;
+}
+
+TEST(BpfDecoder, EachQuestionOfASegmentIsTold) {
+  const auto segment = [](std::string_view payload, bool answer) {
+    wire_dns wire{};
+    wire.event.kind = WIRE_DNS;
+    wire.event.moment = 5;
+    wire.protocol = IPPROTO_TCP;
+    wire.answer = answer;
+    wire.size = static_cast<__u32>(payload.size());
+    payload.copy(reinterpret_cast<char*>(wire.payload), WIRE_DNS_MOST);
+    return bytes_of(wire);
+  };
+  Decoder decoder;
+  Told told;
+  const auto ask = [](char id) { return message(id, "\1\0"s); };
+  EXPECT_EQ(decoder.give(segment(ask('a') + ask('b') + ask('c'), false), told), 0u);
+  // Answers come as they like.
+  const auto reply = [](char id) { return message(id, "\x81\x80"s); };
+  EXPECT_EQ(decoder.give(segment(reply('c') + reply('a'), true), told), 2u);
+  EXPECT_EQ(decoder.give_unanswered(6, told), 1u);
+  EXPECT_THAT(told.lines, ElementsAre("c", "a", "b"));
+  EXPECT_EQ(decoder.counts().repeated, 2u) << "of one record there were three";
+  EXPECT_EQ(decoder.counts().cut, 0u);
+
+  std::string many;
+  for (int id = 1; id < 100; ++id) many += ask(static_cast<char>(id));
+  EXPECT_EQ(decoder.give(segment(many, false), told), 0u);
+  EXPECT_EQ(decoder.give_unanswered(6, told), WIRE_DNS_MOST / ask('a').size());
+  EXPECT_EQ(decoder.counts().cut, 1u);
+  EXPECT_EQ(decoder.give(segment("\0\x20zzz"s, false), told), std::nullopt);
 }
 
 TEST(BpfDecoder, NamesOfUnixSockets) {

@@ -171,7 +171,7 @@ std::optional<DnsMessage> parse_dns(std::span<const std::byte> bytes) {
   result.code = code_name(flags & 15);
   const unsigned questions = message.word();
   const unsigned answers = message.word();
-  message.number();
+  const unsigned others = message.word() + message.word();
   if (questions == 0) return std::nullopt;
   result.query = message.name();
   result.type = type_name(message.word());
@@ -181,12 +181,16 @@ std::optional<DnsMessage> parse_dns(std::span<const std::byte> bytes) {
     message.name();
     message.number();
   }
-  for (unsigned i = 0; i < std::min<std::size_t>(answers, kAnswersMost) && !message.failed(); ++i) {
+  for (unsigned i = 0; i < answers + others && !message.failed(); ++i) {
     message.name();
     const unsigned type = message.word();
     message.word();
     const std::uint32_t ttl = message.number();
     const std::size_t size = message.word();
+    if (i >= std::min<std::size_t>(answers, kAnswersMost)) {
+      message.take(size);
+      continue;
+    }
     const auto next = message.at() + size;
     auto text = data_of(message, type, size);
     if (message.failed()) break;
@@ -194,7 +198,26 @@ std::optional<DnsMessage> parse_dns(std::span<const std::byte> bytes) {
     if (!text.empty()) result.answers.push_back(std::move(text));
     result.ttl = std::min(ttl, result.ttl.value_or(ttl));
   }
+  if (!message.failed()) result.size = message.at();
   return result;
+}
+
+std::vector<DnsMessage> parse_dns_segment(std::span<const std::byte> segment, bool bare) {
+  std::vector<DnsMessage> messages;
+  for (;; bare = false) {
+    std::size_t size = segment.size();
+    if (!bare) {
+      if (size < sizeof(std::uint16_t)) return messages;
+      size = Message(segment).word();
+      segment = segment.subspan(sizeof(std::uint16_t));
+    }
+    auto message = parse_dns(segment.first(std::min(size, segment.size())));
+    if (!message) return messages;
+    if (bare) size = message->size;
+    messages.push_back(std::move(*message));
+    if (size == 0 || size >= segment.size()) return messages;
+    segment = segment.subspan(size);
+  }
 }
 
 }  // namespace osprey::events::bpf

@@ -54,6 +54,49 @@ TEST(Dns, Answers) {
   EXPECT_EQ(message->ttl, 60);
 }
 
+// Each behind its length, but the first if it is bare.
+std::vector<std::string> segment(std::string_view bytes, bool bare) {
+  std::vector<std::string> queries;
+  for (const auto& message : parse_dns_segment(std::as_bytes(std::span(bytes)), bare))
+    queries.push_back(message.query + (message.response ? "!" : ""));
+  return queries;
+}
+std::string framed(const std::string& message) {
+  return std::string{static_cast<char>(message.size() >> 8), static_cast<char>(message.size())} + message;
+}
+
+TEST(Dns, HowLongAMessageIs) {
+  EXPECT_EQ(parse(kQuestion + "more")->size, kQuestion.size());
+  // With an OPT record (RFC 6891).
+  auto question = kQuestion;
+  question[11] = 1;
+  EXPECT_EQ(parse(question)->size, 0);
+  question += "\0\0\x29\x04\xd0\0\0\0\0\0\x02zz"s;
+  EXPECT_EQ(parse(question + "more")->size, question.size());
+  EXPECT_EQ(parse(question.substr(0, question.size() - 1))->size, 0);
+  const auto answered = answer(1, "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x00\x00\x01"s);
+  EXPECT_EQ(parse(answered + "more")->size, answered.size());
+  EXPECT_EQ(parse(answered.substr(0, answered.size() - 1))->size, 0);
+}
+
+TEST(Dns, AllMessagesOfASegment) {
+  auto other = kQuestion;
+  other[13] = 'm';
+  EXPECT_THAT(segment(framed(kQuestion), false), ElementsAre("www.example.org"));
+  EXPECT_THAT(segment(framed(kQuestion) + framed(other) + framed(kQuestion), false),
+              ElementsAre("www.example.org", "mww.example.org", "www.example.org"));
+  EXPECT_THAT(segment(kQuestion + framed(other), true), ElementsAre("www.example.org", "mww.example.org"));
+  EXPECT_THAT(segment(framed(answer(0, "")) + framed(kQuestion), false),
+              ElementsAre("www.example.org!", "www.example.org"));
+  // What follows is in the next segment, or is nothing.
+  EXPECT_THAT(segment(framed(kQuestion) + framed(other).substr(0, 20), false), ElementsAre("www.example.org"));
+  EXPECT_THAT(segment(framed(kQuestion) + "\0"s, false), ElementsAre("www.example.org"));
+  EXPECT_THAT(segment(framed(kQuestion) + std::string(2000, '\0'), false), ElementsAre("www.example.org"));
+  EXPECT_THAT(segment("\0"s, false), IsEmpty());
+  EXPECT_THAT(segment("", false), IsEmpty());
+  EXPECT_THAT(segment("", true), IsEmpty());
+}
+
 TEST(Dns, OddNames) {
   EXPECT_EQ(parse(answer(0, "", 3))->code, "NXDOMAIN");
   EXPECT_EQ(parse("\0\1\0\0\0\1\0\0\0\0\0\0\3a.b\0\0\x41\0\1"s)->query, "a\\.b");

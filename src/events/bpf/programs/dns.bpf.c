@@ -53,15 +53,16 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
   __be16 ports[2];
   if (bpf_skb_load_bytes(packet, at, ports, sizeof(ports))) return 1;
   if (bpf_ntohs(ports[answer ? 0 : 1]) != 53) return 1;
+  bool bare = true;
   if (protocol == IPPROTO_UDP) {
     at += 8;
   } else {
     __u8 words;
     if (bpf_skb_load_bytes(packet, at + 12, &words, 1)) return 1;
     at += (words >> 4) * 4;
-    if (!begins_here(packet, at, answer)) at += sizeof(__be16);
+    bare = begins_here(packet, at, answer);
   }
-  if (packet->len < at + sizeof(struct header)) return 1;
+  if (packet->len < at + (bare ? 0 : sizeof(__be16)) + sizeof(struct header)) return 1;
   struct wire_counters* const counts = counters_of(WIRE_PROGRAM_DNS);
   if (!counts) return 1;
   // What is counted is questions.
@@ -96,7 +97,7 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
   record->protocol = protocol;
   record->local_port = bpf_ntohs(ports[answer ? 1 : 0]);
   record->answer = answer;
-  record->reserved = 0;
+  record->bare = bare;
   __builtin_memset(record->server, 0, sizeof(record->server));
   if (v4)
     bpf_skb_load_bytes(packet, answer ? 12 : 16, record->server, 4);
@@ -110,7 +111,7 @@ static __always_inline int told(struct __sk_buff* packet, bool answer) {
   bool read = size >= sizeof(struct header);
   if (read) {
     barrier_var(size);
-    read = size <= WIRE_DNS_MOST && !bpf_skb_load_bytes(packet, at, record->message, size);
+    read = size <= WIRE_DNS_MOST && !bpf_skb_load_bytes(packet, at, record->payload, size);
   }
   if (!read) {
     count(answer ? &counts->answers_lost : &counts->unread);

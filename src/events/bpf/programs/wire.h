@@ -268,9 +268,9 @@ struct wire_dns {
   __u16 local_port;
   __u16 answer;  // 1: it came in
   __u8 server[16];
-  __u32 size;  // of the message; what is longer than WIRE_DNS_MOST is cut
-  __u32 reserved;
-  __u8 message[WIRE_DNS_MOST];
+  __u32 size;  // of the payload; what is longer than WIRE_DNS_MOST is cut
+  __u32 bare;  // 1: it begins with a message; 0: with the length that a message has over TCP
+  __u8 payload[WIRE_DNS_MOST];
 };
 
 struct wire_signal {
