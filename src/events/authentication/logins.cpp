@@ -103,11 +103,14 @@ bool Logins::take(AuthenticationEvent& event) {
     if (!event.verified) return true;  // what anybody can write hides nothing
     logged_.push_back(told_by(event));
     if (logged_.size() > kMostLogged) logged_.pop_front();
-    std::erase_if(waiting_, [&](const Waiting& one) { return same(one.told, logged_.back()); });
+    told_twice_ += std::erase_if(waiting_, [&](const Waiting& one) { return same(one.told, logged_.back()); });
     return true;
   }
   auto told = told_by(event);
-  if (std::ranges::any_of(logged_, [&](const Told& one) { return same(one, told); })) return false;
+  if (std::ranges::any_of(logged_, [&](const Told& one) { return same(one, told); })) {
+    ++told_twice_;
+    return false;
+  }
   Waiting waiting{.until = boot_nanoseconds() + kWait, .told = std::move(told), .record = {}};
   encode(event, waiting.record);
   waiting_.push_back(std::move(waiting));

@@ -12,7 +12,7 @@
 
 namespace osprey::events {
 
-// Belongs to the thread that captures, but for its counter.
+// Belongs to the thread that captures, but for its counters.
 class Logins {
  public:
   // What the event says about a log-in, if it is one that may: a SyslogEvent or a UserEvent. Texts are views into it,
@@ -33,6 +33,8 @@ class Logins {
 
   // Lines of login programs in forms that no rule has. Any thread may ask.
   std::uint64_t not_understood() const noexcept { return not_understood_; }
+  // Records of audit's that are not journaled, as the log said the same. Any thread may ask.
+  std::uint64_t told_twice() const noexcept { return told_twice_; }
 
  private:
   // What two tellings of one log-in have in common.
@@ -59,6 +61,7 @@ class Logins {
   std::deque<Told> logged_;
   std::deque<Waiting> waiting_;
   std::atomic<std::uint64_t> not_understood_ = 0;
+  std::atomic<std::uint64_t> told_twice_ = 0;
 };
 
 }  // namespace osprey::events

@@ -112,6 +112,7 @@ TEST_F(LoginsTest, TheLogsLineStandsForAuditsRecord) {
   EXPECT_FALSE(
       audit(1100, R"(op=PAM:authentication acct="kim" exe="/usr/sbin/sshd" res=success)", "/usr/sbin/sshd", 5));
   EXPECT_EQ(ripe(UINT64_MAX), 0U);
+  EXPECT_EQ(logins_.told_twice(), 2U);
 }
 
 TEST_F(LoginsTest, WhatDiffersIsToldTwice) {

@@ -197,6 +197,7 @@ Capture::Capture(CaptureParts parts)
   for (auto& source : parts_.sources) {
     auto& place = places_.emplace_back();
     place.tells_log = source->offers().test(kKind<SyslogEvent>);
+    place.tells_records = source->offers().test(kKind<UserEvent>);
     place.source = std::move(source);
   }
   intake_ = std::make_unique<Intake>(*this);
@@ -280,7 +281,7 @@ std::vector<SourceReport> Capture::sources() const {
 
 SourceCounts Capture::counts_of(const Place& place) const {
   // In this order: what is taken away here has been counted as kept before.
-  const auto discarded = place.discarded.load();
+  const auto discarded = place.discarded.load() + (place.tells_records ? logins_.told_twice() : 0);
   std::array<std::uint64_t, kKinds> shed{};
   for (std::size_t kind = 0; kind < kKinds; ++kind) shed[kind] = place.shed[kind];
   const auto made = place.made.load();

@@ -104,8 +104,8 @@ class Capture {
   class Intake;
   struct Place {
     std::unique_ptr<Source> source;
-    bool tells_log = false;
-    std::optional<Demand> open;  // with what it is open
+    bool tells_log = false, tells_records = false;  // lines of the log, audit's UserEvents
+    std::optional<Demand> open;                     // with what it is open
     std::optional<std::chrono::steady_clock::time_point> retry;
     std::string reason;
     std::uint64_t openings = 0;

@@ -29,6 +29,8 @@ struct Script {
   Kinds offers, adds;
   std::optional<Error> refuses, fails;
   std::vector<std::string> executed;  // programs, not told yet
+  std::vector<SyslogEvent> lines;     // likewise
+  std::vector<UserEvent> records;     // likewise
   std::string_view system_call;       // by which
   Actor actor;                        // who
   FileState file;                     // what a program is
@@ -59,6 +61,8 @@ class ScriptedSource final : public Source {
   Result<bool> next(EventSink& sink, std::size_t most) override {
     const std::lock_guard lock(script_.mutex);
     if (script_.fails) return std::unexpected(*std::exchange(script_.fails, std::nullopt));
+    for (auto& line : std::exchange(script_.lines, {})) tell(sink, line);
+    for (auto& record : std::exchange(script_.records, {})) tell(sink, record);
     std::size_t given = 0;
     for (; given < std::min(most, script_.executed.size()); ++given) {
       ProcessEvent event;
@@ -67,8 +71,7 @@ class ScriptedSource final : public Source {
       event.actor = script_.actor;
       event.header.moment = script_.moment;
       event.executable = script_.file;
-      sink.take(&event);
-      ++script_.counts.kept;
+      tell(sink, event);
     }
     script_.executed.erase(script_.executed.begin(), script_.executed.begin() + static_cast<std::ptrdiff_t>(given));
     return !script_.executed.empty();
@@ -83,6 +86,12 @@ class ScriptedSource final : public Source {
   }
 
  private:
+  template <class Event>
+  void tell(EventSink& sink, Event& event) {
+    sink.take(&event);
+    ++script_.counts.kept;
+  }
+
   const Origin origin_;
   Script& script_;
 };
@@ -192,6 +201,51 @@ TEST_F(CaptureTest, LogInsAreReadFromTheLogAndFromAuditThatRuns) {
   EXPECT_EQ(capture_->sources().at(0).kinds, kinds({kKind<AuthenticationEvent>}));
   EXPECT_EQ(best_.closed, 0U);
   EXPECT_TRUE(warnings_.empty());
+}
+
+// EVT-15: a log-in that both tell is a row, and counts as one.
+TEST_F(CaptureTest, WhatIsKeptOfLogInsIsJournaled) {
+  best_.offers = kinds({kKind<SyslogEvent>});
+  other_.offers = kinds({kKind<UserEvent>, kKind<SeccompEvent>});
+  start();
+  for (const auto beside : {kKind<UserEvent>, kKind<SeccompEvent>}) {
+    const auto before = capture_->journaled();
+    const auto counted = [&] {
+      const auto sources = capture_->sources();
+      return std::pair(sources[0].counts.kept, sources[1].counts.kept);
+    };
+    const auto [by_log, by_audit] = counted();
+    demand(kinds({kKind<AuthenticationEvent>, beside}));
+    const auto log = [&](std::string_view message) {
+      SyslogEvent line;
+      line.tag = "sshd[7]";
+      line.message = message;
+      line.source = "journal";
+      line.actor.ids.uid = 0;
+      line.actor.path = "/usr/sbin/sshd";
+      const std::lock_guard lock(best_.mutex);
+      best_.lines.push_back(line);
+    };
+    const auto record = [&](std::string_view message) {
+      UserEvent told;
+      told.type = 1112;
+      told.message = message;
+      told.actor.path = "/usr/sbin/sshd";
+      const std::lock_guard lock(other_.mutex);
+      other_.records.push_back(told);
+    };
+    record(R"(op=login acct="kim" res=success)");
+    capture_->flush();
+    log("Accepted password for kim from 10.0.0.1 port 2 ssh2");
+    capture_->flush();
+    record(R"(op=login acct="kim" res=success)");
+    capture_->flush();
+    const auto after = capture_->journaled();
+    EXPECT_EQ(after[kKind<AuthenticationEvent>] - before[kKind<AuthenticationEvent>], 1);
+    const auto users = after[kKind<UserEvent>] - before[kKind<UserEvent>];
+    EXPECT_EQ(users, beside == kKind<UserEvent> ? 2 : 0);
+    EXPECT_EQ(counted(), std::pair(by_log + 1, by_audit + users));
+  }
 }
 
 // EVT-12.
