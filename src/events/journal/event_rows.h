@@ -42,9 +42,10 @@ class EventReads {
 template <class Event>
 struct EventRow {
   Place place;
+  std::int64_t moment = 0;  // Unix seconds
   Event event;
 
-  std::int64_t time() const { return place.time; }
+  std::int64_t time() const { return moment; }
   // As osquery has it: digits that sort as the number does.
   std::string eid() const { return fmt::format("{:010}", place.eid); }
 };
@@ -63,7 +64,7 @@ sql::Rows<EventRow<Event>> event_rows(const sql::Scan& scan) {
       continue;
     }
     if (wanted && !wanted(*event)) continue;
-    EventRow<Event> row{cursor->place(), std::move(*event)};
+    EventRow<Event> row{cursor->place(), cursor->time(), std::move(*event)};
     co_yield row;
   }
   if (const auto status = cursor->status(); !status) scan.warn(status.error());

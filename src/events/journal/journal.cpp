@@ -6,10 +6,15 @@
 namespace osprey::events {
 namespace {
 
-// Events of several processors come a little out of order; more than that and the clock was set back.
-constexpr std::int64_t kOutOfOrder = 2;  // seconds
+// In seconds. Events of several processors come a little out of order; what is later than may be was told by a clock
+// that was set back since.
+constexpr std::int64_t kOutOfOrder = 2;
+constexpr std::int64_t kLatest = 600;
 
 constexpr std::size_t kKey = 4 + 8 + 8;
+constexpr std::size_t kLateKey = kKey + 4;
+
+bool has_late_rows(std::uint32_t epoch) { return epoch % 2 != 0; }
 
 template <class T>
 void put(std::string& bytes, T number) {
@@ -40,7 +45,7 @@ std::string Place::key() const {
 }
 
 std::optional<Place> Place::parse(std::string_view key) noexcept {
-  if (key.size() != kKey) return std::nullopt;
+  if (key.size() != kKey && key.size() != kLateKey) return std::nullopt;
   Place place;
   place.epoch = take<std::uint32_t>(key);
   place.time = static_cast<std::int64_t>(take<std::uint64_t>(key) ^ kSign);
@@ -66,33 +71,40 @@ void JournalCursor::enter(std::uint32_t epoch) {
     auto first = Place{epoch, times_.low, 0};
     if (after_.epoch == epoch) first = std::max(first, Place{epoch, after_.time, after_.eid + 1});
     // Keys are below the end: of the time asked for, and of what is to be read.
-    auto end = Place{epoch, times_.high, UINT64_MAX};
+    const auto latest = has_late_rows(epoch) ? kLatest : 0;
+    auto end = Place{epoch, times_.high > INT64_MAX - latest ? INT64_MAX : times_.high + latest, UINT64_MAX};
     if (last_.epoch == epoch) end = std::min(end, Place{epoch, last_.time, last_.eid + 1});
     walk_ = store_.cursor(family_, first.key(), end.key());
-    if (walk_->valid()) return settle();
-    status_ = walk_->status();
-    if (!status_) return;
+    if (settle() || !status_) return;
   }
 }
 
-void JournalCursor::settle() {
-  const auto place = Place::parse(walk_->key());
-  if (!place) {
-    status_ = failure("event journal", "a key of another shape");
-    return walk_.reset();
+// At the row where the walk is, or the next one of this epoch that is of the time asked for. False: there is none.
+bool JournalCursor::settle() {
+  for (; walk_->valid(); walk_->next()) {
+    auto key = walk_->key();
+    const auto place = Place::parse(key);
+    if (!place) {
+      status_ = failure("event journal", "a key of another shape");
+      walk_.reset();
+      return false;
+    }
+    key.remove_prefix(kKey);
+    place_ = *place;
+    time_ = place_.time - (key.empty() ? 0 : take<std::uint32_t>(key));
+    if (time_ >= times_.low && time_ <= times_.high) return true;
   }
-  place_ = *place;
+  status_ = walk_->status();
+  return false;
 }
 
 void JournalCursor::next() {
   walk_->next();
-  if (walk_->valid()) return settle();
-  status_ = walk_->status();
-  if (status_) enter(epoch_ + 1);
+  if (!settle() && status_) enter(epoch_ + 1);
 }
 
 Journal::Journal(store::FifoStore& store, std::vector<std::string> families)
-    : store_(store), families_(std::move(families)), last_(families_.size()) {
+    : store_(store), families_(std::move(families)), last_(families_.size()), latest_late_(families_.size()) {
   for (std::size_t family = 0; family < last_.size(); ++family)
     if (const auto key = store_.last_key(family)) last_[family] = Place::parse(*key).value_or(Place{});
 }
@@ -114,14 +126,20 @@ Result<void> Journal::append(std::span<const Row> rows) {
   }();
   for (const auto& row : rows) {
     auto& place = last[row.family];
-    if (place.eid != 0 && row.time + kOutOfOrder < place.time) {
-      ++place.epoch;
+    const auto late = place.eid == 0 ? 0 : place.time - row.time;
+    if (late > kLatest) {
+      place.epoch += has_late_rows(place.epoch) ? 1 : 2;
       place.time = row.time;
+    } else if (late > kOutOfOrder) {
+      if (!has_late_rows(place.epoch)) ++place.epoch;
+      latest_late_[row.family] = place.time;
     } else {
       place.time = place.eid == 0 ? row.time : std::max(place.time, row.time);
+      if (has_late_rows(place.epoch) && place.time > latest_late_[row.family] + kLatest) ++place.epoch;
     }
     ++place.eid;
-    keys.push_back(place.key());
+    auto& key = keys.emplace_back(place.key());
+    if (late > kOutOfOrder && late <= kLatest) put(key, static_cast<std::uint32_t>(late));
     appended.push_back({row.family, keys.back(), row.record});
   }
   TRY(store_.write(appended));

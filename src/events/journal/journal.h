@@ -1,9 +1,13 @@
 // Journal: what happened, in a family for each kind of event, until there is too much of it or it is too old.
 //
-// A row stands where it was appended: after all rows of its family that came before. Its time never goes back along a
-// family but where the wall clock is set back: there an epoch begins. So a stretch of time is a range of keys in each
-// of the epochs (few: those of rows that have gone are forgotten), and a place in a family is a key, whatever the clock
-// does.
+// A row stands where it was appended: after all rows of its family that came before. The time of its place never goes
+// back along a family but where the wall clock is set back: there an epoch begins. So a stretch of time is a range of
+// keys in each of the epochs (few: those of rows that have gone are forgotten), and a place in a family is a key,
+// whatever the clock does.
+//
+// A row that comes late (what a file's digest was waited for) has the place of when it came, and how late it is behind
+// its key. Where there are such, the range goes on for as long as a row may be late: they have epochs of their own, the
+// odd ones, so that all others are read exactly.
 #pragma once
 
 #include <compare>
@@ -25,7 +29,7 @@ namespace osprey::events {
 // Where a row stands in its family. As text: 20 bytes that sort as the places do.
 struct Place {
   std::uint32_t epoch = 0;
-  std::int64_t time = 0;  // Unix seconds
+  std::int64_t time = 0;  // Unix seconds, no less than the row's
   std::uint64_t eid = 0;  // counts the family's rows, from 1 on, without gaps and over restarts
 
   auto operator<=>(const Place&) const = default;
@@ -44,6 +48,8 @@ class JournalCursor {
  public:
   bool valid() const { return walk_ != nullptr && walk_->valid(); }
   const Place& place() const noexcept { return place_; }
+  // The row's own, in Unix seconds.
+  std::int64_t time() const noexcept { return time_; }
   std::string_view record() const { return walk_->value(); }
   void next();
   // What ended the walk early, if anything did.
@@ -53,7 +59,7 @@ class JournalCursor {
   friend class Journal;
   JournalCursor(const store::FifoStore& store, std::size_t family, TimeRange times, Place after, Place last);
   void enter(std::uint32_t epoch);
-  void settle();
+  bool settle();
 
   const store::FifoStore& store_;
   std::size_t family_;
@@ -63,6 +69,7 @@ class JournalCursor {
   std::uint32_t epoch_ = 0;
   std::unique_ptr<store::Cursor> walk_;
   Place place_;
+  std::int64_t time_ = 0;
   Result<void> status_;
 };
 
@@ -87,7 +94,7 @@ class Journal {
     std::int64_t time;  // Unix seconds
     std::string_view record;
   };
-  // All of them or none, each after those before. A time somewhat before its predecessor's is told as that.
+  // All of them or none, each after those before. A time up to two seconds before its predecessor's is told as that.
   Result<void> append(std::span<const Row> rows);
 
   // The rows after `after` that are there now and of this time.
@@ -105,7 +112,8 @@ class Journal {
   store::FifoStore& store_;
   const std::vector<std::string> families_;
   mutable std::mutex mutex_;
-  std::vector<Place> last_;  // by family
+  std::vector<Place> last_;                // by family
+  std::vector<std::int64_t> latest_late_;  // likewise, of the thread that appends: the place's time of a late row
 };
 
 }  // namespace osprey::events

@@ -34,7 +34,7 @@ class JournalTest : public TemporaryTree {
   }
   static std::vector<std::string> rows(JournalCursor cursor) {
     std::vector<std::string> all;
-    for (; cursor.valid(); cursor.next()) all.push_back(fmt::format("{}:{}", cursor.place().time, cursor.record()));
+    for (; cursor.valid(); cursor.next()) all.push_back(fmt::format("{}:{}", cursor.time(), cursor.record()));
     EXPECT_TRUE(cursor.status());
     return all;
   }
@@ -118,17 +118,62 @@ TEST_F(JournalTest, ALittleDisorderIsKeptInOrder) {
 
 // Whatever the clock does a reader sees each row once, and a stretch of time has its rows.
 TEST_F(JournalTest, TheClockMayBeSetBack) {
-  append(1000, "a");
-  append(1001, "b");
+  append(3000, "a");
+  append(3001, "b");
   const auto seen = journal_->last(0);
-  append(500, "c");
-  append(1001, "d");
-  append(400, "e");
+  append(1500, "c");
+  append(3001, "d");
+  append(1400, "e");
   open();
-  append(401, "f");
-  EXPECT_THAT(rows(journal_->read(0, {}, seen)), ElementsAre("500:c", "1001:d", "400:e", "401:f"));
-  EXPECT_THAT(rows(journal_->read(0, {400, 500})), ElementsAre("500:c", "400:e", "401:f"));
-  EXPECT_THAT(rows(journal_->read(0, {1001, 1001})), ElementsAre("1001:b", "1001:d"));
+  append(1401, "f");
+  EXPECT_THAT(rows(journal_->read(0, {}, seen)), ElementsAre("1500:c", "3001:d", "1400:e", "1401:f"));
+  EXPECT_THAT(rows(journal_->read(0, {1400, 1500})), ElementsAre("1500:c", "1400:e", "1401:f"));
+  EXPECT_THAT(rows(journal_->read(0, {3001, 3001})), ElementsAre("3001:b", "3001:d"));
+}
+
+// What was waited for long: it has its own time, and a reader does not look at an epoch for each.
+TEST_F(JournalTest, RowsMayComeLate) {
+  append(3000, "a");
+  const auto seen = journal_->last(0);
+  for (int i = 0; i < 100; ++i) {
+    append(3000 + i, "on time");
+    append(2900 + i, "late");
+  }
+  EXPECT_LE(journal_->last(0).epoch, 1u);
+  append(2999, "late");
+  EXPECT_THAT(rows(journal_->read(0, {2998, 3001})),
+              ElementsAre("3000:a", "3000:on time", "3001:on time", "2998:late", "2999:late", "2999:late"));
+  EXPECT_THAT(rows(journal_->read(0, {.high = 2900})), ElementsAre("2900:late"));
+  EXPECT_THAT(rows(journal_->read(0, {2900, 2900})), ElementsAre("2900:late"));
+  EXPECT_THAT(rows(journal_->read(0, {.low = 3099})), ElementsAre("3099:on time"));
+  EXPECT_EQ(rows(journal_->read(0, {}, seen)).size(), 201u);
+  const auto half = journal_->last(0);
+  open();
+  append(3100, "b");
+  append(2400, "a clock that was set back");
+  append(2401, "c");
+  EXPECT_THAT(rows(journal_->read(0, {}, half)), ElementsAre("3100:b", "2400:a clock that was set back", "2401:c"));
+  EXPECT_THAT(rows(journal_->read(0, {2400, 2401})), ElementsAre("2400:a clock that was set back", "2401:c"));
+}
+
+TEST_F(JournalTest, OnceNothingComesLateRowsAreReadExactly) {
+  append(3000, "a");
+  append(2900, "late");
+  append(3600, "b");
+  EXPECT_EQ(journal_->last(0).epoch, 1u);
+  append(3601, "c");
+  EXPECT_EQ(journal_->last(0).epoch, 2u);
+  append(3700, "d");
+  EXPECT_EQ(journal_->last(0).epoch, 2u);
+  EXPECT_THAT(rows(journal_->read(0, {2900, 3601})), ElementsAre("3000:a", "2900:late", "3600:b", "3601:c"));
+}
+
+TEST_F(JournalTest, ALateRowLetsNothingGoEarly) {
+  flood(20, 10'000);
+  append(9'900, "late");
+  open();
+  ASSERT_TRUE(journal_->drop_before(0, 10'000));
+  EXPECT_EQ(journal_->counts(0).kept, 2'001u);
 }
 
 // What stands before it is as old as it was: queries have not read it yet.
