@@ -111,9 +111,9 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   capture.begin = [&status = parts.status] {
     if (const auto kept = linux::keep_only_capabilities(kCapabilities); !kept) status.warning(kept.error().text());
   };
-  capture.enrichment = {.hash_executables = parts.flags.boolean("events_hash_executables"),
-                        .digests = parts.digests,
-                        .budget = parts.budget};
+  capture.enrichment = {.digests = parts.digests, .budget = parts.budget};
+  if (parts.flags.boolean("events_hash_executables") && parts.digests && parts.budget)
+    capture.executables = events::ExecutableHasher::Options{.digests = parts.digests, .budget = parts.budget};
   capture.hashing = events::FileHasher::Options{
       .digests = parts.digests, .budget = parts.budget, .largest = parts.largest_hashed, .sha512 = true};
   capture.saw_file = [yara = made->yara_](const events::FileEvent& event) { yara->saw(event); };

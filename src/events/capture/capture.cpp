@@ -174,6 +174,8 @@ class Capture::Intake final : public EventSink {
       capture_.parts_.saw_file(**file);
       if (capture_.hasher_ && capture_.hasher_->take(**file)) return;
     }
+    if (auto* const* process = std::get_if<ProcessEvent*>(&event))
+      if (capture_.executables_ && capture_.executables_->take(**process)) return;
     journal(event);
   }
 
@@ -202,6 +204,7 @@ Capture::Capture(CaptureParts parts)
   }
   intake_ = std::make_unique<Intake>(*this);
   if (parts_.hashing) hasher_.emplace(*parts_.hashing);
+  if (parts_.executables) executables_.emplace(*parts_.executables);
   publish();
   thread_ = std::thread([this] { run(); });
 }
@@ -358,6 +361,7 @@ void Capture::run() {
   // What is there already is kept; what goes on happening would have no end.
   for (int i = 0; i < kLastRounds && drain(); ++i) commit(intake_->batch());
   if (hasher_) hasher_->finish(kLastHashes);
+  if (executables_) executables_->finish(kLastHashes);
   take_hashed();
   take_logins(UINT64_MAX);
   commit_round();
@@ -373,6 +377,7 @@ void Capture::wait(std::chrono::milliseconds time) {
   for (const auto& place : places_)
     if (place.open && place.source->descriptor() >= 0) ready.push_back({place.source->descriptor(), POLLIN, 0});
   if (hasher_) ready.push_back({hasher_->descriptor(), POLLIN, 0});
+  if (executables_) ready.push_back({executables_->descriptor(), POLLIN, 0});
   ::poll(ready.data(), ready.size(), static_cast<int>(time.count()));
   if (ready[0].revents == 0 && ready.size() > 1) ::poll(ready.data(), 1, static_cast<int>(kGap / 1ms));
   eventfd_t count = 0;
@@ -474,6 +479,7 @@ void Capture::close(Place& place, const std::string& why) {
 
 void Capture::take_hashed() {
   if (hasher_) hasher_->finished([this](FileEvent& event) { intake_->journal(&event); });
+  if (executables_) executables_->finished(Clock::now(), [this](ProcessEvent& event) { intake_->journal(&event); });
 }
 
 void Capture::take_logins(std::uint64_t now) {

@@ -196,8 +196,6 @@ void Enricher::complete(AnyEvent event) {
             if (one->network_namespace && root_.is_host())
               fill_text(one->interface,
                         interfaces_.with(one->local_address, *one->network_namespace, one->header.moment));
-          if constexpr (kProcess)
-            if (options_.hash_executables && is_exec(*one) && one->result == 0) hash(*one);
         }
       },
       event);
@@ -348,27 +346,6 @@ void Enricher::fill_outside(Actor& actor, std::uint64_t moment) {
   fill_text(actor.container_name, facts.name);
   fill_text(actor.container_image, facts.image);
   fill_text(actor.unit, facts.owner.unit);
-}
-
-void Enricher::hash(ProcessEvent& event) {
-  if (!options_.digests || !options_.budget || !root_.is_host()) return;
-  const auto link = fmt::format("/proc/{}/exe", event.actor.process.pid);
-  UniqueFd file(::open(link.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  struct stat facts{};
-  const auto is_it = [&] {
-    return file && ::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) &&
-           (!event.executable.inode || *event.executable.inode == facts.st_ino);
-  };
-  // It is gone, but for its file.
-  if (!is_it() && event.executable.inode) {
-    auto opened = root_.open(event.actor.path);
-    if (opened) file = std::move(*opened);
-  }
-  if (!is_it()) {
-    ++counts_.unhashed;
-    return;
-  }
-  event.executable_sha256 = sha256_of(file.get(), facts, event.actor.path).value_or("");
 }
 
 std::optional<std::string_view> Enricher::sha256_of(int file, const struct stat& facts, std::string_view path) {

@@ -25,8 +25,7 @@ namespace osprey::events {
 class Enricher {
  public:
   struct Options {
-    bool hash_executables = false;          // ProcessEvent::executable_sha256
-    linux::DigestCache* digests = nullptr;  // both needed for that, and for digests of kernel modules
+    linux::DigestCache* digests = nullptr;  // both needed for digests of kernel modules
     linux::IoBudget* budget = nullptr;      // what it does not give at once is not read
     std::uint64_t looks_per_second = 500;   // at /proc, for processes that no event told of
   };
@@ -56,7 +55,7 @@ class Enricher {
     std::uint64_t looks = 0;          // at /proc
     std::uint64_t gone = 0;           // of these, what was not there any more
     std::uint64_t looks_refused = 0;  // more than are allowed in a second
-    std::uint64_t hashed = 0;         // executables and modules
+    std::uint64_t hashed = 0;         // modules
     std::uint64_t unhashed = 0;       // gone, too large, or more than the budget gives
   };
   const Counts& counts() const noexcept { return counts_; }
@@ -79,7 +78,6 @@ class Enricher {
   std::string container_of(const ProcessKey& process, std::uint64_t moment);
   void fill_target(PtraceEvent& event);
   // Views valid as those of complete().
-  void hash(ProcessEvent& event);
   void read_file(KernelModuleEvent& event);
   std::optional<std::string_view> sha256_of(int file, const struct stat& facts, std::string_view path);
   void reap(std::uint64_t moment);

@@ -574,34 +574,5 @@ TEST_F(EnricherHere, AnAddressIsOfAnInterface) {
   EXPECT_EQ(told("127.0.0.1", own.st_ino + 1), "") << "another network's";
 }
 
-TEST_F(EnricherHere, HashesExecutablesOnceWithinTheBudget) {
-  linux::DigestCache digests(16);
-  linux::IoBudget budget({});
-  ProcessTree tree;
-  Enricher enricher(Root::host(), tree, {.hash_executables = true, .digests = &digests, .budget = &budget});
-  const pid_t pid = sleeper();
-  for (int i = 0; i < 3; ++i) {
-    ProcessEvent event;
-    event.header.moment = now();
-    event.actor.process.pid = pid;
-    event.syscall = "execve";
-    enricher.complete(&event);
-    EXPECT_EQ(event.executable_sha256.size(), 64U);
-  }
-  EXPECT_EQ(enricher.counts().hashed + enricher.counts().unhashed, 1U);
-
-  linux::IoBudget tight({.bytes = 1, .opens = 1});
-  linux::DigestCache empty(16);
-  Enricher poor(Root::host(), tree, {.hash_executables = true, .digests = &empty, .budget = &tight});
-  for (int i = 0; i < 3; ++i) {
-    ProcessEvent event;
-    event.header.moment = now();
-    event.actor.process.pid = pid;
-    event.syscall = "execve";
-    poor.complete(&event);
-  }
-  EXPECT_GT(poor.counts().unhashed + poor.counts().hashed, 0U);
-}
-
 }  // namespace
 }  // namespace osprey::events
