@@ -10,6 +10,7 @@
 
 namespace osprey::events::tables {
 sql::Table apparmor_events();
+sql::Table process_events();
 sql::Table process_file_events();
 sql::Table seccomp_events();
 sql::Table selinux_events();
@@ -19,11 +20,9 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr sql::TableEntry kTables[] = {{"apparmor_events", apparmor_events},
-                                       {"process_file_events", process_file_events},
-                                       {"seccomp_events", seccomp_events},
-                                       {"selinux_events", selinux_events},
-                                       {"user_events", user_events}};
+constexpr sql::TableEntry kTables[] = {{"apparmor_events", apparmor_events},         {"process_events", process_events},
+                                       {"process_file_events", process_file_events}, {"seccomp_events", seccomp_events},
+                                       {"selinux_events", selinux_events},           {"user_events", user_events}};
 
 class AuditTables : public TemporaryTree, public EventSink {
  protected:
@@ -52,6 +51,7 @@ class AuditTables : public TemporaryTree, public EventSink {
     options.file_events = options.selinux_events = options.apparmor_events = options.seccomp_events = true;
     Demand demand;
     demand.kinds.set();
+    demand.execs = true;
     demand.watched.push_back({"etc", {"/etc/%%"}, {}, false});
     audit::Decoder decoder(options, "", {});
     decoder.demand(demand);
@@ -122,6 +122,16 @@ TEST_F(AuditTables, ProcessFileEvents) {
   EXPECT_THAT(ask("SELECT * FROM process_file_events"),
               ElementsAre("rename|7|6|1700000000|/bin/mv|false|/etc/ssh|/etc/a|/etc/ssh/b|1|2|4294967295|3|6|5|8|4|7|"
                           "60"));
+}
+
+TEST_F(AuditTables, WhatNoRecordHasOfAnExecIsNull) {
+  hear(
+      "type=SYSCALL msg=audit(1700000000.000:1): arch=c000003e syscall=59 success=yes exit=0 a0=1 ppid=6 pid=7 "
+      "auid=4294967295 uid=1 gid=2 euid=1 suid=1 fsuid=1 egid=2 sgid=2 fsgid=2 comm=\"true\" exe=\"/bin/true\"\n"
+      "type=EXECVE msg=audit(1700000000.000:1): argc=1 a0=\"true\"\n"
+      "type=EOE msg=audit(1700000000.000:1): \n");
+  EXPECT_THAT(ask("SELECT cmdline, typeof(env_count), typeof(env_size) FROM process_events"),
+              ElementsAre("true|null|null"));
 }
 
 }  // namespace
