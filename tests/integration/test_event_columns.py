@@ -227,7 +227,7 @@ OF_BPF = {
     "privilege_events": set(),
     "namespace_events": set(),
     "ptrace_events": ELSEWHERE,
-    "bpf_load_events": ELSEWHERE | {"helpers"},  # nobody tells them
+    "bpf_load_events": ELSEWHERE,
     "container_events": set(),
 }
 

@@ -231,6 +231,7 @@ def test_programs_that_others_load(source):
             assert event["tag"] == about["prog_tag"]
             assert event["program_type"] == "tracing"
         assert {"sched_process_e", "sched_process_f"} <= {event["name"] for event in loaded}
+        assert {"bpf_get_current_task", "bpf_map_lookup_elem"} <= {helper for event in loaded for helper in event["helpers"]}
         attached = source.of(pid, "bpf_load", action="attach")
         assert {event["attach_target"] for event in attached} >= {"sched_process_exec", "sched_process_fork"}
 

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <optional>
 
+#include "events/bpf/helpers.h"
 #include "events/bpf/programs/wire.h"
 
 namespace osprey::events::bpf {
@@ -748,6 +749,7 @@ bool Decoder::call(std::span<const std::byte> record, EventSink& sink) {
         event.name = text_of(wire.program_name);
         event.tag = tag;
       }
+      event.helpers = helpers_of(text[1]);
       sink.take(&event);
       return true;
     }

@@ -29,7 +29,9 @@ Table bpf_load_events() {
       .column("pid", row::pid, "Process id.")
       .column("exe", row::path, "Executable.")
       .column("uid", row::uid, "User id.")
-      .column("helpers", helpers, "Kernel functions that it calls, as a JSON array; NULL where nobody tells them.")
+      .column("helpers", helpers,
+              "Helpers of the kernel that it calls (bpf-helpers(7)), of its first 2,048 instructions, as a JSON array; "
+              "NULL where there are none, and by audit.")
       .column("outcome", row::outcome, "success, or the error's name.")
       .columns(columns::attribution)
       .example("SELECT name, program_type, exe FROM bpf_load_events WHERE action = 'load'");

@@ -17,6 +17,25 @@ static __always_inline void read_program(struct scratch* scratch, __s64 descript
   record->lengths[0] = scratch->at;
 }
 
+// As they were given, and may have been changed since: the kernel keeps what it made of them, where calls are
+// addresses.
+static __always_inline void read_instructions(struct scratch* scratch) {
+  struct {
+    __u32 type, count;
+    __u64 instructions;
+  } given;  // union bpf_attr of linux/bpf.h
+  if (bpf_probe_read_user(&given, sizeof(given), (const void*)scratch->record.arguments[1])) return;
+  const __u64 at = place(scratch);
+  if (at > TEXT_LIMIT - WIRE_INSTRUCTIONS_MOST) return;
+  __u64 size = (__u64)given.count * 8;
+  if (size > WIRE_INSTRUCTIONS_MOST) size = WIRE_INSTRUCTIONS_MOST;
+  barrier_var(size);
+  if (size > WIRE_INSTRUCTIONS_MOST) return;
+  if (bpf_probe_read_user(scratch->text + at, size, (const void*)given.instructions)) return;
+  scratch->at = at + size;
+  scratch->record.lengths[1] = size;
+}
+
 // Where union bpf_attr (linux/bpf.h) has the program's descriptor, by command.
 static __always_inline int place_of_program(__u64 command) {
   switch (command) {
@@ -42,5 +61,6 @@ static __always_inline int bpf_ended(const struct call* call) {
       bpf_probe_read_user(&descriptor, sizeof(descriptor), (const void*)(scratch->record.arguments[1] + place)))
     descriptor = -1;
   if (call->result >= 0 && descriptor >= 0) read_program(scratch, descriptor);
+  if (call->result >= 0 && command == BPF_PROG_LOAD) read_instructions(scratch);
   return end_call(call, scratch);
 }

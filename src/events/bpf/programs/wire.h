@@ -172,6 +172,7 @@ struct wire_event {
 
 #define WIRE_TEXT_MOST 32768  // of arguments, of the environment
 #define WIRE_PATH_MOST 4096
+#define WIRE_INSTRUCTIONS_MOST 16384  // bytes of a BPF program, 8 each
 #define WIRE_COMPONENTS 256
 
 // The texts of an exec, one after the other. Paths are their components with a NUL after each, the last one first.
