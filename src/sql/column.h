@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -69,10 +70,21 @@ inline constexpr Option VERSION_ARCH = Option::version_arch;
 inline constexpr Option VERSION_DPKG = Option::version_dpkg;
 inline constexpr Option VERSION_RHEL = Option::version_rhel;
 
+// What tells a row from others, of all its values.
+class RowHash {
+ public:
+  void add(std::uint64_t value) noexcept { hash_ = std::rotl((hash_ ^ value) * 0x9E37'79B9'7F4A'7C15, 29); }
+  std::uint64_t value() const noexcept { return hash_; }
+
+ private:
+  std::uint64_t hash_ = 0;
+};
+
 // Where a column's value goes. Text is copied. Setting nothing leaves NULL.
 class Output {
  public:
   Output(sqlite3_context* context, const Scan& scan) noexcept : context_(context), scan_(scan) {}
+  Output(RowHash& hash, const Scan& scan) noexcept : hash_(&hash), scan_(scan) {}
   void integer(std::int64_t value) const;
   void unsigned_integer(std::uint64_t value) const;  // above 2^63-1 as text: SQLite's integers end there
   void real(double value) const;
@@ -82,7 +94,8 @@ class Output {
   void failed(const Error& error) const;
 
  private:
-  sqlite3_context* context_;
+  sqlite3_context* context_ = nullptr;
+  RowHash* hash_ = nullptr;  // where there is no context
   const Scan& scan_;
 };
 

@@ -54,6 +54,33 @@ Table numbers() {
       .alias("integers");
 }
 
+// Two keys, neither of which is one row's alone: 0 to 3 each, twice.
+struct Pair {
+  std::int64_t value = 0;
+  std::int64_t left() const { return value / 2 % 4; }
+  std::optional<std::int64_t> right() const { return value >= 16 ? std::nullopt : std::optional(value / 8); }
+  std::int64_t place() const { return value; }
+};
+
+Rows<Pair> scan_pairs(const Scan& scan) {
+  const auto lefts = scan.integers("left"), rights = scan.integers("right");
+  ++counters.scans;
+  const auto has = [](const auto& asked, std::optional<std::int64_t> value) {
+    return !asked || (value && std::ranges::find(*asked, *value) != asked->end());
+  };
+  for (std::int64_t value = 0; value < 24; ++value) {
+    Pair pair{value};
+    if (has(lefts, pair.left()) && has(rights, pair.right())) co_yield pair;
+  }
+}
+
+Table pairs() {
+  return table("pairs", "Pairs of numbers.", scan_pairs)
+      .column("left", BIGINT, &Pair::left, "The first.", INDEX)
+      .column("right", BIGINT, &Pair::right, "The second.", INDEX)
+      .column("place", BIGINT, &Pair::place, "Where it is.");
+}
+
 Rows<Number> scan_endless(const Scan& scan) {
   for (std::int64_t i = 0; !scan.interrupted(); ++i) {
     Number number{i};
@@ -115,8 +142,8 @@ Table told() {
       .column("kinds_asked", BIGINT, &Told::kinds_asked, "How many values kind may have.");
 }
 
-constexpr TableEntry kEntries[] = {
-    {"numbers", numbers}, {"endless", endless}, {"words", words}, {"throws", throws}, {"told", told}};
+constexpr TableEntry kEntries[] = {{"numbers", numbers}, {"pairs", pairs},   {"endless", endless},
+                                   {"words", words},     {"throws", throws}, {"told", told}};
 
 class ConnectionTest : public testing::Test {
  protected:
@@ -192,6 +219,21 @@ TEST_F(ConnectionTest, JoinsVisitTheIndexedSide) {
 TEST_F(ConnectionTest, OrOnAKeyIsTwoLookUps) {
   EXPECT_EQ(rows("SELECT id FROM numbers WHERE id = 1 OR id = 2").size(), 2u);
   EXPECT_EQ(counters.rows, 2);
+}
+
+TEST_F(ConnectionTest, OrOnTwoKeysHasEachRowOnce) {
+  const auto scans = counters.scans;
+  EXPECT_EQ(rows("SELECT place FROM pairs WHERE left = 1 OR right = 1 ORDER BY place"),
+            (std::vector<std::string>{"2", "3", "8", "9", "10", "11", "12", "13", "14", "15", "18", "19"}));
+  EXPECT_EQ(counters.scans, scans + 2);
+}
+
+// A key says what is looked at, not that a row has it alone or that it is not NULL.
+TEST_F(ConnectionTest, KeysAreNeitherUniqueNorAlwaysThere) {
+  EXPECT_EQ(rows("SELECT DISTINCT left FROM pairs ORDER BY left"), (std::vector<std::string>{"0", "1", "2", "3"}));
+  EXPECT_EQ(rows("SELECT DISTINCT right FROM pairs WHERE left = 1 AND right = 1"), (std::vector<std::string>{"1"}));
+  EXPECT_EQ(rows("SELECT count(*) FROM pairs WHERE right IS NULL"), (std::vector<std::string>{"8"}));
+  EXPECT_EQ(rows("SELECT count(*) FROM pairs WHERE right IS NOT NULL"), (std::vector<std::string>{"16"}));
 }
 
 TEST_F(ConnectionTest, PassedColumnsTellTheirConstraintsAndAreNoKeys) {

@@ -204,7 +204,6 @@ class Cursor : public sqlite3_vtab_cursor {
       if (connection.interrupt_.requested()) return SQLITE_INTERRUPT;
       handle_ = rows_.next();
       if (handle_) {
-        ++row_;
         ++connection.rows_scanned_;
         connection.scanning_ = table_.table.name;
         // SQLite itself asks only every few hundred rows, which may take a minute where a row costs a long read.
@@ -221,11 +220,25 @@ class Cursor : public sqlite3_vtab_cursor {
   }
 
   bool at_end() const { return handle_ == nullptr; }
-  sqlite3_int64 row() const { return row_; }
 
-  void column(sqlite3_context* context, std::size_t index) {
-    const Column& column = table_.table.columns[index];
-    const Output output(context, scan_);
+  void column(sqlite3_context* context, std::size_t index) const {
+    put_value(table_.table.columns[index], Output(context, scan_));
+  }
+
+  // The same for the same row in each scan: SQLite reads the sides of an OR one after the other and leaves out those
+  // of the second that the first had.
+  sqlite3_int64 row() const {
+    RowHash hash;
+    const auto& columns = table_.table.columns;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      hash.add(i);  // NULL adds nothing
+      if (columns[i].alias_of.empty()) put_value(columns[i], Output(hash, scan_));
+    }
+    return static_cast<sqlite3_int64>(hash.value());
+  }
+
+ private:
+  void put_value(const Column& column, const Output& output) const {
     switch (column.source) {
       case Column::Source::handle:
         column.accessor(handle_, column.type, output);
@@ -241,7 +254,6 @@ class Cursor : public sqlite3_vtab_cursor {
     }
   }
 
- private:
   // Starts the scan in the mount namespace of `pid`, 0 for this root itself. One that cannot be looked into has no
   // rows.
   void enter(pid_t pid) {
@@ -316,33 +328,33 @@ class Cursor : public sqlite3_vtab_cursor {
   void* handle_ = nullptr;
   std::vector<pid_t> namespaces_;
   std::size_t next_namespace_ = 0;
-  sqlite3_int64 row_ = 0;
 };
 
-std::string declaration(const Table& table, std::string_view name) {
-  std::string text = fmt::format("CREATE TABLE {}(", name);
-  bool keyed = false;
-  bool additional = false;
+static std::string columns_of(const Table& table) {
+  std::string text;
   for (const auto& column : table.columns) {
-    keyed = keyed || has(column.options, INDEX);
-    additional = additional || has(column.options, ADDITIONAL);
-  }
-  std::string key;
-  for (const auto& column : table.columns) {
-    text += fmt::format("`{}` {}", column.name, sql_name(column.type));
+    text += fmt::format("{}`{}` {}", text.empty() ? "" : ", ", column.name, sql_name(column.type));
     if (has(column.options, HIDDEN)) text += " HIDDEN";
     if (has(column.options, NOCASE)) text += " COLLATE NOCASE";
     if (has(column.options, VERSION)) text += " COLLATE VERSION";
     if (has(column.options, VERSION_ARCH)) text += " COLLATE VERSION_ARCH";
     if (has(column.options, VERSION_DPKG)) text += " COLLATE VERSION_DPKG";
     if (has(column.options, VERSION_RHEL)) text += " COLLATE VERSION_RHEL";
-    text += ", ";
-    const bool in_key = keyed ? has(column.options, INDEX | ADDITIONAL) : additional && column.alias_of.empty();
-    if (in_key) key += fmt::format("{}`{}`", key.empty() ? "" : ", ", column.name);
   }
-  text.resize(text.size() - 2);
-  text += key.empty() ? ")" : fmt::format(", PRIMARY KEY ({})) WITHOUT ROWID", key);
   return text;
+}
+
+std::string declaration(const Table& table, std::string_view name) {
+  const auto any = [&](Option option) {
+    return std::ranges::any_of(table.columns, [&](const Column& column) { return has(column.options, option); });
+  };
+  const bool keyed = any(INDEX), additional = any(ADDITIONAL);
+  std::string key;
+  for (const auto& column : table.columns)
+    if (keyed ? has(column.options, INDEX | ADDITIONAL) : additional && column.alias_of.empty())
+      key += fmt::format("{}`{}`", key.empty() ? "" : ", ", column.name);
+  return fmt::format("CREATE TABLE {}({}{}", name, columns_of(table),
+                     key.empty() ? ")" : fmt::format(", PRIMARY KEY ({})) WITHOUT ROWID", key));
 }
 
 namespace {
@@ -364,7 +376,8 @@ int connect(sqlite3* database, void* context, int, const char* const*, sqlite3_v
       *error = sqlite3_mprintf("no such table: %s", module.name.c_str());
       return SQLITE_ERROR;
     }
-    const auto sql = declaration(*table, "x");
+    // Without the key: SQLite would take it as unique and never NULL, and drop DISTINCT and IS NULL for it.
+    const auto sql = fmt::format("CREATE TABLE x({})", columns_of(*table));
     if (const int rc = sqlite3_declare_vtab(database, sql.c_str()); rc != SQLITE_OK) {
       *error = sqlite3_mprintf("%s: %s", sqlite3_errmsg(database), sql.c_str());
       return rc;
@@ -495,10 +508,11 @@ int column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int index) noe
   });
 }
 
-// Only tables without a key have row ids, and SQLite asks for them only where a query names one.
 int rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* out) noexcept {
-  *out = self(cursor).row();
-  return SQLITE_OK;
+  return guarded(self(cursor->pVtab), [&] {
+    *out = self(cursor).row();
+    return SQLITE_OK;
+  });
 }
 
 // No xCreate: eponymous tables only, a query cannot make another.

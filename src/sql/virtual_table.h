@@ -11,8 +11,8 @@ namespace osprey::sql {
 
 class Connection;
 
-// The statement that declares a table to SQLite, in osquery's form: keyed tables have no rowid, and the columns that
-// change what is looked at are the key.
+// The statement that declares a table in osquery's form, as `.schema` shows it: keyed tables have no rowid, and the
+// columns that change what is looked at are the key. SQLite is told of the columns alone.
 std::string declaration(const Table& table, std::string_view name);
 
 // Makes `name` answerable on the connection; the table behind it is built and declared when a query first names it.

@@ -26,6 +26,7 @@ EXEMPT = [
     (r"err/.*/explain", "the plan of osquery's own index strings"),
     (r"enhance_env", "a joke of the real one"),
     (r"err/.*/(drop|sqlite_master)", "our tables are modules, not objects in the database that a query could drop"),
+    (r"stdin/types/29", "our tables have row ids: those of the real one's have keys that SQLite takes for unique"),
     (r"dot/\.help", "help is in our own words"),
 ]
 
