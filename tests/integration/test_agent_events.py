@@ -227,7 +227,8 @@ def test_what_no_query_reads_attaches_nothing_and_a_reload_does(make_agent, tmp_
 
 # capabilities(7) by their numbers: of threads by name, and of all others.
 READ_SEARCH_AND_OWNER = 1 << 2 | 1 << 3
-THREADS_WITH_LESS = {"audit": 0, "events: mounts": 0, "events: digests": READ_SEARCH_AND_OWNER, "events: yara": READ_SEARCH_AND_OWNER}
+THREADS_WITH_LESS = {"audit": 0, "events: mounts": 0, "events: digests": READ_SEARCH_AND_OWNER, "events: yara": READ_SEARCH_AND_OWNER,
+                     "events: program": 1 << 2 | 1 << 19}  # of whom the executables are that it reads: CAP_SYS_PTRACE
 THREADS_HAVE = READ_SEARCH_AND_OWNER | sum(1 << number for number in (12, 15, 17, 19, 34))
 SOURCES_HAVE = sum(1 << number for number in (0, 1, 21, 39))  # among others: CAP_CHOWN, _DAC_OVERRIDE, _SYS_ADMIN, _BPF
 
@@ -244,7 +245,7 @@ def test_only_the_thread_of_sources_has_their_capabilities(make_agent, tmp_path,
                     {"file_paths": {"here": [f"{folder}/%%"]},
                      "yara": {"signatures": {"group": [f"{tmp_path}/rules"]}, "file_paths": {"here": ["group"]}}})
     with audit_seat():
-        agent.start(kept)
+        agent.start(kept, "--events_hash_executables")
         wait_until_captured(agent, "execs", "rights-1")
         wait_until_captured(agent, "files", "here-", lambda mark: (folder / mark).write_text(mark))
         agent.wait_for(lambda: rows(agent, "matches"))

@@ -117,8 +117,10 @@ def test_odd_names_and_arguments(osprey):
     program = "import ctypes,time; ctypes.CDLL(None).prctl(15, b') R (x', 0, 0, 0); print('ready', flush=True); time.sleep(60)"
     argv = [PYTHON, "-c", program, "", "two words", "\udcff"]
     with running(argv, ready=True) as child:
+        child.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
         mine = row(osprey, "name, state, parent, cmdline", "processes", child.pid)
-        assert mine["name"] == ") R (x" and mine["state"] == "S" and mine["parent"] == str(os.getpid())
+        assert mine["name"] == ") R (x" and mine["state"] == "T" and mine["parent"] == str(os.getpid())
         assert mine["cmdline"].startswith(f"{PYTHON} -c {program}  two words ")
 
 

@@ -2,16 +2,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
 #include <utility>
 
 #include "events/journal/record.h"
+#include "linux/sandbox/capabilities.h"
 
 namespace osprey::events {
 namespace {
@@ -99,14 +101,9 @@ bool ExecutableHasher::take(ProcessEvent& event) {
   shared_->for_work.notify_one();
   auto& waiting = waiting_.emplace_back(Waiting{.number = taken_, .until = until, .record = {}});
   encode(event, waiting.record);
-  if (!thread_.joinable()) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([shared = shared_] { work(shared); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
+  if (!thread_.joinable())
+    thread_ = linux::thread_with_only(std::array{CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE}, "events: programs",
+                                      [shared = shared_] { work(shared); });
   return true;
 }
 
