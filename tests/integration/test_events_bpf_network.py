@@ -1,5 +1,6 @@
 """What the bpf source tells of sockets and name servers against what the acting programs know of them."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -388,36 +389,58 @@ def test_names_asked_for(source, own_network):
     assert counts["seen"] == counts["kept"] + counts["filtered"]
 
 
+def framed(message):
+    """A message of DNS as it goes over TCP (RFC 1035, 4.2.2)."""
+    return struct.pack(">H", len(message)) + message
+
+
+def address_answer(asked, data):
+    """To a question: an address, for a minute."""
+    return (asked[:2] + bytes([0x81, 0x80]) + struct.pack(">4H", 1, 1, 0, 0) + asked[12:]
+            + b"\xc0\x0c" + struct.pack(">2HIH", 1, 1, 60, 4) + data)
+
+
+@contextlib.contextmanager
+def name_server_over_tcp(address):
+    """Both ends of a connection to one, which send at once what they are given: the client's, the server's."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 53), family=family) as listener, socket.create_connection((address, 53)) as client:
+        server, _ = listener.accept()
+        with server:
+            for end in (server, client):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            yield client, server
+
+
+def told_over_tcp(source, client, count):
+    """What is told of the questions of a connection, once it is so many."""
+    port = client.getsockname()[1]
+    until = time.monotonic() + 15
+    while len(told := source.of(os.getpid(), "dns", local_port=port, protocol="tcp")) < count:
+        assert time.monotonic() < until, told
+        time.sleep(0.2)
+    return told
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_names_asked_for_over_tcp(source, own_network, address):
     """With the length of a message in the same segment, and in one of its own."""
     def send(to, message, *pieces):
-        whole, begin = struct.pack(">H", len(message)) + message, 0
+        whole, begin = framed(message), 0
         for size in (*pieces, len(whole)):
             to.sendall(whole[begin:begin + size])
             begin += size
 
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     cases = {"whole.example.org": ((), ()), "apart.example.org": ((2,), (2,)), "bits.example.org": ((1, 1), (1, 1)),
              "asked.example.org": ((2,), ()), "answered.example.org": ((), (2,))}
-    with socket.create_server((address, 53), family=family) as listener, socket.create_connection((address, 53)) as client:
-        server, _ = listener.accept()
-        for end in (server, client):
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with name_server_over_tcp(address) as (client, server):
         for number, (name, (asks, answers)) in enumerate(cases.items()):
             send(client, question(number, name), *asks)
             asked = b""
             while len(asked) < 2 or len(asked) < 2 + int.from_bytes(asked[:2], "big"):
                 asked += server.recv(2000)
-            data = bytes([10, 0, 0, number])
-            send(server, asked[2:4] + bytes([0x81, 0x80]) + struct.pack(">4H", 1, 1, 0, 0) + asked[14:]
-                 + b"\xc0\x0c" + struct.pack(">2HIH", 1, 1, 60, 4) + data, *answers)
-        port = client.getsockname()[1]
-        until = time.monotonic() + 15
-        while len(told := source.of(os.getpid(), "dns", local_port=port, protocol="tcp")) < len(cases):
-            assert time.monotonic() < until, told
-            time.sleep(0.2)
-        server.close()
+            send(server, address_answer(asked[2:], bytes([10, 0, 0, number])), *answers)
+        told = told_over_tcp(source, client, len(cases))
     assert [(event["query"], event["type"], event["response_code"], event["answers"]) for event in told] == [
         (name, "A", "NOERROR", [f"10.0.0.{number}"]) for number, name in enumerate(cases)]
     counts = source.counts()
@@ -427,27 +450,15 @@ def test_names_asked_for_over_tcp(source, own_network, address):
 
 def test_questions_that_share_a_segment(source, own_network):
     """As glibc asks for both addresses of a name with `options use-vc`, and as Nagle joins what is written in pieces."""
-    def framed(message):
-        return struct.pack(">H", len(message)) + message
-
     names = [f"pipelined{number}.example.org" for number in range(6)]
     asked = [question(number, name) for number, name in enumerate(names)]
-    answers = [one[:2] + bytes([0x81, 0x80]) + struct.pack(">4H", 1, 1, 0, 0) + one[12:] + b"\xc0\x0c"
-               + struct.pack(">2HIH", 1, 1, 60, 4) + bytes([10, 0, 0, number]) for number, one in enumerate(asked)]
-    with socket.create_server(("127.0.0.1", 53)) as listener, socket.create_connection(("127.0.0.1", 53)) as client:
-        server, _ = listener.accept()
-        for end in (server, client):
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    answers = [address_answer(one, bytes([10, 0, 0, number])) for number, one in enumerate(asked)]
+    with name_server_over_tcp("127.0.0.1") as (client, server):
         client.sendall(b"".join(map(framed, asked[:3])))
         client.sendall(framed(asked[3])[:2])
         client.sendall(asked[3] + b"".join(map(framed, asked[4:])))
         server.sendall(b"".join(map(framed, reversed(answers))))
-        port = client.getsockname()[1]
-        until = time.monotonic() + 15
-        while len(told := source.of(os.getpid(), "dns", local_port=port, protocol="tcp")) < len(names):
-            assert time.monotonic() < until, told
-            time.sleep(0.2)
-        server.close()
+        told = told_over_tcp(source, client, len(names))
     assert {(event["query"], event["response_code"], *event["answers"]) for event in told} == {
         (name, "NOERROR", f"10.0.0.{number}") for number, name in enumerate(names)}
     counts = source.counts()
