@@ -349,14 +349,12 @@ void Enricher::fill_outside(Actor& actor, std::uint64_t moment) {
 }
 
 std::optional<std::string_view> Enricher::sha256_of(int file, const struct stat& facts, std::string_view path) {
-  linux::DigestSet kinds;
-  kinds.add(linux::DigestKind::sha256);
+  constexpr linux::DigestSet kinds{linux::DigestKind::sha256};
   const auto version = linux::version_of(facts);
   auto digests = options_.digests->find(version, kinds);
   if (!digests) {
-    constexpr auto kAtOnce = [] { return true; };
-    const bool allowed = facts.st_size <= kLargestHashed && options_.budget->open(kAtOnce) &&
-                         options_.budget->read(static_cast<std::uint64_t>(facts.st_size), kAtOnce);
+    const bool allowed =
+        facts.st_size <= kLargestHashed && options_.budget->at_once(static_cast<std::uint64_t>(facts.st_size));
     const std::atomic<bool> never = false;
     if (allowed)
       if (auto made = linux::digest_file(file, kinds, never, path)) digests = std::move(*made);

@@ -18,11 +18,7 @@
 namespace osprey::events {
 namespace {
 
-const linux::DigestSet kSha256 = [] {
-  linux::DigestSet kinds;
-  kinds.add(linux::DigestKind::sha256);
-  return kinds;
-}();
+constexpr linux::DigestSet kSha256{linux::DigestKind::sha256};
 
 struct Job {
   std::uint64_t number = 0;
@@ -176,10 +172,8 @@ void ExecutableHasher::work(const std::shared_ptr<Shared>& shared) {
     if (executable.file) {
       const auto version = linux::version_of(executable.facts);
       digests = options.digests->find(version, kSha256);
-      constexpr auto kAtOnce = [] { return true; };
       const auto size = executable.facts.st_size;
-      if (!digests && size <= options.largest && options.budget->open(kAtOnce) &&
-          options.budget->read(static_cast<std::uint64_t>(size), kAtOnce)) {
+      if (!digests && size <= options.largest && options.budget->at_once(static_cast<std::uint64_t>(size))) {
         const auto read = [&] {
           const int file = executable.file.get();
           if (auto made = options.digest ? options.digest(file, job.path) : sha256_of(file, job.path))

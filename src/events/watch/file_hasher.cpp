@@ -20,7 +20,7 @@ namespace osprey::events {
 FileHasher::FileHasher(Options options)
     : options_(std::move(options)), done_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   using enum linux::DigestKind;
-  for (const auto kind : {md5, sha1, sha256}) kinds_.add(kind);
+  kinds_ = {md5, sha1, sha256};
   if (options_.sha512) kinds_.add(sha512);
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ inline constexpr std::size_t kDigestKinds = 4;
 // A set of kinds.
 class DigestSet {
  public:
+  constexpr DigestSet(std::initializer_list<DigestKind> kinds = {}) noexcept {
+    for (const auto kind : kinds) add(kind);
+  }
   constexpr void add(DigestKind kind) noexcept { bits_ |= 1U << static_cast<unsigned>(kind); }
   constexpr bool has(DigestKind kind) const noexcept { return bits_ >> static_cast<unsigned>(kind) & 1U; }
   constexpr bool empty() const noexcept { return bits_ == 0; }

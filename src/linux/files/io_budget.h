@@ -25,6 +25,11 @@ class IoBudget {
   using Stopped = std::function<bool()>;
   bool open(const Stopped& stopped) { return take(opens_, 1, stopped); }
   bool read(std::uint64_t bytes, const Stopped& stopped) { return take(bytes_, bytes, stopped); }
+  // The same for the whole of one file, which is not waited for.
+  bool at_once(std::uint64_t bytes) {
+    constexpr auto kStopped = [] { return true; };
+    return open(kStopped) && read(bytes, kStopped);
+  }
 
   struct Usage {
     std::uint64_t rate = 0;      // the limit
