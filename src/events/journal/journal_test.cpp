@@ -188,9 +188,15 @@ TEST_F(JournalTest, ASetBackClockLetsNothingGoEarly) {
 
 TEST_F(JournalTest, EachRowIsKeptOrCounted) {
   flood(200, 1000);
-  const auto counts = journal_->counts(0);
+  // What is above the cap goes in the background.
+  JournalCounts counts;
+  std::size_t read;
+  do {
+    counts = journal_->counts(0);
+    read = rows(journal_->read(0)).size();
+  } while (journal_->counts(0).kept != counts.kept);
   EXPECT_EQ(counts.appended, 20'000u);
-  EXPECT_EQ(counts.kept, rows(journal_->read(0)).size());
+  EXPECT_EQ(counts.kept, read);
   EXPECT_EQ(counts.kept + counts.dropped, counts.appended);
   EXPECT_GT(counts.dropped, 10'000u);
   EXPECT_GT(counts.kept * kRecord, 3u << 20) << "live rows stay near the cap";
