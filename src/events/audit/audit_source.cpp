@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/audit.h>
+#include <linux/netlink.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -32,23 +33,37 @@ std::string own_executable() {
   return {path.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
 }
 
-bool is_ours(const linux::AuditRule& rule, std::string_view key) {
-  const auto keys = rule.keys();
-  return !keys.empty() && keys.front() == key;
+// A line of /proc/net/netlink.
+struct NetlinkSocket {
+  std::string_view protocol, groups, drops, inode;
+};
+template <class See>
+void each_netlink_socket(See&& see) {
+  const auto table = Root::host().read("/proc/self/net/netlink");
+  if (!table) return;
+  for (const auto line : Lines(table->bytes))
+    if (const auto columns = fields(line); columns.size() >= 10)
+      see(NetlinkSocket{.protocol = columns[1], .groups = columns[3], .drops = columns[8], .inode = columns[9]});
 }
 
-// Datagrams that found no room in a netlink socket, by /proc/net/netlink.
+// Datagrams that found no room in a netlink socket.
 std::uint64_t drops_of(int socket) {
   struct stat about{};
   if (::fstat(socket, &about) != 0) return 0;
-  const auto table = Root::host().read("/proc/self/net/netlink");
-  if (!table) return 0;
-  const auto inode = std::to_string(about.st_ino);
-  for (const auto line : Lines(table->bytes)) {
-    const auto columns = fields(line);
-    if (columns.size() >= 10 && columns[9] == inode) return parse<std::uint64_t>(columns[8]).value_or(0);
-  }
-  return 0;
+  std::uint64_t drops = 0;
+  each_netlink_socket([&, inode = std::to_string(about.st_ino)](const NetlinkSocket& one) {
+    if (one.inode == inode) drops = parse<std::uint64_t>(one.drops).value_or(0);
+  });
+  return drops;
+}
+
+// Whether anybody is told of audit's records beside the holder of the seat.
+bool somebody_listens() {
+  bool listens = false;
+  each_netlink_socket([&, audit = std::to_string(NETLINK_AUDIT)](const NetlinkSocket& one) {
+    listens |= one.protocol == audit && one.groups.find_first_not_of('0') != std::string_view::npos;
+  });
+  return listens;
 }
 
 // Installed is what is so in every architecture.
@@ -267,6 +282,8 @@ Result<void> AuditSource::configure(const linux::AuditStatus& status) {
 Result<void> AuditSource::install(const Demand& demand) {
   if (!control_ || !options_.allow_config) return {};
   auto wanted = TRY(wanted_rules(options_, demand, own_executable_));
+  reads_titles_ = wanted.empty() || reads_titles(options_, demand);
+  settle_titles();
   const auto filters = filter_rules(options_, demand);
   if (wanted == installed_) {
     const std::lock_guard lock(mutex_);
@@ -320,12 +337,28 @@ Result<void> AuditSource::install(const Demand& demand) {
   return {};
 }
 
+// Of an exec's records they cost its program most. They are everybody's: who else is told of events, or has rules for
+// them, may want them.
+void AuditSource::settle_titles() {
+  const bool off = [&] {
+    if (reads_titles_ || !before_ || mode_ != Mode::unicast || somebody_listens()) return false;
+    const auto rules = control_->rules();
+    return rules && std::ranges::all_of(
+                        *rules, [&](const linux::AuditRule& rule) { return linux::is_set_by(rule, options_.key); });
+  }();
+  if (off == titles_off_) return;
+  // Kernels before 4.8 refuse it: they go on telling.
+  if (off && !control_->add(linux::titles_rule())) return;
+  if (!off) static_cast<void>(control_->remove(linux::titles_rule()));
+  titles_off_ = off;
+}
+
 void AuditSource::remove_ours() noexcept {
   if (!control_) return;
   const auto rules = control_->rules();
   if (!rules) return;
   for (const auto& rule : *rules)
-    if (is_ours(rule, options_.key) && std::ranges::find(theirs_, rule) == theirs_.end())
+    if (linux::is_set_by(rule, options_.key) && std::ranges::find(theirs_, rule) == theirs_.end())
       static_cast<void>(control_->remove(rule));
 }
 
@@ -350,6 +383,8 @@ void AuditSource::close() noexcept {
   control_.reset();
   installed_.clear();
   theirs_.clear();
+  reads_titles_ = true;
+  titles_off_ = false;
   batch_.clear();
   reassembly_.flush();
   open_ = false;
@@ -390,6 +425,7 @@ void AuditSource::look_after() {
     detach();
     if (!attach_kernel(Mode::unicast)) static_cast<void>(attach_kernel(Mode::multicast));
   }
+  settle_titles();
 }
 
 void AuditSource::took(const Record& record) {

@@ -70,6 +70,7 @@ class AuditSource final : public Source {
   void detach() noexcept;
   Result<void> configure(const linux::AuditStatus& status);
   Result<void> install(const Demand& demand);
+  void settle_titles();
   void remove_ours() noexcept;
   void restore() noexcept;
   void look_after();
@@ -95,6 +96,8 @@ class AuditSource final : public Source {
   std::optional<Before> before_;
   std::vector<linux::AuditRule> installed_;
   std::vector<linux::AuditRule> theirs_;  // of ours, those that somebody else had put there before
+  bool reads_titles_ = true;              // PROCTITLE records
+  bool titles_off_ = false;               // the kernel does not tell them
   std::optional<std::uint32_t> lost_then_;
   std::chrono::steady_clock::time_point looked_{};
 

@@ -273,6 +273,16 @@ std::vector<FilterRules> filter_rules(const AuditOptions& options, const Demand&
   return made;
 }
 
+bool reads_titles(const AuditOptions& options, const Demand& demand) {
+  const Wishes wishes(options, demand);
+  constexpr std::array kOfProcesses{Call::fork, Call::clone,       Call::clone3,
+                                    Call::kill, Call::thread_kill, Call::group_kill};
+  auto others = demand.kinds & offered(options);
+  others.reset(kKind<ProcessEvent>).reset(kKind<UserEvent>);
+  return options.failed_calls || others.any() ||
+         std::ranges::any_of(kOfProcesses, [&](Call call) { return wishes.of(call) != Want::nothing; });
+}
+
 Result<std::vector<AuditRule>> wanted_rules(const AuditOptions& options, const Demand& demand,
                                             const std::string& own_executable) {
   std::vector<AuditRule> rules;

@@ -19,6 +19,9 @@ namespace osprey::events::audit {
 Result<std::vector<linux::AuditRule>> wanted_rules(const AuditOptions& options, const Demand& demand,
                                                    const std::string& own_executable);
 
+// Whether an event that is asked for has its command line from a PROCTITLE record; an exec has it from its arguments.
+bool reads_titles(const AuditOptions& options, const Demand& demand);
+
 // What the kernel is given of the demand's filters, in their order: nothing of those that it cannot decide, or that
 // must not be decided before one that it cannot.
 struct FilterRules {

@@ -43,6 +43,25 @@ TEST(AuditRules, OneForEachArchitectureInOurKey) {
             }));
 }
 
+TEST(AuditRules, TitlesAreReadForAllButExecs) {
+  EXPECT_FALSE(reads_titles(allowed(), execs()));
+  auto demand = execs();
+  demand.kinds.set(kKind<UserEvent>).set(kKind<SocketEvent>);
+  EXPECT_FALSE(reads_titles(allowed(), demand)) << "its flag is off";
+  auto options = allowed();
+  options.sockets = true;
+  EXPECT_TRUE(reads_titles(options, demand));
+  demand = execs();
+  demand.kills = true;
+  EXPECT_FALSE(reads_titles(allowed(), demand)) << "likewise";
+  options = allowed();
+  options.kill_process_events = true;
+  EXPECT_TRUE(reads_titles(options, demand));
+  options = allowed();
+  options.failed_calls = true;
+  EXPECT_TRUE(reads_titles(options, execs())) << "the arguments are those of what was not run";
+}
+
 // EVT-33
 TEST(AuditRules, NeverComesBeforeAlways) {
   auto options = allowed();

@@ -707,4 +707,18 @@ std::optional<AuditRule> decode_audit_rule(std::string_view body) {
   return rule;
 }
 
+AuditRule titles_rule() {
+  AuditRule rule;
+  rule.list = AUDIT_FILTER_EXCLUDE;
+  rule.action = AUDIT_ALWAYS;
+  rule.add(AUDIT_MSGTYPE, AUDIT_EQUAL, AUDIT_PROCTITLE);
+  rule.add(AUDIT_PID, AUDIT_NOT_EQUAL, INT32_MAX);
+  return rule;
+}
+
+bool is_set_by(const AuditRule& rule, std::string_view key) {
+  const auto keys = rule.keys();
+  return (!keys.empty() && keys.front() == key) || rule == titles_rule();
+}
+
 }  // namespace osprey::linux

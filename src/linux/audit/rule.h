@@ -73,6 +73,12 @@ std::string_view audit_operator_name(std::uint32_t op) noexcept;
 // What auditctl -l would write for it.
 std::string text_of(const AuditRule& rule);
 
+// Keeps the kernel from telling command lines as PROCTITLE records. Of the list exclude: with a key it would never hold
+// (audit_filter() of kernel/audit.c), so it is known by a condition that always does, a pid that nobody can have.
+AuditRule titles_rule();
+// Whether `key` is its first, or it is the rule above.
+bool is_set_by(const AuditRule& rule, std::string_view key);
+
 // Its parts in the same words. Calls of an architecture that is not known to us are numbers.
 std::string_view audit_list_name(std::uint32_t list) noexcept;
 std::string_view audit_action_name(std::uint32_t action) noexcept;

@@ -150,5 +150,14 @@ TEST(AuditStatus, OlderKernelsSayLess) {
   EXPECT_EQ(audit_failure_name(2), "panic");
 }
 
+TEST(AuditRule, OursAreKnownByTheirFirstKeyOrAsTitles) {
+  const auto ours = [](std::string_view text) { return is_set_by(*parse_audit_rule(text), "osprey"); };
+  EXPECT_TRUE(ours("-a always,exit -S execve -k osprey"));
+  EXPECT_FALSE(ours("-a always,exit -S execve -k mine -k osprey"));
+  EXPECT_FALSE(ours("-a always,exclude -F msgtype=PROCTITLE"));
+  EXPECT_TRUE(ours(text_of(titles_rule())));
+  EXPECT_EQ(decode_audit_rule(encode(titles_rule())), titles_rule());
+}
+
 }  // namespace
 }  // namespace osprey::linux
