@@ -43,6 +43,7 @@ bench: ## osprey beside the tools a person would use, what events cost beside th
 	@build/bench/listener_bench
 	@bench/events/storms exec
 	@bench/events/storms exec-static --watchers osprey-bpf osprey-audit auditd
+	@bench/events/storms exec --rate 1000 --rounds 1 --watchers osprey-bpf osprey-audit auditd
 	@bench/events/storms connect
 	@build/bench/enrich_bench
 	@build/bench/file_storm

@@ -1,7 +1,6 @@
-// storm exec COUNT PROGRAM: executes PROGRAM COUNT times, as fast as all processors together can.
-// storm connect COUNT: connects to itself over loopback COUNT times, likewise.
-// storm read COUNT: reads a byte of /dev/zero COUNT times, likewise.
-// Prints how many seconds that took.
+// storm exec COUNT PROGRAM [RATE]: executes PROGRAM COUNT times, as fast as all processors together can, or RATE times
+// a second. storm connect COUNT: connects to itself over loopback COUNT times, likewise. storm read COUNT: reads a byte
+// of /dev/zero COUNT times, likewise. Prints how many seconds that took.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -14,12 +13,17 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <thread>
 
 namespace {
 
-void execute(long count, char* program) {
+using Clock = std::chrono::steady_clock;
+
+// `pause`: from the start of one to that of the next, but for what came too late.
+void execute(long count, char* program, Clock::duration pause) {
   char* const arguments[] = {program, const_cast<char*>("--as"), const_cast<char*>("a storm does"), nullptr};
-  for (; count > 0; --count) {
+  for (auto due = Clock::now(); count > 0; --count, due += pause) {
+    std::this_thread::sleep_until(due);
     const pid_t child = ::fork();
     if (child == 0) {
       ::execv(program, arguments);
@@ -66,17 +70,19 @@ void read(long count) {
 
 int main(int argc, char** argv) {
   const std::string_view what = argc > 2 ? argv[1] : "";
-  if (!((what == "exec" && argc == 4) || ((what == "connect" || what == "read") && argc == 3))) {
-    std::fputs("usage: storm exec COUNT PROGRAM | storm connect COUNT | storm read COUNT\n", stderr);
+  if (!((what == "exec" && (argc == 4 || argc == 5)) || ((what == "connect" || what == "read") && argc == 3))) {
+    std::fputs("usage: storm exec COUNT PROGRAM [RATE] | storm connect COUNT | storm read COUNT\n", stderr);
     return 2;
   }
   const long count = std::atol(argv[2]);
   const long workers = ::sysconf(_SC_NPROCESSORS_ONLN);
-  const auto begin = std::chrono::steady_clock::now();
+  const long rate = argc == 5 ? std::atol(argv[4]) : 0;
+  const auto pause = rate > 0 ? Clock::duration(std::chrono::seconds(workers)) / rate : Clock::duration::zero();
+  const auto begin = Clock::now();
   for (long worker = 0; worker < workers; ++worker) {
     if (::fork() != 0) continue;
     const long share = count / workers + (worker < count % workers ? 1 : 0);
-    if (what == "exec") execute(share, argv[3]);
+    if (what == "exec") execute(share, argv[3], pause);
     if (what == "connect") connect(share);
     if (what == "read") read(share);
     ::_exit(0);
@@ -87,5 +93,5 @@ int main(int argc, char** argv) {
     std::fputs("storm: a call failed\n", stderr);
     return 1;
   }
-  std::printf("%.6f\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  std::printf("%.6f\n", std::chrono::duration<double>(Clock::now() - begin).count());
 }
