@@ -86,10 +86,8 @@ Rows<Handle> scan(const Scan& scan) {
   const auto sources = read_sources(scan.root());
   std::map<std::uint32_t, std::int64_t> positions;
   for (const auto& rule : *rules) {
-    Handle handle{.rule = &rule,
-                  .sources = &sources,
-                  .position = positions[rule.list]++,
-                  .ours = linux::is_set_by(rule, key)};
+    Handle handle{
+        .rule = &rule, .sources = &sources, .position = positions[rule.list]++, .ours = linux::is_set_by(rule, key)};
     co_yield handle;
   }
 }
