@@ -86,8 +86,6 @@ class Told(NamedTuple):
 @pytest.fixture(scope="module", params=KERNELS)
 def told(request, tmp_path_factory):
     need("qemu-system-x86_64", "busybox")
-    if not DRIVER.exists() or not MODULE.exists():
-        pytest.skip("event_driver is not built")
     folder = kernel(*KERNELS[request.param])
     files = {"bin/busybox": BUSYBOX.read_bytes(), "bin/event_driver": DRIVER.read_bytes(), "lib/osprey/bpf.so": MODULE.read_bytes(),
              **libraries(DRIVER), **libraries(MODULE)}

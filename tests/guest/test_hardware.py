@@ -1,6 +1,4 @@
-"""What the build machine has none of, asked in a guest: kernel modules, DMI, SMBIOS, USB, an ATA disk, the msr module.
-
-Not part of `make test`: it takes a minute. `python3 -m pytest tests/guest`."""
+"""What the build machine has none of, asked in a guest: kernel modules, DMI, SMBIOS, USB, an ATA disk, the msr module."""
 
 import json
 import os
