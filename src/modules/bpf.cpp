@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include <array>
+#include <atomic>
 #include <cstdarg>
 #include <cstdio>
 #include <span>
@@ -139,6 +140,31 @@ bpf_link* attach(const bpf_program* program, int cgroup, UniqueFd& tracefs) {
   }
 }
 
+// Of the programs on single calls (events/bpf/programs/call_ends.h).
+enum class Calls : std::uint8_t { by_functions, by_tracepoints };
+
+bool is_on_function(const bpf_program* program) {
+  std::string_view section = bpf_program__section_name(program);
+  take_until(section, '/');
+  return section.starts_with("__x64_sys_");
+}
+
+bool is_on_tracepoint(const bpf_program* program) {
+  return std::string_view(bpf_program__section_name(program)).starts_with("tracepoint/syscalls/");
+}
+
+// Leaves out those of the other way. False: the object has no two.
+bool choose(bpf_object* object, Calls calls) {
+  bool both = false;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) both |= is_on_function(program);
+  if (!both) return false;
+  bpf_object__for_each_program(
+      program, object) if (calls == Calls::by_functions ? is_on_tracepoint(program) : is_on_function(program))
+      bpf_program__set_autoload(program, false);
+  return true;
+}
+
 struct Closer {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
@@ -151,7 +177,7 @@ class Loaded final : public BpfProgram {
     static_cast<void>(heard);
     said.clear();
     for (const auto& object : bpf_objects())
-      if (object.name == load.program) return from(load, object);
+      if (object.name == load.program) return make(load, object);
     return failure(fmt::format("bpf program {}", load.program), "there is none of this name");
   }
 
@@ -182,7 +208,21 @@ class Loaded final : public BpfProgram {
   }
 
  private:
-  static Result<std::unique_ptr<BpfProgram>> from(const BpfLoad& load, const NamedObject& bytes) {
+  static Result<std::unique_ptr<BpfProgram>> make(const BpfLoad& load, const NamedObject& bytes) {
+    static std::atomic<bool> takes_functions = true;
+    bool both = false;
+    if (!takes_functions) return from(load, bytes, Calls::by_tracepoints, both);
+    auto made = from(load, bytes, Calls::by_functions, both);
+    if (made || !both) return made;
+    said.clear();
+    auto instead = from(load, bytes, Calls::by_tracepoints, both);
+    // A function that is not there says nothing about the others'.
+    if (instead && made.error().code != ESRCH) takes_functions = false;
+    return instead;
+  }
+
+  static Result<std::unique_ptr<BpfProgram>> from(const BpfLoad& load, const NamedObject& bytes, Calls calls,
+                                                  bool& both) {
     const std::string name(load.program);
     bpf_object_open_opts options{};
     options.sz = sizeof(options);
@@ -203,10 +243,11 @@ class Loaded final : public BpfProgram {
     }
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, self->object_.get()) name_type(program);
+    both = choose(self->object_.get(), calls);
     if (const int code = bpf_object__load(self->object_.get())) return refused(load, "not accepted", code);
     UniqueFd tracefs;
     bpf_object__for_each_program(program, self->object_.get()) {
-      if (bpf_program__expected_attach_type(program) == BPF_TRACE_ITER) continue;
+      if (!bpf_program__autoload(program) || bpf_program__expected_attach_type(program) == BPF_TRACE_ITER) continue;
       bpf_link* const link = attach(program, load.cgroup, tracefs);
       if (!link) return refused(load, "cannot be attached", -errno);
       self->links_.emplace_back(link);

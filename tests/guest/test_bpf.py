@@ -36,6 +36,7 @@ acts() {
   mkdir /tmp/kept
   echo 'demand --kinds=process,process_exit,socket,dns,kernel_module,privilege,namespace,ptrace,bpf_load,file --execs --forks --kills --closes --watch=/tmp/kept/%% --accesses'
   for try in $(seq 100); do [ "$(grep -c '^{"ready":true' /tmp/told)" = 2 ] && break; sleep 1; done
+  cat /sys/kernel/tracing/enabled_functions > /tmp/functions
   /bin/true 'a b' "$(printf '\351')"
   sh -c 'exit 3'
   sh -c 'kill -9 $$'
@@ -68,6 +69,7 @@ acts 2> /dev/null | /bin/event_driver bpf --kinds=process > /tmp/told 2> /tmp/tr
 echo "@@ told"; cat /tmp/told; echo "@@ end"
 echo "@@ trouble"; cat /tmp/trouble; echo "@@ end"
 echo "@@ seed"; /bin/event_driver seed; echo "@@ end"
+echo "@@ functions"; cat /tmp/functions; echo "@@ end"
 poweroff -f
 """
 
@@ -81,6 +83,7 @@ class Told(NamedTuple):
     events: list
     counts: list
     seeded: list
+    functions: set  # that programs are attached to
 
 
 @pytest.fixture(scope="module", params=KERNELS)
@@ -104,7 +107,8 @@ def told(request, tmp_path_factory):
     events = [{"event": one["family"], **named(one["fields"], FIELDS[one["family"]])} for one in said if "family" in one]
     counts = [one["counts"] for one in said if "counts" in one]
     seeded = [named(json.loads(line)["actor"], ACTOR) for line in parts["seed"].splitlines() if line.startswith("{")]
-    return Told(request.param, events, counts, seeded)
+    functions = {line.split()[0] for line in parts["functions"].splitlines() if line}
+    return Told(request.param, events, counts, seeded, functions)
 
 
 def of(told, family, **values):
@@ -119,6 +123,14 @@ def test_every_program_is_accepted_and_the_counters_add_up(told):
     for counts in told.counts:
         assert counts["dropped"] == []
         assert counts["seen"] == counts["kept"] + counts["filtered"]
+
+
+def test_single_calls_are_seen_at_their_functions(told):
+    """EVT-12, EVT-37: so that other calls cost nothing; only accepts, which may have waited since before, are not."""
+    calls = {name.removeprefix("__x64_sys_") for name in told.functions if name.startswith("__x64_sys_")}
+    assert calls == {"execve", "execveat", "connect", "ptrace", "process_vm_readv", "process_vm_writev", "bpf", "init_module",
+                     "finit_module", "delete_module", "unshare", "setns", "mount", "umount", "move_mount", "pivot_root", "chroot",
+                     "setuid", "setreuid", "setresuid", "setgid", "setregid", "setresgid", "capset"}
 
 
 def test_processes(told):

@@ -3,10 +3,6 @@
 
 RING(security_ring);
 
-SEC("tracepoint/syscalls/sys_exit_bpf")
-int sys_exit_bpf(const struct syscall_exit* context) {
-  const struct call call = ended(context, WIRE_PROGRAM_BPF_LOAD, &security_ring);
-  return bpf_ended(&call);
-}
+ON_USUAL_CALL_END(bpf, WIRE_PROGRAM_BPF_LOAD, security_ring, bpf_ended)
 
 char LICENSE[] SEC("license") = "GPL";

@@ -1,7 +1,7 @@
 // System calls as they return. The arguments are in the registers still (x86).
 //
-// The tracepoints of single calls cost other calls little, but those of 32-bit programs and int 0x80 do not come by
-// there: each NAME.bpf.c on such has a NAME.h with what is told, which compat.bpf.c does for those.
+// The calls of 32-bit programs, int 0x80 and x32 have programs of their own: each NAME.bpf.c on single calls has a
+// NAME.h with what is told, which compat_told.h has for those.
 #pragma once
 
 #define RECORD struct wire_call
@@ -9,6 +9,7 @@
 #define TEXT_LIMIT 24576U
 #define TEXT_LAST WIRE_PATH_MOST
 
+#include "events/bpf/programs/call_ends.h"
 #include "events/bpf/programs/registers.h"
 #include "events/bpf/programs/texts.h"
 
@@ -28,12 +29,21 @@ static __always_inline void read_arguments(struct call* call, const struct pt_re
   call->arguments[4] = REGISTER(registers, r8);
 }
 
-// What a program on the tracepoint of a call's end is about.
-static __always_inline struct call ended(const struct syscall_exit* context, __u16 program, void* ring) {
-  struct call call = {.program = program, .ring = ring, .result = context->result};
+// What a program on a call's end is about.
+static __always_inline struct call ended(long result, __u16 program, void* ring) {
+  struct call call = {.program = program, .ring = ring, .result = result};
   read_arguments(&call, registers_here());
   return call;
 }
+
+// `tell`: a function of the call, and of what else is given.
+#define ON_USUAL_CALL_END(name, program, ring, tell, ...)     \
+  static __always_inline int usual_##name(long result) {      \
+    if (is_x32(number_here())) return 0;                      \
+    const struct call call = ended(result, program, &(ring)); \
+    return tell(&call __VA_OPT__(, ) __VA_ARGS__);            \
+  }                                                           \
+  ON_CALL_END(name, usual_##name(result))
 
 // Room for a call's record with what all have, or nothing where it is not to be told.
 static __always_inline struct scratch* begin_call(const struct call* call, __u32 name) {

@@ -1,5 +1,6 @@
 // Connects over the network that end before the first packet: no route, no address, not allowed. The others are told by
 // inet_sock_set_state.bpf.c. Calls of 32-bit programs do not come by here.
+#include "events/bpf/programs/call_ends.h"
 #include "events/bpf/programs/registers.h"
 #include "events/bpf/programs/sockets.h"
 
@@ -17,9 +18,8 @@ struct address {
   __u8 v6[16];  // behind sin6_flowinfo, which lies where IPv4 has its address
 };
 
-SEC("tracepoint/syscalls/sys_exit_connect")
-int sys_exit_connect(const struct syscall_exit* context) {
-  const __s64 error = -context->result;
+static __always_inline int failed(long result) {
+  const __s64 error = -result;
   if (error != EPERM && error != EACCES && error != EADDRNOTAVAIL && error != ENETUNREACH) return 0;
   struct task_struct* const task = (void*)bpf_get_current_task();
   const struct pt_regs* const registers = registers_here();
@@ -33,7 +33,7 @@ int sys_exit_connect(const struct syscall_exit* context) {
   struct wire_counters* const counts = wanted_by(&record.event);
   if (!counts) return 0;
   record.action = WIRE_CONNECT;
-  record.result = context->result;
+  record.result = result;
   read_socket(&record, sock);
   record.remote_port = bpf_ntohs(address.port);
   __builtin_memset(record.remote, 0, sizeof(record.remote));
@@ -45,5 +45,7 @@ int sys_exit_connect(const struct syscall_exit* context) {
   SEND(network_ring, counts, record);
   return 0;
 }
+
+ON_CALL_END(connect, failed(result))
 
 char LICENSE[] SEC("license") = "GPL";

@@ -3,14 +3,9 @@
 
 RING(security_ring);
 
-#define CALL(name, call_name)                                                          \
-  SEC("tracepoint/syscalls/sys_enter_" #name)                                          \
-  int sys_enter_##name(void* context) { return credentials_begin(); }                  \
-  SEC("tracepoint/syscalls/sys_exit_" #name)                                           \
-  int sys_exit_##name(const struct syscall_exit* context) {                            \
-    const struct call call = ended(context, WIRE_PROGRAM_CREDENTIALS, &security_ring); \
-    return credentials_ended(&call, call_name);                                        \
-  }
+#define CALL(name, call_name)              \
+  ON_CALL_BEGIN(name, credentials_begin()) \
+  ON_USUAL_CALL_END(name, WIRE_PROGRAM_CREDENTIALS, security_ring, credentials_ended, call_name)
 
 CALL(setuid, WIRE_CALL_SETUID)
 CALL(setreuid, WIRE_CALL_SETREUID)

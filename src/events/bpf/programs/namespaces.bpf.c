@@ -3,19 +3,12 @@
 
 RING(security_ring);
 
-#define CALL(name, call_name)                                                        \
-  SEC("tracepoint/syscalls/sys_exit_" #name)                                         \
-  int sys_exit_##name(const struct syscall_exit* context) {                          \
-    const struct call call = ended(context, WIRE_PROGRAM_NAMESPACE, &security_ring); \
-    return namespace_call_ended(&call, call_name);                                   \
-  }
-
-CALL(unshare, WIRE_CALL_UNSHARE)
-CALL(setns, WIRE_CALL_SETNS)
-CALL(mount, WIRE_CALL_MOUNT)
-CALL(umount, WIRE_CALL_UMOUNT)
-CALL(move_mount, WIRE_CALL_MOVE_MOUNT)
-CALL(pivot_root, WIRE_CALL_PIVOT_ROOT)
-CALL(chroot, WIRE_CALL_CHROOT)
+ON_USUAL_CALL_END(unshare, WIRE_PROGRAM_NAMESPACE, security_ring, namespace_call_ended, WIRE_CALL_UNSHARE)
+ON_USUAL_CALL_END(setns, WIRE_PROGRAM_NAMESPACE, security_ring, namespace_call_ended, WIRE_CALL_SETNS)
+ON_USUAL_CALL_END(mount, WIRE_PROGRAM_NAMESPACE, security_ring, namespace_call_ended, WIRE_CALL_MOUNT)
+ON_USUAL_CALL_END(umount, WIRE_PROGRAM_NAMESPACE, security_ring, namespace_call_ended, WIRE_CALL_UMOUNT)
+ON_USUAL_CALL_END(move_mount, WIRE_PROGRAM_NAMESPACE, security_ring, namespace_call_ended, WIRE_CALL_MOVE_MOUNT)
+ON_USUAL_CALL_END(pivot_root, WIRE_PROGRAM_NAMESPACE, security_ring, namespace_call_ended, WIRE_CALL_PIVOT_ROOT)
+ON_USUAL_CALL_END(chroot, WIRE_PROGRAM_NAMESPACE, security_ring, namespace_call_ended, WIRE_CALL_CHROOT)
 
 char LICENSE[] SEC("license") = "GPL";
