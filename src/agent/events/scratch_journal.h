@@ -3,8 +3,10 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace osprey::agent {
 
@@ -19,9 +21,10 @@ class ScratchJournal {
   const std::string& path() const noexcept { return path_; }
 
  private:
-  explicit ScratchJournal(std::string path) : path_(std::move(path)) {}
+  ScratchJournal(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
 
   std::string path_;
+  UniqueFd lock_;  // on the folder, as long as somebody has it: pids would not do among several pid namespaces
 };
 
 }  // namespace osprey::agent
