@@ -211,7 +211,7 @@ class Loaded final : public BpfProgram {
   static Result<std::unique_ptr<BpfProgram>> make(const BpfLoad& load, const NamedObject& bytes) {
     static std::atomic<bool> takes_functions = true;
     bool both = false;
-    if (!takes_functions) return from(load, bytes, Calls::by_tracepoints, both);
+    if (!load.at_functions || !takes_functions) return from(load, bytes, Calls::by_tracepoints, both);
     auto made = from(load, bytes, Calls::by_functions, both);
     if (made || !both) return made;
     said.clear();

@@ -99,7 +99,7 @@ def told(request, tmp_path_factory):
     order = with_modules(files, ["overlay"], folder)
     with_modules(files, ["dummy"], folder)
     files["init"] = INIT.replace("MODULES", " ".join(order)).encode()
-    console = boot(files, folder, tmp_path_factory.mktemp("guest"), ["-m", "1024", "-smp", "2"], 300, "syscall.x32=y")
+    console = boot(files, folder, tmp_path_factory.mktemp("guest"), ["-m", "1024", "-smp", "2"], 300, "syscall.x32=y preempt=voluntary")
     parts = {name: text for name, text in re.findall(r"@@ (\w+)\n(.*?)@@ end", console, re.S)}
     assert "told" in parts, console[-4000:]
     print(parts["trouble"])

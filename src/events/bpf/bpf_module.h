@@ -21,6 +21,7 @@ struct BpfLoad {
   std::map<std::string, int> maps;             // descriptors of the maps that are there; the others are made
   std::map<std::string, std::uint32_t> sizes;  // max_entries of maps that are made
   int cgroup = -1;                             // the folder of cgroup v2 that cgroup programs attach to
+  bool at_functions = false;                   // single calls are seen there where the kernel can
   std::string types;                           // a file of BTF to take for the running kernel's; empty: its own
 };
 

@@ -32,6 +32,7 @@
 #include "events/bpf/programs/wire.h"
 #include "events/bpf/ring.h"
 #include "linux/cgroup/hierarchy.h"
+#include "linux/procfs/preemption.h"
 
 namespace osprey::events::bpf {
 namespace {
@@ -257,6 +258,8 @@ class Opened final : public BpfSource {
   std::string worst_group(std::string_view program, std::uint64_t lost) const;
 
   const BpfOptions options_;
+  // A program at a function that is preempted is not run for others on its processor meanwhile: they would be lost.
+  const bool preempted_ = linux::preempts_itself(Root::host());
   const BpfModule* module_ = nullptr;
   UniqueFd ready_;
   std::optional<linux::CgroupHierarchy> unified_;  // cgroup v2
@@ -395,8 +398,10 @@ Result<void> Opened::load(const ProgramEntry& entry) {
                          {"file_ring", options_.file_ring},
                          {"exec_scratch", processors()},
                          {"call_scratch", processors()},
+                         {"call_claims", processors()},
                          {"open_scratch", processors()}},
                .cgroup = unified_ ? unified_->descriptor() : -1,
+               .at_functions = !preempted_,
                .types = options_.types};
   for (const auto& [name, fd] : maps_) wish.maps.emplace(name, fd.get());
   auto program = TRY(module_->load(wish));

@@ -45,7 +45,15 @@ static __always_inline struct call ended(long result, __u16 program, void* ring)
   }                                                           \
   ON_CALL_END(name, usual_##name(result))
 
-// Room for a call's record with what all have, or nothing where it is not to be told.
+// Who has a processor's scratch: programs at functions can be preempted amid it, by a task whose call needs it too.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1);  // the number of processors
+  __type(key, __u32);
+  __type(value, __u32);
+} call_claims SEC(".maps");
+
+// Room for a call's record with what all have, or nothing where it is not to be told. What has some ends with end_call.
 static __always_inline struct scratch* begin_call(const struct call* call, __u32 name) {
   struct wire_counters* const counts = counters_of(call->program);
   const struct wire_settings* const wanted = our_settings();
@@ -55,8 +63,9 @@ static __always_inline struct scratch* begin_call(const struct call* call, __u32
     counts->filtered++;
     return NULL;
   }
+  const __u32 processor = bpf_get_smp_processor_id();
   struct scratch* const scratch = scratch_here();
-  if (!scratch) {
+  if (!scratch || bpf_map_update_elem(&call_claims, &processor, &processor, BPF_NOEXIST)) {
     counts->unread++;
     return NULL;
   }
@@ -85,13 +94,12 @@ static __always_inline bool add_argument(struct scratch* scratch, int which, __u
 
 static __always_inline int end_call(const struct call* call, struct scratch* scratch) {
   struct wire_counters* const counts = counters_of(call->program);
-  if (!counts) return 0;
-  __u64 size = place(scratch);
-  if (size > sizeof(scratch->text)) {
+  const __u32 processor = bpf_get_smp_processor_id();
+  const __u64 size = place(scratch);
+  if (counts && size <= sizeof(scratch->text))
+    give(call->ring, counts, scratch, sizeof(scratch->record) + size, 0);
+  else if (counts)
     counts->unread++;
-    return 0;
-  }
-  size += sizeof(scratch->record);
-  give(call->ring, counts, scratch, size, 0);
+  bpf_map_delete_elem(&call_claims, &processor);
   return 0;
 }
