@@ -9,6 +9,7 @@
 #include "server/db/group_commit.h"
 #include "server/results/retention.h"
 #include "server/results/segment.h"
+#include "server/results/sweep.h"
 
 namespace osprey::server::results {
 
@@ -43,12 +44,16 @@ class StoredResults final : public Results {
     return results::facets(database_, filter, options);
   }
 
-  Result<Retention> retention() const override { return read_retention(database_, default_retention_); }
+  Result<Retention> retention() const override {
+    return database_.read([this](soci::session& sql) { return retention_in(sql, default_retention_); });
+  }
   Result<void> set_retention(db::Transaction& transaction, const Retention& retention) override {
     return write_retention(transaction, retention);
   }
   Result<void> remove_host(db::Transaction& transaction, std::int64_t host) override {
-    transaction.sql() << "DELETE FROM result_line WHERE host = :host", soci::use(host);
+    soci::session& sql = transaction.sql();
+    remove_host_from_sweep(sql, host);
+    sql << "DELETE FROM result_line WHERE host = :host", soci::use(host);
     return {};
   }
   Result<Statistics> statistics() const override { return read_statistics(database_); }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,14 +27,17 @@ struct LogBatch {
   std::size_t bytes() const noexcept;
 };
 
-// How long lines are kept; the oldest go first, on PostgreSQL by whole days as long as that is enough.
+// How long lines are kept, in days by UTC. Where they take too much, that goes first which has used up most of its
+// days; of today the oldest.
 struct Retention {
   std::int64_t days = 30;
   std::int64_t bytes = 0;  // that the lines may take in the database, indexes included; 0: as much as there is
+  std::map<std::string, std::int64_t> queries = {};  // the days of queries that have their own, by name
   bool operator==(const Retention&) const = default;
 };
 
 inline constexpr std::int64_t kMostDays = 36'500;
+inline constexpr std::int64_t kMostQueriesWithDays = 100;
 
 struct Statistics {
   std::int64_t rows = 0;  // about
@@ -88,7 +92,7 @@ class Results {
   virtual Counts counts() const { return {}; }
 
   // Makes the days to come, drops what is too old or too much, makes value filters of small commits. To be called once
-  // a minute, by every server; short, but for days that are dropped.
+  // a minute, by every server; takes some seconds at most, and what is not done then is for the next call.
   virtual Result<void> maintain(Timestamp /*now*/) { return {}; }
 };
 

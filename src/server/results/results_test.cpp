@@ -11,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "server/api/problem.h"
 #include "server/db/test_database.h"
 #include "server/results/segment.h"
 
@@ -79,6 +80,10 @@ class ResultsTest : public db::DatabaseTest {
     std::vector<std::string> found;
     for (const Line& line : find(filter)) found.push_back(line.row.columns);
     return found;
+  }
+  void keep(const Retention& retention) {
+    ASSERT_TRUE(database().write(
+        [&](db::Transaction& transaction) { return results().set_retention(transaction, retention); }));
   }
   std::int64_t count(const std::string& table) {
     return *database().read([&](soci::session& sql) {
@@ -368,9 +373,198 @@ TEST_P(ResultsTest, TheOldestLinesOfTodayGoWhenThereIsTooMuch) {
 }
 
 TEST_P(ResultsTest, RetentionIsChecked) {
-  for (const Retention& bad : {Retention{.days = 0}, Retention{.days = 1, .bytes = -1}, Retention{.days = 1'000'000}})
-    EXPECT_FALSE(
-        database().write([&](db::Transaction& transaction) { return results().set_retention(transaction, bad); }));
+  std::map<std::string, std::int64_t> many;
+  for (std::int64_t i = 0; i <= kMostQueriesWithDays; ++i) many[fmt::format("q{}", i)] = 1;
+  for (const Retention& bad : {Retention{.days = 0}, Retention{.days = 1, .bytes = -1}, Retention{.days = 1'000'000},
+                               Retention{.queries = {{"q", 0}}}, Retention{.queries = {{"q", kMostDays + 1}}},
+                               Retention{.queries = {{"", 1}}}, Retention{.queries = {{std::string("a\0b", 3), 1}}},
+                               Retention{.queries = {{std::string(1001, 'q'), 1}}}, Retention{.queries = many}}) {
+    const auto set =
+        database().write([&](db::Transaction& transaction) { return results().set_retention(transaction, bad); });
+    ASSERT_FALSE(set);
+    EXPECT_EQ(set.error().code, api::kInvalid) << set.error().text();
+  }
+  many.erase("q0");
+  keep({.days = 3, .queries = many});
+  EXPECT_EQ(results().retention()->queries, many);
+  keep({.days = 3});
+  EXPECT_EQ(*results().retention(), Retention{.days = 3});
+}
+
+// What stays is what looking at each line says, whatever retention was set when.
+TEST_P(ResultsTest, QueriesAreKeptForDaysOfTheirOwn) {
+  std::mt19937 random(GetParam() == db::Dialect::sqlite ? 7 : 8);
+  const auto pick = [&](int below) { return static_cast<int>(random() % static_cast<unsigned>(below)); };
+  using Stored = std::pair<int, std::string>;  // on which day, by which query
+  std::vector<Stored> expected;
+  Retention retention{.days = 4, .queries = {{"execs", 9}, {"noise", 1}, {"other'; --", 2}}};
+  keep(retention);
+  for (int today = 0; today < 24; ++today) {
+    // Some come late, when the server's clock was set back.
+    for (int i = 1 + pick(4); i > 0; --i) {
+      const int day = std::max(0, today - (pick(4) ? 0 : pick(8)));
+      std::vector<std::string> lines;
+      for (int line = pick(6); line >= 0; --line) {
+        const std::vector<std::string> names = {"execs", "noise", "other'; --", "plain", "more"};
+        expected.emplace_back(day, names[static_cast<std::size_t>(pick(5))]);
+        lines.push_back(event(expected.back().second, fmt::format(R"({{"day":"{}"}})", day)));
+      }
+      ASSERT_TRUE(store(lines, 1 + pick(3), Timestamp{kNoon.ms + day * kDay}));
+    }
+    if (pick(4) == 0) {
+      retention = {.days = 1 + pick(10)};
+      for (const char* name : {"execs", "noise", "more"})
+        if (pick(2)) retention.queries[name] = 1 + pick(14);
+      keep(retention);
+    }
+    ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + (today + 1) * kDay}));
+    std::erase_if(expected, [&](const Stored& one) {
+      const auto own = retention.queries.find(one.second);
+      return today + 1 - one.first >= (own == retention.queries.end() ? retention.days : own->second);
+    });
+    std::ranges::sort(expected);
+    std::vector<Stored> found;
+    for (const Line& line : find({}, 100))
+      found.emplace_back(static_cast<int>((line.received.ms - kNoon.ms) / kDay), line.row.name);
+    std::ranges::sort(found);
+    ASSERT_EQ(found, expected) << today << " days " << retention.days;
+    for (const auto& [day, query] : std::set(expected.begin(), expected.end()))
+      EXPECT_EQ(find({.queries = {query}, .values = {{"day", std::to_string(day)}}}).size(),
+                static_cast<std::size_t>(std::ranges::count(expected, Stored(day, query))));
+    EXPECT_EQ(find({.hosts = {1, 2, 3}}, 100).size(), expected.size());
+    EXPECT_EQ(results().statistics()->rows, static_cast<std::int64_t>(expected.size()));
+  }
+}
+
+TEST_P(ResultsTest, LinesOfNoQueryAreKeptForTheGeneralDays) {
+  ASSERT_TRUE(store({"{", event("execs", "{}")}));
+  ASSERT_TRUE(store(LogBatch{.host = 1,
+                             .status = true,
+                             .received = kNoon,
+                             .lines = {R"({"severity":0,"filename":"a","line":1,"message":"m","version":"1"})"}}));
+  keep({.days = 2, .queries = {{"execs", 1}}});
+  ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + kDay}));
+  EXPECT_EQ(find({}).size(), 1U);
+  EXPECT_EQ(find({.status = true}).size(), 2U);
+  keep({.days = 2, .queries = {{"execs", 3}}});
+  ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + 2 * kDay}));
+  EXPECT_EQ(find({.status = true}).size(), 0U);
+}
+
+// Ten of 3000 lines are kept longer.
+std::vector<std::string> mostly_bulk(int day) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 3000; ++i)
+    lines.push_back(event(i % 300 ? "bulk" : "execs",
+                          fmt::format(R"({{"day":"{}","n":"{}","x":"{}"}})", day, i, std::string(500, 'x'))));
+  return lines;
+}
+
+TEST_P(ResultsTest, TheRoomOfWhatWentIsGivenBack) {
+  ASSERT_TRUE(store(mostly_bulk(0)));
+  const std::int64_t bytes = results().statistics()->bytes;
+  keep({.days = 1, .queries = {{"execs", 365}}});
+  ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + 2 * kDay}));
+  EXPECT_EQ(find({}).size(), 10U);
+  EXPECT_LT(results().statistics()->bytes, bytes / 2);
+  EXPECT_EQ(count("result_segment"), 1);
+  EXPECT_EQ(count("result_segment WHERE filter IS NULL"), 0) << "it is made for those that stayed";
+  EXPECT_EQ(find({.values = {{"n", "300"}}}).size(), 1U);
+}
+
+TEST_P(ResultsTest, WhatHasUsedUpMostOfItsDaysGoesFirstWhenThereIsTooMuch) {
+  for (int day = 0; day < 4; ++day) ASSERT_TRUE(store(mostly_bulk(day), 1, Timestamp{kNoon.ms + day * kDay}));
+  const std::int64_t bytes = results().statistics()->bytes;
+  keep({.days = 20, .bytes = bytes - bytes / 6, .queries = {{"execs", 40}}});
+  ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + 4 * kDay}));
+  // The first day's bulk is at 4 of 20 days, the second's at 3; the first day's archive at 4 of 40.
+  EXPECT_LE(results().statistics()->bytes, bytes - bytes / 6);
+  EXPECT_EQ(find({.queries = {"execs"}}, 1000).size(), 40U);
+  EXPECT_EQ(find({.queries = {"bulk"}, .from = Timestamp{kNoon.ms + kDay}}, 5000).size(), 3U * 2990);
+  EXPECT_EQ(find({.queries = {"bulk"}}, 5000).size(), 3U * 2990);
+  // With next to no room the archive goes, too, and of today's lines the oldest.
+  keep({.days = 20, .bytes = 1, .queries = {{"execs", 40}}});
+  ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + 4 * kDay}));
+  EXPECT_EQ(find({}).size(), 0U);
+}
+
+class SweepTest : public ResultsTest {
+ protected:
+  const Timestamp now_{kNoon.ms + 3 * kDay};
+
+  // The second of two commits may not be all that there is: a sweep waits.
+  void begin() {
+    for (int host = 1; host <= 2; ++host) ASSERT_TRUE(store({event("execs", "{}"), event("bulk", "{}")}, host));
+    newest_is_of(now_);
+    keep({.days = 2, .queries = {{"execs", 9}}});
+    ASSERT_TRUE(results().maintain(now_));
+    ASSERT_EQ(count("result_sweep WHERE done = 0 AND segment > 0"), 1);
+  }
+  void newest_is_of(Timestamp time) {
+    ASSERT_TRUE(database().write([&](db::Transaction& transaction) -> Result<void> {
+      transaction.sql()
+          << "UPDATE result_segment SET created_at = :now WHERE id = (SELECT max(id) FROM result_segment)",
+          soci::use(time.ms);
+      return {};
+    }));
+  }
+  void go_on() {
+    newest_is_of(kNoon);
+    ASSERT_TRUE(results().maintain(now_));
+    ASSERT_EQ(count("result_sweep WHERE done = 0"), 0);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Databases, SweepTest, db::both_dialects(), db::dialect_name);
+
+TEST_P(SweepTest, AnotherServerGoesOnWithWhatOneBegan) {
+  begin();
+  EXPECT_EQ(find({.queries = {"execs"}}).size(), 2U);
+  restart();
+  go_on();
+  EXPECT_EQ(find({}).size(), 2U);
+  EXPECT_EQ(find({.queries = {"execs"}}).size(), 2U);
+}
+
+TEST_P(SweepTest, AHostThatIsRemovedMeanwhileDoesNotComeBack) {
+  begin();
+  ASSERT_TRUE(database().write([&](db::Transaction& transaction) { return results().remove_host(transaction, 1); }));
+  go_on();
+  EXPECT_EQ(find({}).size(), 1U);
+  EXPECT_EQ(find({.hosts = {1}}).size(), 0U);
+}
+
+TEST_P(SweepTest, ARetentionThatIsSetMeanwhileCounts) {
+  begin();
+  keep({.days = 2, .queries = {{"bulk", 9}}});
+  EXPECT_EQ(count("result_sweep WHERE done = 0"), 0);
+  go_on();
+  EXPECT_EQ(find({.queries = {"execs"}}).size(), 0U);
+  // On SQLite one was deleted before.
+  EXPECT_EQ(find({.queries = {"bulk"}}).size(), GetParam() == db::Dialect::sqlite ? 1U : 2U);
+}
+
+TEST_P(SweepTest, ADayThatIsOverForAllGoesWithItsSweep) {
+  begin();
+  ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + 9 * kDay}));
+  EXPECT_EQ(find({}).size(), 0U);
+  EXPECT_EQ(count("result_sweep"), 0);
+  ASSERT_TRUE(store(mostly_bulk(9), 1, Timestamp{kNoon.ms + 9 * kDay}));
+  ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + 12 * kDay}));
+  EXPECT_EQ(find({}, 1000).size(), 10U) << "the next one begins";
+}
+
+// Nothing is gone through again that a new retention says nothing new of.
+TEST_P(SweepTest, ANewRetentionSweepsOnlyWhatItConcerns) {
+  begin();
+  go_on();
+  const auto term = [&] { return count("result_sweep WHERE done = 1 AND term = 2") ? 2 : 0; };
+  EXPECT_EQ(term(), 2);
+  keep({.days = 2, .queries = {{"execs", 20}, {"noise", 1}}});
+  EXPECT_EQ(count("result_sweep WHERE done = 1 AND term = 19"), 1) << "there are execs alone";
+  keep({.days = 30, .queries = {{"execs", 2}}});
+  EXPECT_EQ(count("result_sweep WHERE done = 1 AND term = 1"), 1);
+  ASSERT_TRUE(results().maintain(now_));
+  EXPECT_EQ(find({}).size(), 0U);
 }
 
 // Hosts' clocks are only shown; the server's own may be set back and forth.
@@ -487,6 +681,25 @@ TEST_P(PostgresqlResultsTest, TwoServersStoreBesideEachOther) {
   std::set<std::int64_t> ids;
   for (const Line& line : find({}, 50)) ids.insert(line.id);
   EXPECT_EQ(ids.size(), 200U);
+}
+
+TEST_P(PostgresqlResultsTest, TwoServersSweepBesideEachOther) {
+  for (int day = 0; day < 3; ++day)
+    for (int i = 0; i < 40; ++i)
+      ASSERT_TRUE(store({event("execs", "{}"), event("bulk", "{}")}, i, Timestamp{kNoon.ms + day * kDay}));
+  keep({.days = 1, .queries = {{"execs", 9}}});
+  const auto other_database = open_another();
+  const auto other = make_results(*other_database);
+  const auto keep_up = [](Results& server) {
+    for (int i = 0; i < 20; ++i) (void)server.maintain(Timestamp{kNoon.ms + 4 * kDay});  // one may wait for the other
+  };
+  {
+    const std::jthread beside([&] { keep_up(*other); });
+    keep_up(results());
+  }
+  ASSERT_TRUE(results().maintain(Timestamp{kNoon.ms + 4 * kDay}));
+  EXPECT_EQ(find({}, 100).size(), 120U);
+  EXPECT_EQ(find({.queries = {"execs"}}, 100).size(), 120U);
 }
 
 TEST_P(PostgresqlResultsTest, GoneForAWhileNothingAcknowledgedIsLost) {

@@ -42,6 +42,14 @@ CREATE TABLE result_line (
 CREATE INDEX result_line_id ON result_line (id);
 CREATE INDEX result_line_host ON result_line (host, id);
 )"},
+    // `done`: from the segments of the day up to `segment` all is gone that is kept for `term` days or shorter
+    // (sweep.h). Else the sweep is under way, and has come to `segment`.
+    {.both = R"(
+CREATE TABLE result_retention_query (name TEXT PRIMARY KEY, days BIGINT NOT NULL);
+CREATE TABLE result_sweep (
+  day INTEGER PRIMARY KEY, term BIGINT NOT NULL, segment BIGINT NOT NULL, done SMALLINT NOT NULL
+);
+)"},
 };
 
 }  // namespace

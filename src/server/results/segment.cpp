@@ -164,9 +164,23 @@ void write_filter(soci::session& sql, std::int64_t segment, const std::string& f
   sql << "UPDATE result_segment SET filter = :filter WHERE id = :id", soci::use(bytes), soci::use(segment);
 }
 
+std::string table_of_day(std::int32_t day) { return fmt::format("result_line_d{}", day); }
+
+void make_table_of_day(soci::session& sql, const std::string& name, std::int32_t day) {
+  sql << fmt::format(
+      "CREATE TABLE {} (LIKE result_line INCLUDING DEFAULTS INCLUDING STORAGE, CHECK (day = {})) "
+      "WITH (autovacuum_vacuum_scale_factor = 0.05)",
+      name, day);
+}
+
+void attach_table_of_day(soci::session& sql, std::int32_t day) {
+  sql << fmt::format("ALTER TABLE result_line ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})", table_of_day(day), day,
+                     day + 1);
+}
+
 Result<void> make_day(db::Database& database, std::int32_t day) {
   if (database.dialect() == db::Dialect::sqlite) return {};
-  const std::string name = fmt::format("result_line_d{}", day);
+  const std::string name = table_of_day(day);
   return database.write([&](db::Transaction& transaction) -> Result<void> {
     soci::session& sql = transaction.sql();
     int there = 0;
@@ -178,11 +192,8 @@ Result<void> make_day(db::Database& database, std::int32_t day) {
     // PARTITION OF would wait for everybody who reads; a table that is attached does not.
     sql << fmt::format("SELECT pg_advisory_xact_lock({})", kDayLock);
     if (look()) return {};
-    sql << fmt::format(
-        "CREATE TABLE {} (LIKE result_line INCLUDING DEFAULTS INCLUDING STORAGE, CHECK (day = {})) "
-        "WITH (autovacuum_vacuum_scale_factor = 0.05)",
-        name, day);
-    sql << fmt::format("ALTER TABLE result_line ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})", name, day, day + 1);
+    make_table_of_day(sql, name, day);
+    attach_table_of_day(sql, day);
     return {};
   });
 }

@@ -21,6 +21,9 @@ inline constexpr std::size_t kFilteredRows = 1024;
 constexpr std::int64_t first_row_of(std::int64_t segment) { return segment << kSegmentBits; }
 constexpr std::int64_t last_row_of(std::int64_t segment) { return (segment << kSegmentBits) + kSegmentRows - 1; }
 
+// A transaction that stores is over long before: no number below a segment of this age is still to come.
+inline constexpr std::int64_t kSettledMs = 60'000;
+
 std::int32_t day_of(Timestamp time) noexcept;
 
 // A batch as rows; made where the request is handled, so that the one thread that commits only writes.
@@ -57,5 +60,9 @@ void write_filter(soci::session& sql, std::int64_t segment, const std::string& f
 
 // PostgreSQL: the table for a day's rows, unless it is there.
 Result<void> make_day(db::Database& database, std::int32_t day);
+// Its two halves: a table for a day's rows by any name, which nobody finds yet, and making that the day's.
+void make_table_of_day(soci::session& sql, const std::string& name, std::int32_t day);
+void attach_table_of_day(soci::session& sql, std::int32_t day);
+std::string table_of_day(std::int32_t day);
 
 }  // namespace osprey::server::results
