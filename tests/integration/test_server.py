@@ -1,10 +1,12 @@
 """osprey-server driven from outside, over real TLS: as agents of osquery's wire, as ospreyd, and as an administrator.
 SRV-01, SRV-02, SRV-10, SRV-13, SRV-15, SRV-16, CFG-01, CFG-04, CFG-15, DST-01 to DST-03, DST-05."""
 
+import contextlib
 import gzip
 import json
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -323,6 +325,54 @@ def test_commands_that_were_run_are_found_by_host_and_by_user(server, make_agent
     assert {row["cmdline"] for row in of_user} == {f"/bin/true {mark} by-1234", f"/bin/true {mark} elsewhere"}
     here = server.get(f"/api/v1/results?query=starts&host={host['id']}&value=uid%3D1234")["items"]
     assert {each["columns"]["cmdline"] for each in here} == {f"/bin/true {mark} by-1234"}
+
+
+def let_days_pass(server, days):
+    """Lines that are stored become so much older."""
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.folder / "osprey.db")) as database, database:
+        database.execute("UPDATE result_line SET day = day - ?, received_at = received_at - ? * 86400000", (days, days))
+        database.execute("UPDATE result_segment SET day = day - :days, created_at = created_at - :days * 86400000, first_received_at = "
+                         "first_received_at - :days * 86400000, last_received_at = last_received_at - :days * 86400000", {"days": days})
+    server.start()
+
+
+# EVT-48
+def test_commands_are_kept_as_an_archive_when_other_lines_go(server):
+    starts = "pack/execs/starts"
+    kept = {"keep_days": 30, "keep_bytes": 0, "keep_query_days": {starts: 365, "noise": 2}}
+    answer = server.request("PUT", "/api/v1/results/retention", kept)
+    assert answer.status == 204, answer.body
+    hosts = {name: server.enroll(name) for name in ("web-1", "web-2")}
+
+    def logged(when):
+        for name, key in hosts.items():
+            log(server, key, *(line(query, pid="1", uid="1234", cmdline=f"/bin/true {name} {when}")
+                               for query in (starts, "noise", "users")))
+
+    def found(**conditions):
+        wanted = "&".join(f"{name}={quote(str(value))}" for name, value in conditions.items())
+        return [(each["query"], each["columns"]["cmdline"]) for each in server.get(f"/api/v1/results?{wanted}")["items"]]
+
+    logged("a-month-ago")
+    server.wait_for(lambda: len(found()) == 6, what="the first lines")
+    let_days_pass(server, 35)
+    logged("last-week")
+    server.wait_for(lambda: len(found()) == 12, what="the second lines")
+    let_days_pass(server, 5)
+    logged("today")
+    # A server looks after what it keeps once a minute.
+    server.wait_for(lambda: len(found(limit=100)) == 6 + 4 + 2, timeout=150, what="what is kept")
+    assert sorted(found(limit=100)) == sorted([
+        *((query, f"/bin/true {name} today") for name in hosts for query in (starts, "noise", "users")),
+        *((query, f"/bin/true {name} last-week") for name in hosts for query in (starts, "users")),
+        *((starts, f"/bin/true {name} a-month-ago") for name in hosts)])
+    [host] = [each["id"] for each in server.get("/api/v1/hosts")["items"] if each["name"] == "web-1"]
+    of_host = [f"/bin/true web-1 {when}" for when in ("today", "last-week", "a-month-ago")]
+    assert [cmdline for _, cmdline in found(query=starts, host=host)] == of_host
+    assert [cmdline for _, cmdline in found(query=starts, host=host, value="uid=1234")] == of_host
+    assert len(found(query=starts, value="uid=1234")) == 6 and found(query=starts, value="uid=0") == []
+    assert kept.items() <= server.get("/api/v1/results/storage").items()
 
 
 # --- administration

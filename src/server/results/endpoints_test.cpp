@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <soci/soci.h>
 #include <boost/json.hpp>
 
 #include <future>
@@ -132,6 +133,40 @@ TEST_P(ResultEndpointsTest, StorageAndRetention) {
   EXPECT_EQ(storage.at("days").as_array().size(), 1U);
   ask(change_result_retention(), peer, "", {}, R"({"keep_days":0,"keep_bytes":-1})");
   EXPECT_EQ(peer.response.status, 422U);
+}
+
+TEST_P(ResultEndpointsTest, DaysOfAQueryItsOwn) {
+  const auto change = [&](const char* body) {
+    Peer peer;
+    ask(change_result_retention(), peer, "", {}, body);
+    return peer.response;
+  };
+  const auto kept = [&] { return json::serialize(answered(show_result_storage()).at("keep_query_days")); };
+  EXPECT_EQ(kept(), "{}");
+  EXPECT_EQ(change(R"({"keep_days":7,"keep_bytes":0,"keep_query_days":{"pack/execs/starts":365,"noise":2}})").status,
+            204U);
+  EXPECT_EQ(kept(), R"({"noise":2,"pack/execs/starts":365})");
+  EXPECT_EQ(change(R"({"keep_days":8,"keep_bytes":0})").status, 204U);
+  EXPECT_EQ(kept(), R"({"noise":2,"pack/execs/starts":365})") << "who knows nothing of them changes nothing";
+  for (const auto& [body, complaint] :
+       {std::pair{R"({"keep_days":8,"keep_bytes":0,"keep_query_day":{}})", R"(did you mean \"keep_query_days\"?)"},
+        std::pair{R"({"keep_days":8,"keep_bytes":0,"keep_query_days":{"q":0}})",
+                  "days of «q»: must be from 1 to 36500"},
+        std::pair{R"({"keep_days":8,"keep_bytes":0,"keep_query_days":{"q":36501}})", "from 1 to 36500"},
+        std::pair{R"({"keep_days":8,"keep_bytes":0,"keep_query_days":{"q":"1"}})", "a whole number is wanted"},
+        std::pair{R"({"keep_days":8,"keep_bytes":0,"keep_query_days":{"":1}})", "1 to 1000 bytes"},
+        std::pair{R"({"keep_days":8,"keep_bytes":0,"keep_query_days":[]})", "an object is wanted"}}) {
+    const auto response = change(body);
+    EXPECT_EQ(response.status, 422U) << body;
+    EXPECT_THAT(response.body, HasSubstr(complaint));
+  }
+  EXPECT_EQ(change(R"({"keep_days":8,"keep_bytes":0,"keep_query_days":{}})").status, 204U);
+  EXPECT_EQ(kept(), "{}");
+  std::string details;
+  ASSERT_TRUE(database().read([&](soci::session& sql) {
+    sql << "SELECT CAST(details AS TEXT) FROM activity ORDER BY id LIMIT 1", soci::into(details);
+  }));
+  EXPECT_EQ(json::parse(details).at("keep_query_days").at("pack/execs/starts").as_int64(), 365);
 }
 
 TEST(ResultEndpoints, NeedAPermission) {

@@ -16,6 +16,7 @@ struct Day {
 
 struct Storage {
   std::int64_t rows = 0, bytes = 0, keep_days = 0, keep_bytes = 0;
+  std::map<std::string, std::int64_t> keep_query_days;
   std::optional<Timestamp> oldest, newest;
   std::vector<Day> days;
   static constexpr std::string_view kTypeName = "ResultStorage";
@@ -25,6 +26,8 @@ struct Storage {
         api::field("bytes", &Storage::bytes, "What they take in the database; on SQLite, what all takes."),
         api::field("keep_days", &Storage::keep_days, "How many days rows are kept."),
         api::field("keep_bytes", &Storage::keep_bytes, "How much they may take; 0: as much as there is."),
+        api::field("keep_query_days", &Storage::keep_query_days, "The days of queries that have their own, by name.",
+                   {.most = results::kMostQueriesWithDays}),
         api::field("oldest", &Storage::oldest, "When the oldest was received."),
         api::field("newest", &Storage::newest, "When the newest was received."),
         api::field("days", &Storage::days, "The newest first."));
@@ -38,6 +41,7 @@ Result<Storage> handle(const api::Nothing&, const api::Context& context) {
                   .bytes = statistics.bytes,
                   .keep_days = kept.days,
                   .keep_bytes = kept.bytes,
+                  .keep_query_days = kept.queries,
                   .oldest = statistics.oldest,
                   .newest = statistics.newest};
   constexpr std::int64_t kDay = 86'400'000;
