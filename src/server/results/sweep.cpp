@@ -54,7 +54,7 @@ std::vector<State> states(soci::session& sql) {
   return found;
 }
 
-// Lines that are no query's, as status lines are, are kept for the general days.
+// Of lines that are kept for `term` days or shorter. Those of no query, as status lines are, have the general days.
 std::string goes(const Retention& retention, std::int64_t term) {
   if (retention.days <= term)
     return fmt::format("name NOT IN (SELECT name FROM result_retention_query WHERE days > {})", term);
@@ -93,6 +93,7 @@ class Sweeper {
       if (mine == all.end() || mine->done != 0) return Step::finished;
       const auto next = next_segment(sql, mine->segment);
       if (!next) return finish(sql, mine->segment);
+      // One of the future is settled: the clock has been set back since.
       if (std::abs(now_.ms - next->created_at) < kSettledMs) return Step::later;
       go_through(sql, *next, mine->segment, goes(retention_, mine->term));
       sql << "UPDATE result_sweep SET segment = :segment WHERE day = :day", soci::use(next->id), soci::use(which_.day);
