@@ -48,6 +48,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kUpkeep = 60s;
+constexpr auto kFirstUpkeep = 5s;
 constexpr auto kPatience = 5s;  // with requests that are being answered, at the end
 constexpr std::int64_t kHourMs = 3'600'000;
 
@@ -304,10 +305,11 @@ class Running final : public Server {
     return std::move(made).take() + api_counts_.prometheus();
   }
 
-  // What is done once a minute.
+  // What is done once a minute, and soon after the start: who is started often would never come to it.
   void keep_up() {
     std::unique_lock lock(mutex_);
-    while (!stopping_changed_.wait_for(lock, kUpkeep, [this] { return stopping_; })) {
+    for (auto pause = kFirstUpkeep; !stopping_changed_.wait_for(lock, pause, [this] { return stopping_; });
+         pause = kUpkeep) {
       lock.unlock();
       const auto now = services_.clock();
       complain("results", results_->maintain(now));

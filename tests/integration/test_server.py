@@ -361,7 +361,6 @@ def test_commands_are_kept_as_an_archive_when_other_lines_go(server):
     server.wait_for(lambda: len(found()) == 12, what="the second lines")
     let_days_pass(server, 5)
     logged("today")
-    # A server looks after what it keeps once a minute.
     server.wait_for(lambda: len(found(limit=100)) == 6 + 4 + 2, timeout=150, what="what is kept")
     assert sorted(found(limit=100)) == sorted([
         *((query, f"/bin/true {name} today") for name in hosts for query in (starts, "noise", "users")),
