@@ -219,18 +219,7 @@ Result<UniqueFd> Root::open_path(std::string_view path, Links links) const {
 
 Result<UniqueFd> Root::open(std::string_view path) const {
   const auto handle = TRY(open_path(path));
-  struct stat info;
-  if (::fstat(handle.get(), &info) != 0) return system_failure(std::string(path));
-  if (!S_ISREG(info.st_mode)) return failure(std::string(path), std::string("is ") + kind_of(info.st_mode));
-  // Anonymous device numbers (major 0) are the kernel's own filesystems, among others.
-  if (major(info.st_dev) == 0 && consumes(handle.get(), path))
-    return failure(std::string(path), "reading it would take data from its reader");
-  const auto again = "/proc/self/fd/" + std::to_string(handle.get());
-  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-  UniqueFd file(::open(again.c_str(), kFlags | O_NOATIME));
-  if (!file && errno == EPERM) file.reset(::open(again.c_str(), kFlags));  // not the owner: access times will change
-  if (!file) return system_failure(std::string(path));
-  return file;
+  return open_handle(handle.get(), path);
 }
 
 Result<UniqueFd> Root::open_directory(std::string_view path) const {
@@ -321,6 +310,21 @@ bool Root::Directory::is_kernel_filesystem() const {
   if (::fstatfs(fd_.get(), &info) != 0) return false;
   const auto type = static_cast<unsigned long>(info.f_type);
   return type == PROC_SUPER_MAGIC || type == SYSFS_MAGIC;
+}
+
+Result<UniqueFd> open_handle(int handle, std::string_view path) {
+  struct stat info;
+  if (::fstat(handle, &info) != 0) return system_failure(std::string(path));
+  if (!S_ISREG(info.st_mode)) return failure(std::string(path), std::string("is ") + kind_of(info.st_mode));
+  // Anonymous device numbers (major 0) are the kernel's own filesystems, among others.
+  if (major(info.st_dev) == 0 && consumes(handle, path))
+    return failure(std::string(path), "reading it would take data from its reader");
+  const auto again = "/proc/self/fd/" + std::to_string(handle);
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+  UniqueFd file(::open(again.c_str(), kFlags | O_NOATIME));
+  if (!file && errno == EPERM) file.reset(::open(again.c_str(), kFlags));  // not the owner: access times will change
+  if (!file) return system_failure(std::string(path));
+  return file;
 }
 
 Result<Content> read_all(int fd, std::size_t cap, std::string_view path, const Interrupt& interrupt) {

@@ -116,6 +116,8 @@ class Root::Directory {
   std::string path_;                            // in the root, without links; only where there are some
 };
 
+// The regular file of an O_PATH handle, open for reading, as Root::open() does. `path` names it in errors.
+Result<UniqueFd> open_handle(int handle, std::string_view path);
 // Reads an open file to its end or to `cap` bytes. `path` names it in errors.
 Result<Content> read_all(int fd, std::size_t cap, std::string_view path,
                          const Interrupt& interrupt = Interrupt::never());

@@ -228,7 +228,7 @@ def test_what_no_query_reads_attaches_nothing_and_a_reload_does(make_agent, tmp_
 # capabilities(7) by their numbers: of threads by name, and of all others.
 READ_SEARCH_AND_OWNER = 1 << 2 | 1 << 3
 THREADS_WITH_LESS = {"audit": 0, "events: mounts": 0, "events: digests": READ_SEARCH_AND_OWNER, "events: yara": READ_SEARCH_AND_OWNER,
-                     "events: program": 1 << 2 | 1 << 19}  # of whom the executables are that it reads: CAP_SYS_PTRACE
+                     "events: code": READ_SEARCH_AND_OWNER | 1 << 19}  # programs' executables: CAP_SYS_PTRACE
 THREADS_HAVE = READ_SEARCH_AND_OWNER | sum(1 << number for number in (12, 15, 17, 19, 34))
 SOURCES_HAVE = sum(1 << number for number in (0, 1, 21, 39))  # among others: CAP_CHOWN, _DAC_OVERRIDE, _SYS_ADMIN, _BPF
 

@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import os
+import select
 import signal
 import stat
 import struct
@@ -137,6 +138,62 @@ def test_files_are_read_for_digests_only_where_a_query_asks_for_them(make_agent,
     row = agent.wait_for(lambda: [row for row in written(plain, "second") if "md5" in row], 60)[-1]
     assert (row["hashed"], row["md5"]) == ("1", hashlib.md5(b"second").hexdigest())
     assert "second" in readers[plain].told()
+    assert agent.stop() == 0
+
+
+class Hanging:
+    """Whoever reads a file hangs, as on a disk that does not answer, until this is left: fanotify(7) is asked and says nothing."""
+
+    CLASS_CONTENT, MARK_ADD, ACCESS_PERM, AT_FDCWD = 0x04, 0x01, 0x20000, -100
+
+    def __init__(self, path):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.group = libc.fanotify_init(self.CLASS_CONTENT, os.O_RDONLY | os.O_CLOEXEC)
+        assert self.group >= 0, os.strerror(ctypes.get_errno())
+        marked = libc.fanotify_mark(self.group, self.MARK_ADD, ctypes.c_uint64(self.ACCESS_PERM), self.AT_FDCWD, os.fsencode(path))
+        assert marked == 0, os.strerror(ctypes.get_errno())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.group)
+
+    def has_reader(self):
+        return bool(select.select([self.group], [], [], 0)[0])
+
+
+# EVT-08, EVT-23
+def test_a_file_that_hangs_holds_up_neither_the_capture_nor_the_end(make_agent, tmp_path):
+    folder = tmp_path / "watched"
+    folder.mkdir()
+    agent = make_agent()
+    agent.configure({"schedule": {
+        "files": {"query": "SELECT target_path, action, sha256, hashed FROM file_events", "interval": 1, "removed": False},
+        "execs": {"query": "SELECT cmdline FROM process_events WHERE cmdline LIKE '%beside-%'", "interval": 1, "removed": False}},
+        "file_paths": {"here": [f"{folder}/%%"]}})
+    hangs = folder / "hangs"
+    hangs.touch()
+
+    def told(path):
+        return [row for row in rows_of(agent, "files") if row["target_path"] == str(path) and row["action"] == "UPDATED"]
+
+    def write(path):
+        path.write_text("content")
+        return told(path)
+    agent.start()
+    row = agent.wait_for(lambda: write(folder / "before"), 60)[0]
+    assert (row["hashed"], row["sha256"]) == ("1", hashlib.sha256(b"content").hexdigest())
+    with Hanging(hangs) as group:
+        hangs.write_text("content")
+        agent.wait_for(group.has_reader)
+        subprocess.run(["/bin/true", "beside-1"], check=True)
+        agent.wait_for(lambda: rows_of(agent, "execs"))
+        assert told(hangs) == []
+        assert agent.stop() == 0
+    agent.start()
+    row = agent.wait_for(lambda: told(hangs))[-1]
+    assert (row["hashed"], row["sha256"]) == ("0", "")
     assert agent.stop() == 0
 
 

@@ -99,8 +99,9 @@ class Worker {
     Result<void> opened;
     with_few_rights([&] { opened = open_store(); });
     if (!opened) return fail(opened.error().text());
-    digests_.emplace(static_cast<std::size_t>(std::max<std::int64_t>(flags_.number("hash_cache_max"), 0)));
-    io_budget_.emplace(io_rates(flags_));
+    digests_ = std::make_shared<linux::DigestCache>(
+        static_cast<std::size_t>(std::max<std::int64_t>(flags_.number("hash_cache_max"), 0)));
+    io_budget_ = std::make_shared<linux::IoBudget>(io_rates(flags_));
     if (opened = open_events(); !opened) status_.error(fmt::format("no events: {}", opened.error().text()));
     if (const auto given = keep_capabilities(false); !given) status_.warning(given.error().text());
     start_services();
@@ -199,8 +200,8 @@ class Worker {
                                       .registry = registry_,
                                       .status = status_,
                                       .store = *store_,
-                                      .digests = &*digests_,
-                                      .budget = &*io_budget_,
+                                      .digests = digests_,
+                                      .budget = io_budget_,
                                       .with_few_rights = [this](const auto& job) { with_few_rights(job); },
                                       .largest_hashed = flags_.number("read_max"),
                                       .ephemeral = is_ephemeral()}));
@@ -551,8 +552,8 @@ class Worker {
   std::unique_ptr<store::Store> store_;
   std::optional<Losses> losses_;
   std::optional<HostIdentity> identity_;
-  std::optional<linux::DigestCache> digests_;
-  std::optional<linux::IoBudget> io_budget_;
+  std::shared_ptr<linux::DigestCache> digests_;
+  std::shared_ptr<linux::IoBudget> io_budget_;
   std::unique_ptr<EventCapture> events_;
   std::optional<TlsRemote> remote_;
   std::optional<GroupMonitor> monitor_;

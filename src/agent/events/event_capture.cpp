@@ -99,7 +99,7 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   auto sources = event_sources({.flags = parts.flags,
                                 .osquery_compatible = parts.program.osquery_compatible,
                                 .journal_cursor = made->stored_cursor_,
-                                .budget = parts.budget});
+                                .budget = parts.budget.get()});
   made->yara_ = sources.yara;
   if (sources.audit) made->audit_role_.mode = [audit = sources.audit] { return audit->mode(); };
   made->own_log_.counts = [syslog = sources.syslog, path = std::string(parts.flags.text("syslog_socket"))] {
@@ -111,11 +111,12 @@ Result<std::unique_ptr<EventCapture>> EventCapture::open(Parts parts) {
   capture.begin = [&status = parts.status] {
     if (const auto kept = linux::keep_only_capabilities(kCapabilities); !kept) status.warning(kept.error().text());
   };
-  capture.enrichment = {.digests = parts.digests, .budget = parts.budget};
-  if (parts.flags.boolean("events_hash_executables") && parts.digests && parts.budget)
-    capture.executables = events::ExecutableHasher::Options{.digests = parts.digests, .budget = parts.budget};
-  capture.hashing = events::FileHasher::Options{
-      .digests = parts.digests, .budget = parts.budget, .largest = parts.largest_hashed, .sha512 = true};
+  capture.hashing = {events::FileHasher::of_changes(parts.largest_hashed),
+                     events::FileHasher::of_code(parts.flags.boolean("events_hash_executables"))};
+  for (auto& hashing : capture.hashing) {
+    hashing.digests = parts.digests;
+    hashing.budget = parts.budget;
+  }
   capture.saw_file = [yara = made->yara_](const events::FileEvent& event) { yara->saw(event); };
   capture.halt = [events = EventSwitch(parts.flags.text("database_path"))] { return events.is_off(); };
   capture.halted = [events = EventSwitch(parts.flags.text("database_path"))] { events.confirm_off(); };

@@ -45,9 +45,9 @@ class EventCapture {
     const Flags& flags;
     const sql::Registry& registry;
     StatusLog& status;
-    store::Store& store;                    // for what is to be known after a restart
-    linux::DigestCache* digests = nullptr;  // both may be null
-    linux::IoBudget* budget = nullptr;
+    store::Store& store;                          // for what is to be known after a restart
+    std::shared_ptr<linux::DigestCache> digests;  // both may be null
+    std::shared_ptr<linux::IoBudget> budget;
     // Runs a job where threads start that are not to have the caller's capabilities, and waits for it.
     std::function<void(const std::function<void()>&)> with_few_rights = [](const auto& job) { job(); };
     std::int64_t largest_hashed = 50 << 20;  // bytes

@@ -10,7 +10,7 @@
 #include <cerrno>
 
 #include "base/clock_reading.h"
-#include "events/capture/held_events.h"
+#include "events/journal/held_events.h"
 
 namespace osprey::events {
 namespace {
@@ -170,12 +170,9 @@ class Capture::Intake final : public EventSink {
       ++place_->discarded;
       return;
     }
-    if (auto* const* file = std::get_if<FileEvent*>(&event)) {
-      capture_.parts_.saw_file(**file);
-      if (capture_.hasher_ && capture_.hasher_->take(**file)) return;
-    }
-    if (auto* const* process = std::get_if<ProcessEvent*>(&event))
-      if (capture_.executables_ && capture_.executables_->take(**process)) return;
+    if (auto* const* file = std::get_if<FileEvent*>(&event)) capture_.parts_.saw_file(**file);
+    for (auto& hasher : capture_.hashers_)
+      if (hasher.take(event)) return;
     journal(event);
   }
 
@@ -203,8 +200,7 @@ Capture::Capture(CaptureParts parts)
     place.source = std::move(source);
   }
   intake_ = std::make_unique<Intake>(*this);
-  if (parts_.hashing) hasher_.emplace(*parts_.hashing);
-  if (parts_.executables) executables_.emplace(*parts_.executables);
+  for (const auto& options : parts_.hashing) hashers_.emplace_back(options);
   publish();
   thread_ = std::thread([this] { run(); });
 }
@@ -299,6 +295,9 @@ SourceCounts Capture::counts_of(const Place& place) const {
     const bool exact = (unasked_ >> kind & 1) == 0;
     counts.dropped.push_back({std::string(kFamilies[kind]), "shed", shed[kind], exact});
   }
+  for (const auto& hasher : hashers_)
+    for (const auto& [why, count] : hasher.without(place.source->origin()))
+      counts.partial.push_back({"digests", std::string(why), count, true});
   if (place.tells_log) counts.partial.push_back({"log-ins", "not understood", logins_.not_understood(), true});
   return counts;
 }
@@ -360,8 +359,8 @@ void Capture::run() {
   }
   // What is there already is kept; what goes on happening would have no end.
   for (int i = 0; i < kLastRounds && drain(); ++i) commit(intake_->batch());
-  if (hasher_) hasher_->finish(kLastHashes);
-  if (executables_) executables_->finish(kLastHashes);
+  const auto last = Clock::now() + kLastHashes;
+  for (auto& hasher : hashers_) hasher.finish(last);
   take_hashed();
   take_logins(UINT64_MAX);
   commit_round();
@@ -376,8 +375,7 @@ void Capture::wait(std::chrono::milliseconds time) {
   std::vector<pollfd> ready{{wake_.get(), POLLIN, 0}};
   for (const auto& place : places_)
     if (place.open && place.source->descriptor() >= 0) ready.push_back({place.source->descriptor(), POLLIN, 0});
-  if (hasher_) ready.push_back({hasher_->descriptor(), POLLIN, 0});
-  if (executables_) ready.push_back({executables_->descriptor(), POLLIN, 0});
+  for (const auto& hasher : hashers_) ready.push_back({hasher.descriptor(), POLLIN, 0});
   ::poll(ready.data(), ready.size(), static_cast<int>(time.count()));
   if (ready[0].revents == 0 && ready.size() > 1) ::poll(ready.data(), 1, static_cast<int>(kGap / 1ms));
   eventfd_t count = 0;
@@ -478,8 +476,7 @@ void Capture::close(Place& place, const std::string& why) {
 }
 
 void Capture::take_hashed() {
-  if (hasher_) hasher_->finished([this](FileEvent& event) { intake_->journal(&event); });
-  if (executables_) executables_->finished(Clock::now(), [this](ProcessEvent& event) { intake_->journal(&event); });
+  for (auto& hasher : hashers_) hasher.finished(Clock::now(), [this](AnyEvent event) { intake_->journal(event); });
 }
 
 void Capture::take_logins(std::uint64_t now) {

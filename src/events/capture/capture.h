@@ -25,12 +25,11 @@
 #include "events/capture/batch.h"
 #include "events/capture/pressure.h"
 #include "events/enrich/enricher.h"
-#include "events/enrich/executable_hasher.h"
+#include "events/enrich/file_hasher.h"
 #include "events/enrich/process_tree.h"
 #include "events/journal/age_clock.h"
 #include "events/journal/journal.h"
 #include "events/source.h"
-#include "events/watch/file_hasher.h"
 
 namespace osprey::events {
 
@@ -49,8 +48,7 @@ struct CaptureParts {
   std::vector<std::unique_ptr<Source>> sources;  // better ones first
   Root root = Root::host();                      // whose processes, containers and users events are about
   Enricher::Options enrichment = {};
-  std::optional<FileHasher::Options> hashing;            // of files that were created or changed
-  std::optional<ExecutableHasher::Options> executables;  // of programs that start
+  std::vector<FileHasher::Options> hashing;  // a thread each
   // On that thread, of each such event that is journaled: it must not wait.
   std::function<void(const FileEvent&)> saw_file = [](const auto&) {};
   // Done first on the thread that all sources run on: giving away the capabilities that no source needs.
@@ -140,8 +138,7 @@ class Capture {
 
   CaptureParts parts_;
   ProcessTree processes_;
-  std::optional<FileHasher> hasher_;
-  std::optional<ExecutableHasher> executables_;
+  std::deque<FileHasher> hashers_;
   Enricher enricher_;    // of the thread
   Logins logins_;        // likewise
   bool seeded_ = false;  // likewise

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <ctime>
+#include <future>
 
 #include "base/clock_reading.h"
 #include "base/temporary_tree.h"
@@ -15,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using Clock = std::chrono::steady_clock;
 
 Kinds kinds(std::initializer_list<std::size_t> set) {
@@ -28,13 +30,14 @@ struct Script {
   std::mutex mutex;
   Kinds offers, adds;
   std::optional<Error> refuses, fails;
-  std::vector<std::string> executed;  // programs, not told yet
-  std::vector<SyslogEvent> lines;     // likewise
-  std::vector<UserEvent> records;     // likewise
-  std::string_view system_call;       // by which
-  Actor actor;                        // who
-  FileState file;                     // what a program is
-  std::uint64_t moment = 0;           // when
+  std::vector<std::string> executed;       // programs, not told yet
+  std::vector<SyslogEvent> lines;          // likewise
+  std::vector<UserEvent> records;          // likewise
+  std::vector<KernelModuleEvent> modules;  // likewise
+  std::string_view system_call;            // by which
+  Actor actor;                             // who
+  FileState file;                          // what a program is
+  std::uint64_t moment = 0;                // when
   std::vector<Demand> opened;
   std::size_t closed = 0;
   SourceCounts counts;
@@ -63,6 +66,7 @@ class ScriptedSource final : public Source {
     if (script_.fails) return std::unexpected(*std::exchange(script_.fails, std::nullopt));
     for (auto& line : std::exchange(script_.lines, {})) tell(sink, line);
     for (auto& record : std::exchange(script_.records, {})) tell(sink, record);
+    for (auto& module : std::exchange(script_.modules, {})) tell(sink, module);
     std::size_t given = 0;
     for (; given < std::min(most, script_.executed.size()); ++given) {
       ProcessEvent event;
@@ -127,6 +131,7 @@ class CaptureTest : public TemporaryTree {
     parts.halt = [this] { return halt_.load(); };
     parts.halted = [this] { ++halted_; };
     parts.retry = std::chrono::seconds(0);
+    parts.hashing = hashing_;
     capture_.emplace(std::move(parts));
   }
   void demand(Kinds wanted) {
@@ -166,9 +171,49 @@ class CaptureTest : public TemporaryTree {
     return programs;
   }
 
+  // A module is loaded from a file that is being read until `goes_on`.
+  void load_module(std::shared_future<void> goes_on) {
+    write("a.ko",
+          "\x7f"
+          "ELF");
+    auto reads = std::make_shared<std::promise<void>>();
+    auto hashing = FileHasher::of_code(false);
+    hashing.root = root();
+    hashing.patience = 1h;
+    hashing.digest = [reads, goes_on](int, std::string_view) -> Result<linux::Digests> {
+      reads->set_value();
+      goes_on.wait();
+      linux::Digests digests;
+      digests[linux::DigestKind::sha256] = "digest";
+      return digests;
+    };
+    hashing_.push_back(std::move(hashing));
+    best_.offers = kinds({kKind<ProcessEvent>, kKind<KernelModuleEvent>});
+    start();
+    demand(best_.offers);
+    {
+      const std::lock_guard lock(best_.mutex);
+      auto& event = best_.modules.emplace_back();
+      event.action = "load";
+      event.path = "/a.ko";
+    }
+    reads->get_future().wait();
+  }
+  std::vector<std::string> modules() const {
+    std::vector<std::string> rows;
+    auto cursor = journal_->read(*journal_->family("kernel_module"));
+    for (; cursor.valid(); cursor.next()) {
+      const auto event = decode<KernelModuleEvent>(cursor.record());
+      rows.push_back(std::string(event->path) + " " + std::string(event->sha256) +
+                     (event->is_signed ? *event->is_signed ? " signed" : " not signed" : ""));
+    }
+    return rows;
+  }
+
   std::unique_ptr<store::FifoStore> store_;
   std::optional<Journal> journal_;
   Script best_, other_;
+  std::vector<FileHasher::Options> hashing_;
   std::vector<std::string> warnings_, lost_;
   std::atomic<bool> halt_ = false;
   std::atomic<int> halted_ = 0;
@@ -186,6 +231,32 @@ TEST_F(CaptureTest, AKindIsAskedOfTheBestSourceOnly) {
   EXPECT_EQ(best_.opened.at(0).kinds, kinds({kKind<ProcessEvent>}));
   EXPECT_EQ(other_.opened.at(0).kinds, kinds({kKind<UserEvent>}));
   EXPECT_EQ(capture_->journaled()[kKind<ProcessEvent>], 1);
+}
+
+// EVT-19
+TEST_F(CaptureTest, AModulesFileIsReadBeside) {
+  std::promise<void> goes_on;
+  load_module(goes_on.get_future().share());
+  execute(best_, "a");
+  capture_->flush();
+  EXPECT_THAT(journaled(), ElementsAre("bpf a"));
+  EXPECT_THAT(modules(), IsEmpty());
+  goes_on.set_value();
+  while (modules().empty()) capture_->flush();
+  EXPECT_THAT(modules(), ElementsAre("/a.ko digest not signed"));
+  EXPECT_THAT(capture_->sources().at(0).counts.partial, IsEmpty());
+}
+
+TEST_F(CaptureTest, AFileThatHangsDoesNotHoldUpTheEnd) {
+  std::promise<void> goes_on;
+  load_module(goes_on.get_future().share());
+  capture_->stop();
+  EXPECT_THAT(modules(), ElementsAre("/a.ko "));
+  const auto partial = capture_->sources().at(0).counts.partial;
+  ASSERT_EQ(partial.size(), 1U);
+  EXPECT_EQ(partial[0].stage + ": " + partial[0].reason, "digests: too late");
+  EXPECT_EQ(partial[0].count, 1U);
+  goes_on.set_value();
 }
 
 // EVT-42: the log is asked, and audit only where it runs anyhow.

@@ -1,11 +1,7 @@
 #include "events/enrich/enricher.h"
 
-#include <elf.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -23,9 +19,6 @@ constexpr std::uint64_t kBetweenRefusals = 5 * kSecond;  // when there is no roo
 constexpr std::size_t kMostInVain = 4096;
 constexpr std::uint64_t kReadLate = 2 * kSecond;  // file events, whose moment is that of their being read
 constexpr int kMostAbove = 8;                     // ancestors looked at for one event
-constexpr off_t kLargestHashed = 64 << 20;
-// Documentation/admin-guide/module-signing.rst
-constexpr std::string_view kSignatureMark = "~Module signature appended~\n";
 
 bool is_exec(const ProcessEvent& event) { return event.syscall.starts_with("exec"); }
 
@@ -188,7 +181,6 @@ void Enricher::complete(AnyEvent event) {
             if (const auto start = one->actor.process.start; !one->lifetime && start != 0)
               one->lifetime = std::max(one->header.moment, start) - start;
           if constexpr (std::is_same_v<Event, PtraceEvent>) fill_target(*one);
-          if constexpr (std::is_same_v<Event, KernelModuleEvent>) read_file(*one);
           if constexpr (std::is_same_v<Event, DnsEvent>)
             if (one->actor.container_id.empty())
               one->configured = name_servers_.has(one->server_address, one->header.moment);
@@ -346,46 +338,6 @@ void Enricher::fill_outside(Actor& actor, std::uint64_t moment) {
   fill_text(actor.container_name, facts.name);
   fill_text(actor.container_image, facts.image);
   fill_text(actor.unit, facts.owner.unit);
-}
-
-std::optional<std::string_view> Enricher::sha256_of(int file, const struct stat& facts, std::string_view path) {
-  constexpr linux::DigestSet kinds{linux::DigestKind::sha256};
-  const auto version = linux::version_of(facts);
-  auto digests = options_.digests->find(version, kinds);
-  if (!digests) {
-    const bool allowed =
-        facts.st_size <= kLargestHashed && options_.budget->at_once(static_cast<std::uint64_t>(facts.st_size));
-    const std::atomic<bool> never = false;
-    if (allowed)
-      if (auto made = linux::digest_file(file, kinds, never, path)) digests = std::move(*made);
-    if (!digests) {
-      ++counts_.unhashed;
-      return std::nullopt;
-    }
-    options_.digests->insert(version, *digests);
-    ++counts_.hashed;
-  }
-  digest_ = (*digests)[linux::DigestKind::sha256];
-  return digest_;
-}
-
-// The file from which a module came, as it is now: its path is the host's only for who is in no container.
-void Enricher::read_file(KernelModuleEvent& event) {
-  if (event.action != "load" || event.path.empty() || !event.actor.container_id.empty()) return;
-  const auto file = root_.open(event.path);
-  struct stat facts{};
-  if (!file || ::fstat(file->get(), &facts) != 0) return;
-  const auto piece = [&](off_t at, std::size_t size) {
-    std::string bytes(size, '\0');
-    const auto count = ::pread(file->get(), bytes.data(), size, std::max<off_t>(at, 0));
-    bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-    return bytes;
-  };
-  // A compressed one has its signature inside.
-  if (piece(0, SELFMAG) == ELFMAG)
-    event.is_signed =
-        piece(facts.st_size - static_cast<off_t>(kSignatureMark.size()), kSignatureMark.size()) == kSignatureMark;
-  if (options_.digests && options_.budget) event.sha256 = sha256_of(file->get(), facts, event.path).value_or("");
 }
 
 void Enricher::fill_target(PtraceEvent& event) {

@@ -16,8 +16,6 @@
 #include "events/enrich/process_tree.h"
 #include "events/enrich/user_names.h"
 #include "events/kinds/kinds.h"
-#include "linux/files/digest_cache.h"
-#include "linux/files/io_budget.h"
 
 namespace osprey::events {
 
@@ -25,9 +23,7 @@ namespace osprey::events {
 class Enricher {
  public:
   struct Options {
-    linux::DigestCache* digests = nullptr;  // both needed for digests of kernel modules
-    linux::IoBudget* budget = nullptr;      // what it does not give at once is not read
-    std::uint64_t looks_per_second = 500;   // at /proc, for processes that no event told of
+    std::uint64_t looks_per_second = 500;  // at /proc, for processes that no event told of
   };
 
   Enricher(Root root, ProcessTree& tree, const Options& options);
@@ -55,8 +51,6 @@ class Enricher {
     std::uint64_t looks = 0;          // at /proc
     std::uint64_t gone = 0;           // of these, what was not there any more
     std::uint64_t looks_refused = 0;  // more than are allowed in a second
-    std::uint64_t hashed = 0;         // modules
-    std::uint64_t unhashed = 0;       // gone, too large, or more than the budget gives
   };
   const Counts& counts() const noexcept { return counts_; }
 
@@ -77,9 +71,6 @@ class Enricher {
   void fill_outside(Actor& actor, std::uint64_t moment);
   std::string container_of(const ProcessKey& process, std::uint64_t moment);
   void fill_target(PtraceEvent& event);
-  // Views valid as those of complete().
-  void read_file(KernelModuleEvent& event);
-  std::optional<std::string_view> sha256_of(int file, const struct stat& facts, std::string_view path);
   void reap(std::uint64_t moment);
 
   Root root_;
@@ -97,7 +88,7 @@ class Enricher {
   std::uint64_t looks_ = 0;
   std::uint64_t next_reap_ = 0, last_reap_ = 0;
   std::uint64_t refused_ = 0;  // by the tree, when it was last reaped
-  std::string cgroup_, cmdline_, digest_;
+  std::string cgroup_, cmdline_;
 };
 
 }  // namespace osprey::events

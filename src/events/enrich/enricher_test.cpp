@@ -413,38 +413,6 @@ TEST_F(EnricherTest, WhoIsTracedIsKnown) {
   EXPECT_FALSE(nobody.target_uid);
 }
 
-// EVT-19
-TEST_F(EnricherTest, ModulesHaveTheirFilesDigestAndWhetherItIsSigned) {
-  write("lib/signed.ko",
-        "\x7f"
-        "ELF code~Module signature appended~\n");
-  write("lib/plain.ko",
-        "\x7f"
-        "ELF");
-  write("lib/packed.ko.zst", "no ELF");
-  linux::DigestCache digests(16);
-  linux::IoBudget budget({});
-  Enricher enricher(root(), tree, {.digests = &digests, .budget = &budget});
-  const auto told = [&](std::string_view path, std::string_view action = "load", std::string_view container = {}) {
-    KernelModuleEvent event;
-    event.action = action;
-    event.path = path;
-    event.actor.container_id = container;
-    enricher.complete(&event);
-    return std::pair(std::string(event.sha256), event.is_signed);
-  };
-  EXPECT_EQ(
-      told("/lib/signed.ko"),
-      std::pair(std::string("87c9add18d9758b230b2ceae4c8895f5c7e4b4180bf59fee4c3a8db09fde2d97"), std::optional(true)));
-  EXPECT_EQ(told("/lib/plain.ko").second, false);
-  EXPECT_EQ(told("/lib/packed.ko.zst").first.size(), 64U);
-  EXPECT_EQ(told("/lib/packed.ko.zst").second, std::nullopt);
-  const std::pair<std::string, std::optional<bool>> nothing;
-  EXPECT_EQ(told("/lib/none.ko"), nothing);
-  EXPECT_EQ(told("/lib/plain.ko", "unload"), nothing);
-  EXPECT_EQ(told("/lib/plain.ko", "load", "a"), nothing) << "another's path";
-}
-
 TEST_F(EnricherTest, WhetherANameServerIsOneOfTheHosts) {
   write("etc/resolv.conf", "nameserver 127.0.0.53\nnameserver fe80::1%eth0\n");
   write("run/systemd/resolve/resolv.conf", "nameserver 10.0.0.53\n");

@@ -43,7 +43,7 @@ struct ProcessEvent {
   std::optional<std::uint64_t> capabilities;  // effective, as CAP_ bits
   std::optional<std::uint64_t> pid_namespace, mount_namespace, network_namespace, user_namespace;  // inodes
 
-  std::string_view executable_sha256;  // filled by the ExecutableHasher where it is asked for
+  std::string_view executable_sha256;  // filled by a FileHasher where it is asked for
 
   // Fork: the new process; kill: who was to get which signal.
   ProcessKey target;

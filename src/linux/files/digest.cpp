@@ -130,8 +130,9 @@ Result<Digests> digest_file(int fd, DigestSet kinds, const std::atomic<bool>& st
   Blocks blocks(fd, sparse);
   const auto stopped = [&stop] { return stop.load(std::memory_order_relaxed); };
   for (;;) {
-    if (stopped()) return system_failure(ECANCELED, std::string(path));
     const auto block = TRY(blocks.next(path));
+    // If that hung there may be nobody left to go on for.
+    if (stopped()) return system_failure(ECANCELED, std::string(path));
     if (block.empty()) break;
     if (budget && blocks.from_disk() && !budget->read(block.size(), stopped))
       return system_failure(ECANCELED, std::string(path));
