@@ -18,7 +18,8 @@ class ScratchJournal {
   ScratchJournal(ScratchJournal&& from) noexcept;
   ScratchJournal& operator=(ScratchJournal&&) = delete;
 
-  const std::string& path() const noexcept { return path_; }
+  // Of the journal: in a folder of ours, because a store locks its own.
+  std::string path() const { return path_ + "/journal"; }
 
  private:
   ScratchJournal(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}

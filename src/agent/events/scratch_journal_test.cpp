@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "base/temporary_tree.h"
+#include "store/fifo_store.h"
 
 namespace osprey::agent {
 namespace {
@@ -20,10 +20,12 @@ TEST_F(ScratchJournalTest, GoesWithItsOwner) {
     auto made = ScratchJournal::make(top);
     ASSERT_TRUE(made) << made.error().text();
     path = made->path();
-    std::ofstream(path + "/file") << "x";
-    EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms::owner_all);
+    const auto folder = std::filesystem::path(path).parent_path();
+    EXPECT_EQ(std::filesystem::status(folder).permissions(), std::filesystem::perms::owner_all);
+    auto journal = store::open_fifo({path, {{"execs", 4 << 20}}});
+    ASSERT_TRUE(journal) << journal.error().text();
   }
-  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_TRUE(std::filesystem::is_empty(top));
 }
 
 TEST_F(ScratchJournalTest, WhatTheKilledLeftIsRemoved) {
@@ -39,9 +41,10 @@ TEST_F(ScratchJournalTest, WhatTheKilledLeftIsRemoved) {
   ASSERT_TRUE(made);
   EXPECT_FALSE(std::filesystem::exists(left));
   EXPECT_TRUE(std::filesystem::exists(top / "else"));
+  const auto held = std::filesystem::path(made->path()).parent_path();
   const auto other = ScratchJournal::make(top);
   ASSERT_TRUE(other);
-  EXPECT_TRUE(std::filesystem::exists(made->path())) << "somebody has it";
+  EXPECT_TRUE(std::filesystem::exists(held)) << "somebody has it";
 }
 
 }  // namespace
