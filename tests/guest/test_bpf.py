@@ -29,8 +29,11 @@ mount -t tracefs tracefs /sys/kernel/tracing
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ifconfig lo up
 for module in MODULES; do insmod /modules/$module.ko; done
-mkdir -p /tmp/lower /tmp/upper /tmp/work /tmp/merged /sys/fs/cgroup/outer/inner
+mkdir -p /etc /tmp/lower /tmp/upper /tmp/work /tmp/merged /tmp/setuid /sys/fs/cgroup/outer/inner
 cp /bin/busybox /tmp/lower/true
+cp /bin/busybox /tmp/setuid/true
+chmod 4755 /tmp/setuid/true
+echo nobody:x:65534:65534::/:/bin/sh > /etc/passwd
 mount -t overlay overlay -o lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work /tmp/merged
 acts() {
   mkdir /tmp/kept
@@ -44,6 +47,7 @@ acts() {
   cp /bin/busybox /tmp/merged/ls
   /tmp/merged/ls upper
   sh -c 'echo 0 > /sys/fs/cgroup/outer/inner/cgroup.procs; exec /bin/true grouped'
+  start-stop-daemon -S -c nobody -x /tmp/setuid/true
   insmod /modules/dummy.ko numdummies=2
   insmod /modules/dummy.ko
   rmmod dummy
@@ -193,6 +197,13 @@ def test_what_went_over_a_connection(told):
         closed, = of(told, "socket", action="close", cookie=event["cookie"])
         assert (closed["bytes_sent"], closed["bytes_received"], closed["direction"]) == (sent, received, event["direction"])
         assert closed["duration"] == closed["header"]["moment"] - event["header"]["moment"]
+
+
+def test_rights_before_and_after_an_exec(told):
+    taken, = of(told, "privilege", kind="suid_exec")
+    assert [taken["before"][name] for name in ("uid", "euid", "gid", "egid")] == [65534] * 4
+    assert (taken["actor"]["path"], taken["actor"]["ids"]["euid"]) == ("/tmp/setuid/true", 0)
+    assert taken["old_capabilities"] == 0 and taken["new_capabilities"] != 0
 
 
 def test_mounts_and_roots(told):

@@ -4,7 +4,9 @@ import ctypes
 import errno
 import os
 import pathlib
+import shutil
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -158,8 +160,45 @@ def test_a_program_with_the_bit_of_setuid(source, tmp_path):
     pid, code = child(run)
     assert code == 0
     taken, = source.of(pid, "privilege", kind="suid_exec")
-    assert (taken["kind"], taken["via_suid"], taken["before"]["uid"], taken["actor"]["ids"]["euid"]) == ("suid_exec", True, 1000, 0)
-    assert taken["new_capabilities"] != 0
+    assert (taken["kind"], taken["via_suid"], taken["actor"]["ids"]["euid"]) == ("suid_exec", True, 0)
+    assert {taken["before"][name] for name in ("uid", "euid", "suid", "fsuid")} == {1000}
+    assert taken["old_capabilities"] == 0 and taken["new_capabilities"] != 0
+
+
+def test_a_program_whose_file_has_capabilities(source, tmp_path):
+    for folder in (tmp_path, *tmp_path.parents):
+        if os.stat(folder).st_mode & 0o5 != 0o5:
+            folder.chmod(0o755)
+    program = tmp_path / "true"
+    shutil.copy("/bin/true", program)
+
+    def run_by(uid, effective=True, before=lambda: None):
+        os.setxattr(program, "security.capability", struct.pack("<5I", 0x02000000 | effective, 1 << 13, 0, 0, 0))  # CAP_NET_RAW
+
+        def run():
+            if uid:
+                os.setresgid(uid, uid, uid)
+                os.setresuid(uid, uid, uid)
+            before()
+            os.execve(program, ["true"], {})
+        pid, code = child(run)
+        assert code == 0
+        return source.of(pid, "privilege", kind="suid_exec")
+
+    taken, = run_by(65534)
+    assert (taken["via_suid"], taken["old_capabilities"], taken["new_capabilities"]) == (True, 0, 1 << 13)
+    assert taken["before"]["euid"] == taken["actor"]["ids"]["euid"] == 65534
+    taken, = run_by(65534, effective=False)  # permitted only: the program takes them by itself
+    assert (taken["via_suid"], taken["old_capabilities"], taken["new_capabilities"]) == (True, 0, 0)
+    # Root has them without, that of a user namespace too; nobody gets any where that is forbidden.
+
+    def become_root_inside():
+        LIBC.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: /proc/self is the user's
+        assert LIBC.unshare(0x10000000) == 0  # CLONE_NEWUSER
+        pathlib.Path("/proc/self/uid_map").write_text("0 65534 1")
+
+    assert run_by(0) == run_by(65534, before=become_root_inside) == []
+    assert run_by(65534, before=lambda: LIBC.prctl(38, 1, 0, 0, 0)) == []  # PR_SET_NO_NEW_PRIVS
 
 
 def test_namespaces_and_mounts(source, tmp_path):

@@ -291,6 +291,10 @@ void Decoder::exec(Subject& subject) {
   const bool script = !names[1].empty() && texts.size() >= 2 && texts[0] == names[1] &&
                       (texts[1] == names[0] || (texts.size() >= 3 && texts[2] == names[0]));
   const auto capabilities = group.first(AUDIT_BPRM_FCAPS);
+  const auto bits = [&](std::string_view name, std::string_view before_4_14) {
+    const auto value = find_field(capabilities, name);
+    return hexadecimal(value ? value : find_field(capabilities, before_4_14));
+  };
 
   if (wants<ProcessEvent>() && demand_.execs) {
     ProcessEvent event;
@@ -311,7 +315,7 @@ void Decoder::exec(Subject& subject) {
       event.executable_state = "memfd";
     else if (subject.actor.path.ends_with(" (deleted)"))
       event.executable_state = "deleted";
-    if (!capabilities.empty()) event.capabilities = hexadecimal(find_field(capabilities, "pe"));
+    event.capabilities = bits("pe", "new_pe");
     give(subject, event);
   }
   if (!wants<PrivilegeEvent>() || !subject.record.success) return;
@@ -319,9 +323,9 @@ void Decoder::exec(Subject& subject) {
   const auto& ids = subject.record.ids;
   const bool changes_user = file.mode && *file.mode & S_ISUID && ids.euid != ids.uid && ids.euid == file.uid;
   const bool changes_group = file.mode && *file.mode & S_ISGID && ids.egid != ids.gid && ids.egid == file.gid;
-  const auto file_capabilities = hexadecimal(find_field(capabilities, "fe")).value_or(0) != 0 ||
-                                 hexadecimal(find_field(capabilities, "fp")).value_or(0) != 0;
-  if (!changes_user && !changes_group && !file_capabilities) return;
+  const auto has = [&](std::string_view name) { return hexadecimal(find_field(capabilities, name)).value_or(0); };
+  const bool gains = (has("fp") | has("fi")) != 0 && (bits("pp", "new_pp").value_or(0) & ~has("old_pp")) != 0;
+  if (!changes_user && !changes_group && !gains) return;
   PrivilegeEvent event;
   event.kind = "suid_exec";
   event.syscall = subject.known.name;
@@ -330,7 +334,7 @@ void Decoder::exec(Subject& subject) {
   if (changes_user) event.before.euid = event.before.suid = event.before.fsuid = ids.uid;
   if (changes_group) event.before.egid = event.before.sgid = event.before.fsgid = ids.gid;
   event.old_capabilities = hexadecimal(find_field(capabilities, "old_pe"));
-  event.new_capabilities = hexadecimal(find_field(capabilities, "pe"));
+  event.new_capabilities = bits("pe", "new_pe");
   give(subject, event);
 }
 

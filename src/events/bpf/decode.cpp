@@ -392,18 +392,23 @@ bool Decoder::exec(std::span<const std::byte> record, EventSink& sink) {
   return true;
 }
 
-// A program with the bit of setuid that runs as its owner.
+// A program that runs as its owner by its bit of setuid, or with capabilities that its file gives. Root has them
+// without: no exec of its is WIRE_SECURE for that.
 void Decoder::give_rights_of(const wire_exec& wire, const Actor& actor, EventSink& sink) {
   const auto& ids = wire.event.actor.ids;
+  if (!(wire.event.flags & WIRE_SECURE)) return;
   const bool user = wire.file.mode & S_ISUID && ids.euid == wire.file.uid && ids.uid != ids.euid;
   const bool group = wire.file.mode & S_ISGID && ids.egid == wire.file.gid && ids.gid != ids.egid;
-  if (!user && !group) return;
+  if (!user && !group && !(wire.event.flags & WIRE_GAINED)) return;
   PrivilegeEvent event;
   event.header.moment = wire.event.moment;
   event.actor = actor;
   event.kind = "suid_exec";
   event.syscall = wire.event.flags & WIRE_EXECVEAT ? "execveat" : "execve";
-  event.before = {.uid = ids.uid, .gid = ids.gid};
+  event.before = credentials_of(wire.before);
+  event.before.login_uid = actor.ids.login_uid;
+  event.before.session = actor.ids.session;
+  event.old_capabilities = wire.old_capabilities;
   event.new_capabilities = wire.capabilities;
   event.via_suid = true;
   sink.take(&event);

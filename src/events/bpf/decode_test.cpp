@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <string>
@@ -41,6 +42,12 @@ struct Told : EventSink {
   void heard(const PtraceEvent& event) {
     lines.push_back(std::string(event.method) + ' ' + std::string(event.request) + ' ' +
                     std::to_string(event.target.pid) + ' ' + std::to_string(event.result));
+  }
+  void heard(const PrivilegeEvent& event) {
+    lines.push_back(
+        std::string(event.kind) + ' ' + std::to_string(event.via_suid) + ' ' +
+        std::to_string(event.before.euid.value_or(0)) + ' ' + std::to_string(event.before.login_uid.value_or(0)) + ' ' +
+        std::to_string(event.old_capabilities.value_or(0)) + ' ' + std::to_string(event.new_capabilities.value_or(0)));
   }
   void heard(const DnsEvent& event) {
     auto& line = lines.emplace_back(event.query);
@@ -170,6 +177,30 @@ TEST(BpfDecoder, MarksOfAnExecAreTold) {
   };
   ASSERT_TRUE(decoder.give(Exec().bytes(wire), told));
   EXPECT_THAT(told.lines, ElementsAre("execveat .../bin/run"));
+}
+
+TEST(BpfDecoder, AnExecThatTakesRightsIsToldWithThoseBefore) {
+  Demand demand;
+  demand.kinds.set(kKind<ProcessEvent>).set(kKind<PrivilegeEvent>);
+  Decoder decoder;
+  decoder.set(demand);
+  Told told;
+  for (const auto& [flags, mode] : {std::pair(0U, S_ISUID),
+                                    {WIRE_SECURE, S_ISUID},
+                                    {WIRE_SECURE, 0U},  // a security module asks for it
+                                    {WIRE_SECURE | WIRE_GAINED, 0U}}) {
+    wire_exec exec{};
+    exec.event.flags = flags;
+    exec.event.actor.ids = {.uid = 1000, .euid = 5, .login_uid = 7};
+    exec.file.mode = mode;
+    exec.file.uid = 5;
+    exec.before = {.uid = 1000, .euid = 1001};
+    exec.old_capabilities = 1;
+    exec.capabilities = 3;
+    ASSERT_TRUE(decoder.give(Exec().bytes(exec), told));
+  }
+  constexpr auto kExec = "execve /bin/run", kTaken = "suid_exec 1 1001 7 1 3";
+  EXPECT_THAT(told.lines, ElementsAre(kExec, kExec, kTaken, kExec, kExec, kTaken));
 }
 
 TEST(BpfDecoder, ForksAndExitsAreEventsOnlyWhereTheyAreWanted) {

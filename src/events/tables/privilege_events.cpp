@@ -32,7 +32,8 @@ Table privilege_events() {
           "new_capabilities", [](const Row& row) { return capabilities(row.event.new_capabilities); },
           "The same after.")
       .column("syscall", row::field<&PrivilegeEvent::syscall>, "The system call.")
-      .column("via_suid", row::field<&PrivilegeEvent::via_suid>, "1 if a setuid or setgid file gave the rights.")
+      .column("via_suid", row::field<&PrivilegeEvent::via_suid>,
+              "1 if the file gave the rights: by setuid, setgid or its capabilities.")
       .column("expected", row::field<&PrivilegeEvent::expected>,
               "0 if nothing that may do so gave the rights: the mark of an exploit. NULL where nobody can tell.")
       .column("outcome", row::outcome, "success, or the error's name.")

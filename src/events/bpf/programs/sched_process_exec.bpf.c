@@ -79,6 +79,20 @@ static __always_inline void read_namespaces(struct wire_exec* exec, struct task_
   exec->pid_namespace = BPF_CORE_READ((struct upid*)innermost, ns, ns.inum);
 }
 
+static __always_inline __u64 permitted_by(const struct cred* cred) {
+  __u64 capabilities = 0;
+  bpf_core_read(&capabilities, sizeof(capabilities), &cred->cap_permitted);
+  return capabilities;
+}
+
+// Who called opened the file: that has its rights still.
+static __always_inline void read_rights_before(struct wire_exec* exec, struct file* file, const struct cred* now) {
+  const struct cred* const before = READ(file, f_cred);
+  exec->event.flags |= permitted_by(now) & ~permitted_by(before) ? WIRE_SECURE | WIRE_GAINED : WIRE_SECURE;
+  ids_of(&exec->before, before);
+  bpf_core_read(&exec->old_capabilities, sizeof(exec->old_capabilities), &before->cap_effective);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(sched_process_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
   struct wire_counters* const counts = counters_of(WIRE_PROGRAM_EXEC);
@@ -104,6 +118,7 @@ int BPF_PROG(sched_process_exec, struct task_struct* task, int old_pid, struct l
   read_namespaces(exec, task);
   struct file* const file = READ(bprm, file);
   read_file(exec, file);
+  if (BPF_CORE_READ_BITFIELD(bprm, secureexec)) read_rights_before(exec, file, cred);
   struct fdtable* const table = READ(task, files, fdt);
   read_stream(&exec->streams[0], table, 0);
   read_stream(&exec->streams[1], table, 1);

@@ -87,7 +87,7 @@ typedef struct {
 struct cred {
   kuid_t uid, suid, euid, fsuid;
   kgid_t gid, sgid, egid, fsgid;
-  kernel_cap_t cap_effective;
+  kernel_cap_t cap_permitted, cap_effective;
   struct user_namespace* user_ns;
 };
 
@@ -146,6 +146,7 @@ struct file {
   struct path f_path;
   struct inode* f_inode;
   unsigned int f_mode;
+  const struct cred* f_cred;
   void* private_data;
 };
 struct proc_inode {
@@ -301,6 +302,7 @@ struct bpf_iter__task {
   struct task_struct* task;
 };
 struct linux_binprm {
+  unsigned int secureexec : 1;
   struct file* file;
   int argc, envc;
   const char* filename;

@@ -168,7 +168,9 @@ struct wire_event {
 #define WIRE_COMPAT 0x80U  // a call of 32-bit programs, or the image is one
 #define WIRE_X32 0x100U    // the same of x32
 #define WIRE_CWD_CUT 0x200U
-#define WIRE_SCRIPT 0x400U  // the file name is that of a script, the path its interpreter's
+#define WIRE_SCRIPT 0x400U   // the file name is that of a script, the path its interpreter's
+#define WIRE_SECURE 0x800U   // AT_SECURE of getauxval(3): with rights that who called had not, or the kernel says so
+#define WIRE_GAINED 0x1000U  // more capabilities than before are permitted; together with WIRE_SECURE
 
 #define WIRE_TEXT_MOST 32768  // of arguments, of the environment
 #define WIRE_PATH_MOST 4096
@@ -208,6 +210,8 @@ struct wire_exec {
   __u32 arguments, variables;  // counts
   __u32 pid_namespace, mount_namespace, network_namespace, user_namespace;
   __u64 capabilities;
+  __u64 old_capabilities;  // these and those ids with WIRE_SECURE only
+  struct wire_ids before;
   struct wire_file file;
   struct wire_stream streams[3];
   char tty[32];
