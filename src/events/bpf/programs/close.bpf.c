@@ -10,8 +10,40 @@ RING(network_ring);
 #define TCP_CLOSE 7
 #define TCP_LISTEN 10
 
+// Whose a connection's records are, where the socket does not say it: a group of the memory controller. What is taken
+// has that of who listens.
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+  __type(key, int);
+  __type(value, __u64);
+} memory_groups SEC(".maps");
+
+// v2's; before 5.16 a socket does not tell it.
+static __always_inline __u64 group_of_socket(struct sock* sock) {
+  if (!bpf_core_field_exists(sock->sk_cgrp_data.cgroup)) return WIRE_ROOT_GROUP;
+  const __u64 group = BPF_CORE_READ(sock, sk_cgrp_data.cgroup, kn, id);
+  return group ? group : WIRE_ROOT_GROUP;
+}
+
+// In the name of who asks.
+static __always_inline int begins(struct sock* sock) {
+  if (group_of_socket(sock) != WIRE_ROOT_GROUP) return 0;
+  __u64* const group = bpf_sk_storage_get(&memory_groups, sock, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+  if (group) *group = group_of((void*)bpf_get_current_task()).id;
+  return 0;
+}
+
+static __always_inline __u64 group_at_end(struct sock* sock) {
+  const __u64 group = group_of_socket(sock);
+  if (group != WIRE_ROOT_GROUP) return group;
+  const __u64* const kept = bpf_sk_storage_get(&memory_groups, sock, NULL, 0);
+  return kept ? *kept : group;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(inet_sock_close, struct sock* sock, int from, int to) {
+  if (from == TCP_CLOSE && (to == TCP_SYN_SENT || to == TCP_LISTEN)) return begins(sock);
   if (to != TCP_CLOSE || from == TCP_CLOSE || from == TCP_SYN_SENT || from == TCP_SYN_RECV || from == TCP_LISTEN)
     return 0;
   if (BPF_CORE_READ(sock, sk_protocol) != IPPROTO_TCP) return 0;
@@ -33,9 +65,7 @@ int BPF_PROG(inet_sock_close, struct sock* sock, int from, int to) {
   // The other side's FIN counts as a byte there.
   const __u64 ended = BPF_CORE_READ(sock, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1;
   record.received = BPF_CORE_READ(tcp, bytes_received) - ended;
-  __u64 group = WIRE_ROOT_GROUP;
-  if (bpf_core_field_exists(sock->sk_cgrp_data.cgroup)) group = BPF_CORE_READ(sock, sk_cgrp_data.cgroup, kn, id);
-  give(&network_ring, counts, &record, sizeof(record), group ? group : WIRE_ROOT_GROUP);
+  give(&network_ring, counts, &record, sizeof(record), group_at_end(sock));
   return 0;
 }
 
