@@ -91,6 +91,34 @@ def test_what_a_container_does_is_told_as_its_own(make_agent, containers):
     assert agent.stop() == 0
 
 
+# EVT-35, EVT-36, CTR-13
+def test_a_container_that_has_another_name_by_now(make_agent, containers):
+    agent = watching(make_agent, containers)
+    mark = containers.image
+    first, second = f"{mark}-first", f"{mark}-second"
+    box, _ = containers.start("run", "/bin/sleep", "100", flags=["-d", f"--name={first}"])
+    try:
+        def lives():
+            return [(row["action"], row["name"]) for row in rows(agent, "boxes") if row["container_id"] == box]
+        agent.wait_for(lambda: ("start", first) in lives())
+        containers.do("rename", box, second)
+        agent.wait_for(lambda: ("rename", second) in lives())
+        containers.do("exec", box, "/bin/true", f"{mark}-after")
+        if containers.engine == "docker":
+            containers.do("pause", box)
+            agent.wait_for(lambda: ("pause", second) in lives())
+            containers.do("unpause", box)
+            agent.wait_for(lambda: ("unpause", second) in lives())
+    finally:
+        containers.do("rm", "-f", box)
+    agent.wait_for(lambda: lives()[-1][0] == "destroy")
+    paused = ["pause", "unpause"] if containers.engine == "docker" else []
+    assert lives() == [("create", first), ("start", first), *((action, second) for action in ["rename", "exec", *paused, "die", "destroy"])]
+    after, = [row for row in rows(agent, "execs") if row["cmdline"] == f"/bin/true {mark}-after"]
+    assert after["container_name"] == second
+    assert agent.stop() == 0
+
+
 # EVT-11, EVT-35
 def test_no_short_life_in_a_container_is_without_it(make_agent, containers):
     agent = watching(make_agent, containers)

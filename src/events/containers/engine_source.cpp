@@ -17,10 +17,16 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kPatience = 3 * kSecond;  // for names
 constexpr std::uint64_t kAgain = 5 * kSecond;     // between two looks for folders that are not there
 constexpr std::uint32_t kMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::string_view kDockerConfig = "config.v2.json";
+constexpr auto kStorageLists = {"containers.json", "volatile-containers.json"};
 constexpr std::size_t kIdSize = 64;  // of docker, containers/storage and CRI
 constexpr const char* kTasks = "/run/containerd/io.containerd.runtime.v2.task";  // a folder each of its namespaces
 constexpr std::string_view kKubernetes = "k8s.io";
 constexpr std::string_view kDocker = "moby";
+
+bool is_storage_list(std::string_view name) {
+  return std::ranges::any_of(kStorageLists, [&](const char* list) { return name == list; });
+}
 
 std::string parent_of(const std::string& path) { return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)); }
 
@@ -120,10 +126,11 @@ void EngineSource::list(Folder& folder, EventSink* sink) {
     const auto container = it++;
     if (!there.contains(container->first) && sink != nullptr) gone(folder, container, *sink);
   }
+  written(folder);
   for (const auto& id : there) appeared(folder, id);
   if (sink != nullptr) return;
   // They were there before us.
-  name(folder);
+  name(folder, nullptr);
   for (auto& [id, container] : folder.containers)
     if (std::exchange(container.made, 0) != 0) --unnamed_;
 }
@@ -139,9 +146,31 @@ void EngineSource::appeared(Folder& folder, std::string_view id) {
     ++too_many_;
     return;
   }
-  folder.containers.emplace(id, Known{{}, boot_nanoseconds()});
+  const auto& [container, _] = *folder.containers.emplace(id, Known{{}, boot_nanoseconds()}).first;
   ++containers_;
   ++unnamed_;
+  if (folder.what.names == EngineFolder::Names::docker) watch(folder, container);
+}
+
+// For its files' being replaced.
+void EngineSource::watch(Folder& folder, const std::string& id) {
+  const auto directory = root_.open_path(fmt::format("{}/{}", folder.what.path, id));
+  if (!directory) return;
+  if (const int made = watches_.add(directory->get(), IN_MOVED_TO | IN_ONLYDIR); made >= 0)
+    folder.watched.insert_or_assign(made, id);
+  else
+    ++unwatched_;
+}
+
+// Those that are told already: others are looked at anyhow.
+void EngineSource::written(Folder& folder) {
+  for (const auto& [id, known] : folder.containers) written(folder, id);
+}
+
+void EngineSource::written(Folder& folder, std::string_view id) {
+  const auto container = folder.containers.find(id);
+  if (container == folder.containers.end() || container->second.made != 0) return;
+  container->second.is_written = folder.has_written = true;
 }
 
 void EngineSource::gone(Folder& folder, std::map<std::string, Known, std::less<>>::iterator container,
@@ -157,36 +186,54 @@ void EngineSource::gone(Folder& folder, std::map<std::string, Known, std::less<>
   --containers_;
 }
 
-// Looks for the names of those that have none.
-void EngineSource::name(Folder& folder) const {
+std::map<std::string, ContainerName, std::less<>> EngineSource::stored(const EngineFolder& folder) const {
+  std::map<std::string, ContainerName, std::less<>> names;
+  for (const auto* file : kStorageLists)
+    if (const auto text = root_.read(fmt::format("{}/{}", folder.path, file)))
+      names.merge(parse_storage_containers(text->bytes));
+  return names;
+}
+
+// From the container's own files.
+std::optional<ContainerName> EngineSource::name_in(const EngineFolder& folder, const std::string& id) const {
+  if (folder.names == EngineFolder::Names::docker) {
+    const auto text = root_.read(fmt::format("{}/{}/{}", folder.path, id, kDockerConfig));
+    return text ? parse_docker_config(text->bytes) : std::nullopt;
+  }
+  const auto tasks = folder.ids == EngineFolder::Ids::names ? folder.path : fmt::format("{}/{}", kTasks, kKubernetes);
+  const auto text = root_.read(fmt::format("{}/{}/config.json", tasks, id));
+  return text ? parse_oci_annotations(text->bytes) : std::nullopt;
+}
+
+// Looks for the names of those that have none or may have another, and tells what has changed.
+void EngineSource::name(Folder& folder, EventSink* sink) {
   using Names = EngineFolder::Names;
-  const auto wants = [](const auto& one) { return one.second.made != 0; };
+  const auto wants = [](const auto& one) { return one.second.made != 0 || one.second.is_written; };
+  folder.has_written = false;
   if (folder.what.names == Names::none || std::ranges::none_of(folder.containers, wants)) return;
-  std::map<std::string, ContainerName, std::less<>> stored;
-  if (folder.what.names == Names::storage)
-    for (const auto* file : {"containers.json", "volatile-containers.json"})
-      if (const auto text = root_.read(fmt::format("{}/{}", folder.what.path, file)))
-        stored.merge(parse_storage_containers(text->bytes));
-  for (auto& [id, known] : folder.containers) {
-    if (known.made == 0) continue;
+  const bool is_storage = folder.what.names == Names::storage;
+  const auto names = is_storage ? stored(folder.what) : std::map<std::string, ContainerName, std::less<>>();
+  for (auto& container : folder.containers) {
+    if (!wants(container)) continue;
+    auto& [id, known] = container;
+    known.is_written = false;
     std::optional<ContainerName> found;
-    if (folder.what.names == Names::storage) {
-      if (const auto one = stored.find(id); one != stored.end()) found = one->second;
-    } else if (folder.what.names == Names::docker) {
-      if (const auto text = root_.read(fmt::format("{}/{}/config.v2.json", folder.what.path, id)))
-        found = parse_docker_config(text->bytes);
-    } else {
-      const auto tasks =
-          folder.what.ids == EngineFolder::Ids::names ? folder.what.path : fmt::format("{}/{}", kTasks, kKubernetes);
-      if (const auto text = root_.read(fmt::format("{}/{}/config.json", tasks, id)))
-        found = parse_oci_annotations(text->bytes);
-    }
-    if (found) known.name = std::move(*found);
+    if (!is_storage)
+      found = name_in(folder.what, id);
+    else if (const auto listed = names.find(id); listed != names.end())
+      found = listed->second;
+    if (!found) continue;
+    const auto before = std::exchange(known.name, std::move(*found));
+    if (known.made != 0 || sink == nullptr) continue;
+    const auto moment = boot_nanoseconds();
+    if (!before.name.empty() && known.name.name != before.name) tell(folder, id, known.name, "rename", moment, *sink);
+    if (known.name.is_paused != before.is_paused)
+      tell(folder, id, known.name, before.is_paused ? "unpause" : "pause", moment, *sink);
   }
 }
 
 void EngineSource::tell_named(Folder& folder, EventSink& sink, std::uint64_t moment) {
-  name(folder);
+  name(folder, &sink);
   for (auto& [id, known] : folder.containers) {
     const bool is_late = moment > known.made + kPatience;
     if (known.made == 0 || (known.name.name.empty() && folder.what.names != EngineFolder::Names::none && !is_late))
@@ -219,9 +266,16 @@ void EngineSource::take(const DirectoryEvent& event, EventSink& sink) {
   }
   has_new_ = has_new_ || event.watch == namespaces_;
   for (auto& folder : folders_) {
+    if (const auto own = folder.watched.find(event.watch); own != folder.watched.end()) {
+      if (event.name == kDockerConfig) written(folder, own->second);
+      if (event.mask & IN_IGNORED) folder.watched.erase(own);
+      return;
+    }
     if (folder.watch != event.watch) continue;
     if (!folder.is_there || event.name.empty()) {
       folder.is_stale = true;
+    } else if (folder.what.names == EngineFolder::Names::storage && is_storage_list(event.name)) {
+      written(folder);
     } else if (event.mask & (IN_CREATE | IN_MOVED_TO)) {
       appeared(folder, event.name);
     } else if (const auto known = folder.containers.find(event.name); known != folder.containers.end()) {
@@ -244,8 +298,8 @@ Result<bool> EngineSource::next(EventSink& sink, std::size_t) {
   if (has_new_ || moment >= next_look_ || (is_due && namespaces_ < 0 && watch_namespaces())) look_for_folders(&sink);
   for (auto& folder : folders_)
     if (folder.is_stale || (is_due && !folder.is_there)) settle(folder, &sink);
-  if (unnamed_ > 0)
-    for (auto& folder : folders_) tell_named(folder, sink, moment);
+  for (auto& folder : folders_)
+    if (unnamed_ > 0 || folder.has_written) tell_named(folder, sink, moment);
   return false;
 }
 
@@ -255,6 +309,8 @@ SourceCounts EngineSource::counts() const {
   counts.filtered = filtered_;
   counts.dropped.push_back({"kernel queue", "fs.inotify.max_queued_events", overflowed_, false});
   counts.dropped.push_back({"containers", fmt::format("more than {}", kMost), too_many_, true});
+  counts.partial.push_back(
+      {"watches", std::string(watches_.limit()) + ": containers whose later names are not told", unwatched_, true});
   return counts;
 }
 

@@ -1,10 +1,11 @@
-// Containers that are made and removed, whether or not anything ever runs in them: from the folders in which engines
-// keep one for each container. No engine is asked and none is woken.
+// Containers that are made, renamed, paused and removed, whether or not anything ever runs in them: from the folders in
+// which engines keep one for each container. No engine is asked and none is woken.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -34,8 +35,9 @@ struct EngineFolder {
 // themselves, containerd's by namespace and Kubernetes', LXC.
 std::vector<EngineFolder> engine_folders(const Root& root);
 
-// ContainerEvent with "create" and "destroy". Watches each folder, or while it is not there whatever is above it, by
-// inotify(7). A container is told once its files say its name and image, or when they have not for three seconds.
+// ContainerEvent with "create", "rename", "destroy", and "pause" and "unpause" of docker's: others do not write that
+// down. Watches each folder, or while it is not there whatever is above it, by inotify(7). A container is told once its
+// files say its name and image, or when they have not for three seconds.
 // Needs to read what engines keep for root: CAP_DAC_READ_SEARCH unless it is root's. Bounded: of more containers at a
 // time than kMost nothing is told. Users who run an engine for the first time are found after `users` seconds.
 class EngineSource final : public Source {
@@ -56,7 +58,8 @@ class EngineSource final : public Source {
  private:
   struct Known {
     ContainerName name;
-    std::uint64_t made = 0;  // moment; 0: it has been told, or was there before us
+    std::uint64_t made = 0;   // moment; 0: it has been told, or was there before us
+    bool is_written = false;  // its files were, since they were read
   };
   struct Folder {
     EngineFolder what;
@@ -64,6 +67,8 @@ class EngineSource final : public Source {
     bool is_there = false;  // the watch is of itself, not of what is above
     bool is_stale = false;  // something came or went on the way to it
     std::map<std::string, Known, std::less<>> containers;
+    bool has_written = false;            // one of them is
+    std::map<int, std::string> watched;  // the containers' own folders
   };
 
   void look_for_folders(EventSink* sink);
@@ -72,9 +77,14 @@ class EngineSource final : public Source {
   void settle(Folder& folder, EventSink* sink);
   void list(Folder& folder, EventSink* sink);
   void appeared(Folder& folder, std::string_view id);
+  void watch(Folder& folder, const std::string& id);
+  static void written(Folder& folder);
+  static void written(Folder& folder, std::string_view id);
   void gone(Folder& folder, std::map<std::string, Known, std::less<>>::iterator container, EventSink& sink);
   bool is_container(const EngineFolder& folder, std::string_view id) const;
-  void name(Folder& folder) const;
+  std::map<std::string, ContainerName, std::less<>> stored(const EngineFolder& folder) const;
+  std::optional<ContainerName> name_in(const EngineFolder& folder, const std::string& id) const;
+  void name(Folder& folder, EventSink* sink);
   void tell_named(Folder& folder, EventSink& sink, std::uint64_t moment);
   void tell(const Folder& folder, const std::string& id, const ContainerName& name, std::string_view action,
             std::uint64_t moment, EventSink& sink);
@@ -88,7 +98,7 @@ class EngineSource final : public Source {
   int namespaces_ = -1;      // watch of the folder that has one for each of containerd's
   bool has_new_ = false;     // there
   std::uint64_t next_settle_ = 0, next_look_ = 0;
-  std::atomic<std::uint64_t> kept_ = 0, filtered_ = 0, overflowed_ = 0, too_many_ = 0;
+  std::atomic<std::uint64_t> kept_ = 0, filtered_ = 0, overflowed_ = 0, too_many_ = 0, unwatched_ = 0;
 };
 
 }  // namespace osprey::events

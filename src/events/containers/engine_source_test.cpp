@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
+using namespace std::string_literals;
 
 // EVT-35, CTR-13: what engines leave on disk, as docker 20.10, podman 4.3 and containerd 1.6 did.
 class Engines : public testing::Test, public EventSink {
@@ -49,13 +50,16 @@ class Engines : public testing::Test, public EventSink {
     EXPECT_TRUE(source->next(*this, 100));
     return std::move(rows);
   }
+  // As engines do: beside, then in its place.
   void write(const std::string& path, const std::string& text) {
     fs::create_directories(fs::path(top + path).parent_path());
-    std::ofstream(top + path) << text;
+    std::ofstream(top + path + ".new") << text;
+    fs::rename(top + path + ".new", top + path);
   }
-  void docker(const std::string& id, const std::string& name) {
+  void docker(const std::string& id, const std::string& name, bool paused = false) {
     write("/var/lib/docker/containers/" + id + "/config.v2.json",
-          R"({"ID":")" + id + R"(","Config":{"Image":"shop:1"},"Name":"/)" + name + R"("})");
+          R"({"State":{"Paused":)"s + (paused ? "true" : "false") + R"(},"ID":")" + id +
+              R"(","Config":{"Image":"shop:1"},"Name":"/)" + name + R"("})");
   }
 
   std::string top;
@@ -94,6 +98,34 @@ TEST_F(Engines, ItsNameMayComeLaterThanTheContainer) {
   EXPECT_THAT(told(), IsEmpty());
   fs::remove_all(top + storage + two);
   EXPECT_THAT(told(), ElementsAre("create 2aaa podman  ", "destroy 2aaa podman  "));
+}
+
+TEST_F(Engines, WhatHasAnotherNameIsToldAndKeepsIt) {
+  const std::string list = "/var/lib/containers/storage/vfs-containers/containers.json";
+  const auto storage = [&](const std::string& first, const std::string& second) {
+    write(list, R"([{"id":")" + one + R"(","names":[")" + first + R"("],"image":"a:1"},{"id":")" + two +
+                    R"(","names":[")" + second + R"("],"image":"b:1"}])");
+  };
+  docker(one, "there-before");
+  open();
+  docker(one, "web");
+  EXPECT_THAT(told(), ElementsAre("rename 0000 docker web shop:1"));
+  docker(two, "new");
+  EXPECT_THAT(told(), ElementsAre("create 2aaa docker new shop:1"));
+  docker(two, "new");
+  EXPECT_THAT(told(), IsEmpty());
+  docker(two, "shop", true);
+  EXPECT_THAT(told(), ElementsAre("rename 2aaa docker shop shop:1", "pause 2aaa docker shop shop:1"));
+  docker(two, "shop");
+  EXPECT_THAT(told(), ElementsAre("unpause 2aaa docker shop shop:1"));
+  fs::remove_all(top + "/var/lib/docker/containers/" + two);
+  EXPECT_THAT(told(), ElementsAre("destroy 2aaa docker shop shop:1"));
+
+  storage("first", "second");
+  for (const auto& id : {one, two}) fs::create_directories(fs::path(top + list).replace_filename(id));
+  EXPECT_THAT(told(), ElementsAre("create 0000 podman first a:1", "create 2aaa podman second b:1"));
+  storage("first", "third");
+  EXPECT_THAT(told(), ElementsAre("rename 2aaa podman third b:1"));
 }
 
 TEST_F(Engines, AnEngineMayComeAndGo) {

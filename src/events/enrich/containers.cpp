@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <tuple>
 #include <vector>
 
 #include "base/mountinfo.h"
@@ -149,6 +150,8 @@ std::optional<ContainerName> parse_docker_config(std::string_view text) {
   if (found.name.starts_with('/')) found.name.erase(0, 1);
   const auto* config = container->if_contains("Config");
   if (config && config->is_object()) found.image = text_in(config->get_object(), "Image");
+  if (const auto* state = container->if_contains("State"); state && state->is_object())
+    if (const auto* paused = state->get_object().if_contains("Paused")) found.is_paused = *paused == true;
   return found;
 }
 
@@ -203,7 +206,11 @@ const Containers::Facts& Containers::of(std::string_view cgroup_path, std::uint6
 void Containers::learn(std::string_view id, std::string_view name, std::string_view image) {
   if (name.empty() && image.empty()) return;
   if (learned_.size() >= kMost) learned_.clear();
-  learned_.insert_or_assign(std::string(id), std::pair(std::string(name), std::string(image)));
+  std::pair learned{std::string(name), std::string(image)};
+  if (const auto known = learned_.find(id); known != learned_.end() && known->second == learned) return;
+  for (auto& [path, entry] : groups_)
+    if (entry.facts.owner.container_id == id) std::tie(entry.facts.name, entry.facts.image) = learned;
+  learned_.insert_or_assign(std::string(id), std::move(learned));
 }
 
 void Containers::look(std::string_view cgroup_path, Entry& entry, std::uint64_t moment) const {

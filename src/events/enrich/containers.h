@@ -29,7 +29,7 @@ class Containers {
   // Of a path in the cgroup hierarchy, at a moment in nanoseconds: what is known is asked again after a minute, what is
   // not (its file may be written later) after two seconds and then ever more seldom. Valid until the next call.
   const Facts& of(std::string_view cgroup_path, std::uint64_t moment);
-  // Somebody has read a new container's files already: they may be gone when it is looked for.
+  // Somebody has read a container's files already: they may be gone when it is looked for, or it has another name.
   void learn(std::string_view id, std::string_view name, std::string_view image);
 
   // The path of a group of the second version's hierarchy by its id (its inode); empty where it is gone. Needs
@@ -61,6 +61,7 @@ class Containers {
 struct ContainerName {
   std::string name, image;
   std::string_view engine = {};  // where the file tells
+  bool is_paused = false;        // docker
 };
 // Docker's containers/ID/config.v2.json.
 std::optional<ContainerName> parse_docker_config(std::string_view text);

@@ -81,6 +81,16 @@ TEST_F(ContainersTest, WhatIsNotThereYetIsLookedForAgain) {
   EXPECT_EQ(containers.of(path, 200 * kSecond).name, "renamed");
 }
 
+TEST_F(ContainersTest, ANewNameHoldsAtOnce) {
+  write("var/lib/docker/containers/" + kId + "/config.v2.json", R"({"Name":"/web","Config":{"Image":"shop:1"}})");
+  Containers containers(root());
+  const auto path = "/docker/" + kId;
+  EXPECT_EQ(containers.of(path, kSecond).name, "web");
+  containers.learn(kId, "shop", "shop:1");
+  EXPECT_EQ(containers.of(path, kSecond).name, "shop");
+  EXPECT_EQ(containers.of(path + "/inner", kSecond).name, "shop");
+}
+
 TEST_F(ContainersTest, UnitsAreToldAndNonsenseIsNotFollowed) {
   Containers containers(root());
   const auto& unit = containers.of("/system.slice/ssh.service", kSecond);

@@ -41,7 +41,7 @@ struct ContainerEvent {
 
   Header header;
   Actor actor;
-  std::string_view action;  // "create", "start", "exec", "die", "destroy"
+  std::string_view action;  // "create", "start", "exec", "rename", "pause", "unpause", "die", "destroy"
   std::string_view container_id, engine, name, image;
   std::optional<std::int64_t> exit_code;
 
