@@ -254,10 +254,35 @@ def test_unix_sockets_when_they_are_asked_for(tmp_path):
                 if name == abstract:
                     server.bind(name)
                 expected.append((name.replace("\0", "@"), -client.connect_ex(name), client.fileno(), int(kind)))
-        told = unix_of(driver)
+        told = [event for event in unix_of(driver) if event["action"] == "connect"]
         assert [(event["socket"], event["result"], event["descriptor"], event["type"]) for event in told] == expected
         assert {(event["action"], event["direction"], event["syscall"]) for event in told} == {("connect", "outbound", "connect")}
         assert 0 not in [event["cookie"] for event in told]
+        counts = driver.counts()
+        assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
+
+
+def test_who_takes_connections_of_unix_sockets(tmp_path):
+    """By the listener's name; what nobody waits for is no event."""
+    path, abstract = str(tmp_path / "socket"), f"\0osprey {os.getpid()}"
+    accept, expected = ctypes.CDLL(None).accept, []
+    with EventDriver("bpf", "--kinds=socket", "--unix") as driver:
+        for name, kind in ((path, socket.SOCK_STREAM), (abstract, socket.SOCK_SEQPACKET)):
+            with socket.socket(socket.AF_UNIX, kind) as listener:
+                listener.bind(name)
+                listener.listen()
+                for call in ("accept", "accept4"):
+                    with socket.socket(socket.AF_UNIX, kind) as client:
+                        client.connect(name)
+                        taken = accept(listener.fileno(), None, None) if call == "accept" else listener._accept()[0]
+                        expected.append((call, name.replace("\0", "@"), taken, taken, int(kind)))
+                        os.close(taken)
+                listener.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    listener.accept()
+        told = [event for event in unix_of(driver) if event["action"] == "accept"]
+        assert [tuple(event[name] for name in ("syscall", "socket", "result", "descriptor", "type")) for event in told] == expected
+        assert {event["direction"] for event in told} == {"inbound"}
         counts = driver.counts()
         assert counts["seen"] == counts["kept"] + counts["filtered"] + sum(drop[2] for drop in counts["dropped"])
 

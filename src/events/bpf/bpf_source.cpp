@@ -85,6 +85,8 @@ bool any_call(const Demand& demand) { return security_calls(demand) || failed_ex
 // Making a namespace of users gives rights in it.
 bool namespaces(const Demand& demand) { return of<NamespaceEvent>(demand) || of<PrivilegeEvent>(demand); }
 
+bool unix_sockets(const Demand& demand) { return of<SocketEvent>(demand) && demand.unix_sockets; }
+
 bool opens(const Demand& demand) { return of<FileEvent>(demand) && has_accesses(demand.watched); }
 
 constexpr std::array kPrograms = {
@@ -101,8 +103,8 @@ constexpr std::array kPrograms = {
     ProgramEntry{"accept", WIRE_PROGRAM_ACCEPT, of<SocketEvent>},
     ProgramEntry{"datagrams", WIRE_PROGRAM_DATAGRAMS, of<SocketEvent>},
     ProgramEntry{"bind", WIRE_PROGRAM_BIND, of<SocketEvent>},
-    ProgramEntry{"unix", WIRE_PROGRAM_UNIX,
-                 [](const Demand& demand) { return of<SocketEvent>(demand) && demand.unix_sockets; }},
+    ProgramEntry{"unix", WIRE_PROGRAM_UNIX, unix_sockets},
+    ProgramEntry{"unix_accept", WIRE_PROGRAM_UNIX_ACCEPT, unix_sockets},
     ProgramEntry{"dns", WIRE_PROGRAM_DNS, of<DnsEvent>},
     ProgramEntry{"ptrace", WIRE_PROGRAM_PTRACE, of<PtraceEvent>},
     ProgramEntry{.name = "memory_opens",

@@ -41,6 +41,18 @@ std::optional<std::uint32_t> unless_unset(std::uint32_t id) {
   return id == WIRE_UNSET ? std::nullopt : std::optional(id);
 }
 
+// By wire_action.
+struct ActionWords {
+  std::string_view action, syscall, direction;
+};
+constexpr std::array<ActionWords, 7> kActions = {{{"connect", "connect", "outbound"},
+                                                  {"accept", "accept", "inbound"},
+                                                  {"accept", "accept4", "inbound"},
+                                                  {"bind", "bind", ""},
+                                                  {"listen", "listen", ""},
+                                                  {"send", "", "outbound"},
+                                                  {"accept", "", "inbound"}}};
+
 ProcessKey key_of(const wire_key& key) { return {.pid = key.pid, .start = key.start}; }
 
 Credentials credentials_of(const wire_ids& ids) {
@@ -472,16 +484,6 @@ bool Decoder::exit(std::span<const std::byte> record, EventSink& sink) {
 }
 
 bool Decoder::socket(std::span<const std::byte> record, EventSink& sink) {
-  struct Words {
-    std::string_view action, syscall, direction;
-  };
-  constexpr std::array<Words, 7> kActions = {{{"connect", "connect", "outbound"},
-                                              {"accept", "accept", "inbound"},
-                                              {"accept", "accept4", "inbound"},
-                                              {"bind", "bind", ""},
-                                              {"listen", "listen", ""},
-                                              {"send", "", "outbound"},
-                                              {"accept", "", "inbound"}}};
   wire_socket wire;
   if (!read(record, wire) || wire.action >= kActions.size()) return false;
   const auto& words = kActions[wire.action];
@@ -554,7 +556,8 @@ std::optional<std::size_t> Decoder::closed(std::span<const std::byte> record, Ev
 // unix(7): a name that begins with a NUL is no path; each of its NULs is told as @, as audit's are.
 bool Decoder::unix_socket(std::span<const std::byte> record, EventSink& sink) {
   wire_unix wire;
-  if (!read(record, wire)) return false;
+  if (!read(record, wire) || wire.socket.action >= kActions.size()) return false;
+  const auto& words = kActions[wire.socket.action];
   std::string name(wire.name, std::min<std::size_t>(wire.size, sizeof(wire.name)));
   if (name.starts_with('\0'))
     std::ranges::replace(name, '\0', '@');
@@ -563,8 +566,9 @@ bool Decoder::unix_socket(std::span<const std::byte> record, EventSink& sink) {
   SocketEvent event;
   event.header.moment = wire.socket.event.moment;
   fill(event.actor, wire.socket.event.actor);
-  event.action = event.syscall = "connect";
-  event.direction = "outbound";
+  event.action = words.action;
+  event.syscall = words.syscall;
+  event.direction = words.direction;
   event.result = wire.socket.result;
   if (wire.descriptor >= 0) event.descriptor = wire.descriptor;
   event.family = wire.socket.family;

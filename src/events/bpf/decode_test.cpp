@@ -359,9 +359,10 @@ TEST(BpfDecoder, EachQuestionOfASegmentIsTold) {
 }
 
 TEST(BpfDecoder, NamesOfUnixSockets) {
-  const auto name_of = [](std::string_view name) {
+  const auto name_of = [](std::string_view name, wire_action action = WIRE_CONNECT) {
     wire_unix wire{};
     wire.socket.event.kind = WIRE_UNIX;
+    wire.socket.action = action;
     wire.size = static_cast<__u32>(name.size());
     name.copy(wire.name, sizeof(wire.name));
     Decoder decoder;
@@ -372,6 +373,7 @@ TEST(BpfDecoder, NamesOfUnixSockets) {
   EXPECT_EQ(name_of("/run/a b\0rest"s), "connect 0 /run/a b 0 0");
   EXPECT_EQ(name_of("\0x\0y"s), "connect 0 @x@y 0 0");
   EXPECT_EQ(name_of(""), "connect 0  0 0");
+  EXPECT_EQ(name_of("/run/a", WIRE_ACCEPT4), "accept 0 /run/a 0 0");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ typedef _Bool bool;
 #define true 1
 #define false 0
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 #define SOCK_DGRAM 2
@@ -202,6 +203,17 @@ struct tcp_sock {
 };
 struct socket {
   struct sock* sk;
+};
+
+struct sockaddr_un {
+  char sun_path[108];
+};
+struct unix_address {
+  int len;  // with the family
+  struct sockaddr_un name[1];
+};
+struct unix_sock {
+  struct unix_address* addr;
 };
 
 struct kernfs_node {

@@ -5,7 +5,6 @@
 
 RING(network_ring);
 
-#define AF_UNIX 1
 #define EINPROGRESS 115
 
 struct syscall_enter {

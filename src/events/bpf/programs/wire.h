@@ -20,6 +20,7 @@ enum wire_program {
   WIRE_PROGRAM_DATAGRAMS,
   WIRE_PROGRAM_BIND,
   WIRE_PROGRAM_UNIX,
+  WIRE_PROGRAM_UNIX_ACCEPT,
   WIRE_PROGRAM_CLOSE,
   WIRE_PROGRAM_DNS,
   WIRE_PROGRAM_PTRACE,
@@ -248,7 +249,7 @@ struct wire_socket {
   __u8 local[16], remote[16];  // IPv4 in the first four
 };
 
-// A connect to a Unix socket.
+// A connect to a Unix socket, or an accept of one.
 struct wire_unix {
   struct wire_socket socket;
   __s32 descriptor;  // -1: not known
