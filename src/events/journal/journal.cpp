@@ -10,6 +10,7 @@ namespace {
 // that was set back since.
 constexpr std::int64_t kOutOfOrder = 2;
 constexpr std::int64_t kLatest = 600;
+constexpr std::size_t kStep = 64;  // rows: what is farther than that is gone to anew, which costs as much
 
 constexpr std::size_t kKey = 4 + 8 + 8;
 constexpr std::size_t kLateKey = kKey + 4;
@@ -61,46 +62,46 @@ JournalCursor::JournalCursor(const store::FifoStore& store, std::size_t family, 
   const auto place = first ? Place::parse(*first) : std::nullopt;
   if (!place) return;
   enter(std::max(place->epoch, after_.epoch));
+  settle();
 }
 
-// The first row of this epoch, or of a later one.
+// To where the first row of this epoch, or of a later one, can be.
 void JournalCursor::enter(std::uint32_t epoch) {
-  for (;; ++epoch) {
-    if (epoch > last_.epoch) return walk_.reset();
-    epoch_ = epoch;
-    auto first = Place{epoch, times_.low, 0};
-    if (after_.epoch == epoch) first = std::max(first, Place{epoch, after_.time, after_.eid + 1});
-    // Keys are below the end: of the time asked for, and of what is to be read.
-    const auto latest = has_late_rows(epoch) ? kLatest : 0;
-    auto end = Place{epoch, times_.high > INT64_MAX - latest ? INT64_MAX : times_.high + latest, UINT64_MAX};
-    if (last_.epoch == epoch) end = std::min(end, Place{epoch, last_.time, last_.eid + 1});
-    walk_ = store_.cursor(family_, first.key(), end.key());
-    if (settle() || !status_) return;
-  }
+  if (epoch > last_.epoch) return walk_.reset();
+  auto first = Place{epoch, times_.low, 0};
+  if (after_.epoch == epoch) first = std::max(first, Place{epoch, after_.time, after_.eid + 1});
+  walk_ = store_.cursor(family_, first.key(), Place{last_.epoch, last_.time, last_.eid + 1}.key());
 }
 
-// At the row where the walk is, or the next one of this epoch that is of the time asked for. False: there is none.
-bool JournalCursor::settle() {
-  for (; walk_->valid(); walk_->next()) {
+// At the row where the walk is, or the next one that is of the time asked for.
+void JournalCursor::settle() {
+  for (std::size_t outside = 0; walk_ && walk_->valid();) {
     auto key = walk_->key();
     const auto place = Place::parse(key);
     if (!place) {
       status_ = failure("event journal", "a key of another shape");
-      walk_.reset();
-      return false;
+      return walk_.reset();
     }
     key.remove_prefix(kKey);
     place_ = *place;
     time_ = place_.time - (key.empty() ? 0 : take<std::uint32_t>(key));
-    if (time_ >= times_.low && time_ <= times_.high) return true;
+    if (time_ >= times_.low && time_ <= times_.high) return;
+    const auto latest = has_late_rows(place_.epoch) ? kLatest : 0;
+    const bool is_behind = times_.high <= INT64_MAX - latest && place_.time > times_.high + latest;
+    if (is_behind && place_.epoch == last_.epoch) return walk_.reset();
+    if ((is_behind || place_.time < times_.low) && ++outside > kStep) {
+      enter(place_.epoch + (is_behind ? 1 : 0));
+      outside = 0;
+    } else {
+      walk_->next();
+    }
   }
-  status_ = walk_->status();
-  return false;
+  if (walk_) status_ = walk_->status();
 }
 
 void JournalCursor::next() {
   walk_->next();
-  if (!settle() && status_) enter(epoch_ + 1);
+  settle();
 }
 
 Journal::Journal(store::FifoStore& store, std::vector<std::string> families)

@@ -2,12 +2,13 @@
 //
 // A row stands where it was appended: after all rows of its family that came before. The time of its place never goes
 // back along a family but where the wall clock is set back: there an epoch begins. So a stretch of time is a range of
-// keys in each of the epochs (few: those of rows that have gone are forgotten), and a place in a family is a key,
-// whatever the clock does.
+// keys in each of the epochs (those of rows that have gone are forgotten), and a place in a family is a key, whatever
+// the clock does.
 //
 // A row that comes late (what a file's digest was waited for) has the place of when it came, and how late it is behind
 // its key. Where there are such, the range goes on for as long as a row may be late: they have epochs of their own, the
-// odd ones, so that all others are read exactly.
+// odd ones, so that all others are read exactly. What is later than that is as if the clock had been set back: who
+// reads walks through small epochs and goes to the next from large ones.
 #pragma once
 
 #include <compare>
@@ -59,14 +60,13 @@ class JournalCursor {
   friend class Journal;
   JournalCursor(const store::FifoStore& store, std::size_t family, TimeRange times, Place after, Place last);
   void enter(std::uint32_t epoch);
-  bool settle();
+  void settle();
 
   const store::FifoStore& store_;
   std::size_t family_;
   TimeRange times_;
   Place after_;
   Place last_;
-  std::uint32_t epoch_ = 0;
   std::unique_ptr<store::Cursor> walk_;
   Place place_;
   std::int64_t time_ = 0;

@@ -176,6 +176,59 @@ TEST_F(JournalTest, ALateRowLetsNothingGoEarly) {
   EXPECT_EQ(journal_->counts(0).kept, 2'001u);
 }
 
+// Counts how often it is gone to a place.
+class CountingStore : public store::FifoStore {
+ public:
+  explicit CountingStore(store::FifoStore& store) : store_(store) {}
+  Result<void> write(std::span<const store::FifoRow> rows) override { return store_.write(rows); }
+  Result<void> sync() override { return store_.sync(); }
+  std::unique_ptr<store::Cursor> cursor(std::size_t family, std::string_view first,
+                                        std::string_view last) const override {
+    ++cursors;
+    return store_.cursor(family, first, last);
+  }
+  std::optional<std::string> first_key(std::size_t family) const override { return store_.first_key(family); }
+  std::optional<std::string> last_key(std::size_t family) const override { return store_.last_key(family); }
+  Result<void> drop_while(std::size_t family, const Goes& goes) override { return store_.drop_while(family, goes); }
+  Result<void> set_cap(std::size_t family, std::uint64_t bytes) override { return store_.set_cap(family, bytes); }
+  std::uint64_t file_bytes(std::size_t family) const override { return store_.file_bytes(family); }
+  std::uint64_t disk_bytes() const override { return store_.disk_bytes(); }
+  std::optional<std::string> damage() const override { return store_.damage(); }
+
+  mutable std::size_t cursors = 0;
+
+ private:
+  store::FifoStore& store_;
+};
+
+// Two inputs, one of which is far behind.
+TEST_F(JournalTest, RowsThatComeMuchTooLateInTurnsWithOthersAreReadInFewWalks) {
+  constexpr int kEach = 1000;
+  std::vector<Journal::Row> all;
+  for (int i = 0; i < kEach; ++i) {
+    all.push_back({0, 10'000 + i, "on time"});
+    all.push_back({0, 5'000 + i, "late"});
+  }
+  ASSERT_TRUE(journal_->append(all));
+  EXPECT_EQ(journal_->last(0).epoch, 2U * (kEach - 1) + 2);
+  CountingStore store(*store_);
+  const Journal journal(store, {"execs", "exits"});
+  EXPECT_EQ(rows(journal.read(0)).size(), all.size());
+  EXPECT_EQ(store.cursors, 1U);
+  EXPECT_THAT(rows(journal.read(0, {5'001, 5'001})), ElementsAre("5001:late"));
+  EXPECT_THAT(rows(journal.read(0, {10'998, 10'998})), ElementsAre("10998:on time"));
+  EXPECT_LT(store.cursors, 100U);
+  // A large epoch is not walked through.
+  std::vector<Journal::Row> many;
+  for (int i = 0; i < 10 * kEach; ++i) many.push_back({1, i < 9 * kEach ? 20'000 + i : i, "x"});
+  ASSERT_TRUE(journal_->append(many));
+  const Journal other(store, {"execs", "exits"});
+  store.cursors = 0;
+  EXPECT_THAT(rows(other.read(1, {20'000, 20'000})), ElementsAre("20000:x"));
+  EXPECT_THAT(rows(other.read(1, {9'500, 9'500})), ElementsAre("9500:x"));
+  EXPECT_LT(store.cursors, 10U);
+}
+
 // What stands before it is as old as it was: queries have not read it yet.
 TEST_F(JournalTest, ASetBackClockLetsNothingGoEarly) {
   flood(20, 10'000);
