@@ -3,11 +3,15 @@
 import contextlib
 import ctypes
 import errno
+import fcntl
+import mmap
 import os
 import random
+import select
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -231,6 +235,32 @@ def test_what_went_over_a_connection_when_it_is_closed():
         with socket.create_connection(listener.getsockname()):
             listener.accept()[0].close()
         assert len(mine(driver, action="close")) == 100
+
+
+def test_a_connection_that_ends_while_it_is_taken_is_told_once():
+    """The call waits to write down who connected, in a page of userfaultfd(2), and has taken the connection already."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    faults = libc.syscall(323, os.O_CLOEXEC)  # userfaultfd
+    assert faults >= 0
+    page = mmap.mmap(-1, mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    for request, words in ((0xC018AA3F, (0xAA, 0, 0)), (0xC020AA00, (start, mmap.PAGESIZE, 1, 0))):  # UFFDIO_API, UFFDIO_REGISTER
+        fcntl.ioctl(faults, request, struct.pack(f"{len(words)}Q", *words))
+    size, taken = ctypes.c_uint32(16), []
+    with EventDriver("bpf", "--kinds=socket") as driver, socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: taken.append(libc.accept(listener.fileno(), ctypes.c_void_p(start), ctypes.byref(size))))
+        thread.start()
+        with socket.create_connection(listener.getsockname()) as client:
+            port = client.getsockname()[1]
+            assert select.select([faults], [], [], 60)[0]
+        fcntl.ioctl(faults, 0xC020AA04, struct.pack("4Q", start, mmap.PAGESIZE, 0, 0))  # UFFDIO_ZEROPAGE
+        thread.join()
+        os.close(taken[0])
+        assert len(mine(driver, action="accept", remote_port=port)) == 1
+        with socket.create_connection(listener.getsockname()):
+            listener.accept()[0].close()
+        assert len(mine(driver, action="accept")) == 2
+    os.close(faults)
 
 
 def unix_of(driver, pid=None):

@@ -11,7 +11,7 @@ static __always_inline int accepted(const struct syscall_exit* context, __u16 ac
   const __u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
   if (family != AF_INET && family != AF_INET6) return 0;
   const __u64 key = (__u64)(void*)sock;
-  bpf_map_delete_elem(&inbound, &key);
+  if (bpf_map_delete_elem(&inbound, &key) && !bpf_map_delete_elem(&told_going_on, &key)) return 0;
   struct wire_socket record;
   begin_current(&record.event, WIRE_SOCKET, WIRE_PROGRAM_ACCEPT);
   struct wire_counters* const counts = wanted_by(&record.event);

@@ -135,12 +135,18 @@ static __always_inline int arrived(struct sock* sock) {
 static __always_inline int goes_on(struct sock* sock, int to) {
   const __u64 key = (__u64)(void*)sock;
   if (!bpf_map_lookup_elem(&inbound, &key)) return 0;
-  const bool taken = BPF_CORE_READ(sock, sk_socket) != NULL;
-  if (taken || to == TCP_CLOSE) bpf_map_delete_elem(&inbound, &key);
-  if (!taken) return 0;
   const struct place place = place_of(sock);
-  const struct doer* const who = bpf_map_lookup_elem(&listeners, &place);
-  return who ? tell(who, sock, WIRE_TAKEN, 0) : 0;
+  const bool taken = BPF_CORE_READ(sock, sk_socket) != NULL;
+  const struct doer* const who = taken ? bpf_map_lookup_elem(&listeners, &place) : NULL;
+  if (!who) {
+    if (to == TCP_CLOSE) bpf_map_delete_elem(&inbound, &key);
+    return 0;
+  }
+  const __u8 yes = 1;
+  bpf_map_update_elem(&told_going_on, &key, &yes, BPF_ANY);
+  if (!bpf_map_delete_elem(&inbound, &key)) return tell(who, sock, WIRE_TAKEN, 0);
+  bpf_map_delete_elem(&told_going_on, &key);
+  return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
