@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include <thread>
 
 #include "base/root.h"
+#include "base/text.h"
 #include "linux/procfs/process_stat.h"
 #include "linux/sandbox/zygote.h"
 
@@ -176,6 +178,20 @@ TEST(Zygote, ForksTheHelpersOfSandboxesThatItKnows) {
   const auto zygote = parent_of(known.helper());
   EXPECT_NE(zygote, ::getpid());
   EXPECT_EQ(parent_of(static_cast<pid_t>(zygote)), ::getpid());
+
+  const auto set_of = [](pid_t pid, std::string_view name) {
+    const auto status = Root::host().read(fmt::format("/proc/{}/status", pid))->bytes;
+    const auto at = status.find(name) + name.size() + 1;
+    return parse<std::uint64_t>(std::string_view(status).substr(at, 16), 16).value();
+  };
+  constexpr std::uint64_t kOfZygote = 1U << CAP_DAC_READ_SEARCH | 1U << CAP_SETPCAP;
+  for (const auto* name : {"CapPrm:", "CapEff:"}) {
+    EXPECT_EQ(set_of(static_cast<pid_t>(zygote), name), set_of(::getpid(), name) & kOfZygote);
+    EXPECT_EQ(set_of(known.helper(), name), 0U);
+  }
+  if (::geteuid() == 0) {
+    EXPECT_EQ(set_of(known.helper(), "CapBnd:"), 0U);
+  }
 
   const auto first = known.helper();
   EXPECT_FALSE(known.ask("hang", {}));

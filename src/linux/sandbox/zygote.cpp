@@ -1,5 +1,6 @@
 #include "linux/sandbox/zygote.h"
 
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <optional>
 
+#include "linux/sandbox/capabilities.h"
 #include "linux/sandbox/descriptors.h"
 #include "linux/sandbox/helper.h"
 
@@ -34,6 +36,8 @@ State& state() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(0);
   ::prctl(PR_SET_NAME, "osprey-zygote");
+  // For helpers: to read their libraries' files, and to cut what they and theirs may ever have.
+  static_cast<void>(keep_only_capabilities(std::array{CAP_DAC_READ_SEARCH, CAP_SETPCAP}));
   ::signal(SIGCHLD, SIG_IGN);  // helpers that end are nobody's business here
   const pid_t self = ::getpid();
   for (;;) {
