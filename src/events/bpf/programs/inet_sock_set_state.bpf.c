@@ -127,6 +127,7 @@ static __always_inline int arrived(struct sock* sock) {
   const __u8 yes = 1;
   make_cookie(sock);
   bpf_map_update_elem(&inbound, &key, &yes, BPF_ANY);
+  bpf_map_delete_elem(&told_going_on, &key);  // another's, which lay here before and whose accept nobody saw
   return 0;
 }
 
