@@ -242,9 +242,12 @@ def test_hash_is_interrupted(osprey, tmp_path):
         file.truncate(1 << 43)
     with subprocess.Popen([osprey.path, "--json", f"SELECT sha512 FROM hash WHERE path = '{tmp_path}/huge'"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shell:
-        time.sleep(1)
-        shell.send_signal(signal.SIGINT)
-        shell.communicate(timeout=3)
+        try:
+            time.sleep(1)
+            shell.send_signal(signal.SIGINT)
+            shell.communicate(timeout=3)
+        finally:
+            shell.kill()
 
 
 # extended_attributes
