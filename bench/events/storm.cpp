@@ -1,6 +1,7 @@
-// storm exec COUNT PROGRAM [RATE]: executes PROGRAM COUNT times, as fast as all processors together can, or RATE times
-// a second. storm connect COUNT: connects to itself over loopback COUNT times, likewise. storm read COUNT: reads a byte
-// of /dev/zero COUNT times, likewise. Prints how many seconds that took.
+// storm exec COUNT PROGRAM [RATE]: executes PROGRAM COUNT times, RATE a second or as fast as all processors can.
+// storm connect COUNT: connects to itself over loopback COUNT times, as fast as all processors can.
+// storm read COUNT: reads a byte of /dev/zero COUNT times, likewise.
+// Prints how many seconds that took.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
